@@ -1,0 +1,71 @@
+"""The one wait loop: nobody else in the runner ever waits for a child.
+
+SIGCHLD wakes it; it peeks (WNOWAIT), tells who died while the zombie still says which cgroup it belonged to, then
+reaps. Signals coalesce, so it goes on until nothing is left (platform.md 4). Facts it gives: `callback(status)` for a
+pid somebody expects; `on_stranger(pid, cgroup)` before, for every other child: an orphan that came to us because we
+are the sub-reaper (PID 1 or PR_SET_CHILD_SUBREAPER). A pid cannot be reused before it is reaped, so between the call
+of the owner and now a signal by pid was safe.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gds.linux.loop import Loop
+
+_PEEK = os.WEXITED | os.WNOHANG | os.WNOWAIT
+
+
+class Reaper:
+    """See the module. `status` is a wait status, as os.waitpid gives it."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._expected: dict[int, Callable[[int], None]] = {}
+        self.on_stranger: Callable[[int, int], None] = _nobody
+        """(pid, status) of a child nobody expects, still a zombie while this is called."""
+        loop.on_signal(signal.SIGCHLD, self.reap)
+        self._loop = loop
+
+    def expect(self, pid: int, callback: Callable[[int], None]) -> None:
+        """Call `callback(status)` when our child `pid` has ended and is reaped."""
+        self._expected[pid] = callback
+
+    def forget(self, pid: int) -> None:
+        """It may end unheard: it is a stranger from now on."""
+        self._expected.pop(pid, None)
+
+    def reap(self) -> None:
+        """Reap all that have ended."""
+        while True:
+            try:
+                seen = os.waitid(os.P_ALL, 0, _PEEK)
+            except ChildProcessError:
+                return
+            if seen is None:
+                return
+            pid = seen.si_pid
+            status = seen.si_status << 8 if seen.si_code == os.CLD_EXITED else seen.si_status & 0x7F
+            callback = self._expected.pop(pid, None)
+            if callback is None:
+                try:
+                    self.on_stranger(pid, status)
+                except Exception as error:  # our bug, but an unreaped child would turn this into an endless loop
+                    self._loop.on_error(error)
+            try:
+                os.waitpid(pid, 0)
+            except ChildProcessError:
+                pass  # cannot happen while we are the only waiter
+            if callback is not None:
+                try:
+                    callback(status)
+                except Exception as error:  # as above: the rest must be reaped all the same
+                    self._loop.on_error(error)
+
+
+def _nobody(_pid: int, _status: int) -> None:
+    pass
