@@ -1,0 +1,451 @@
+"""Rung A of the tracking ladder: a fresh cgroup v2 for each start.
+
+Membership, "is it empty" and kill are exact, also for what daemonised twice; no further process is needed. The runner
+writes itself into the new cgroup for the moment of the spawn, so the child is *born* there (platform.md 5: costs
+nothing that can be measured; needs a runner with one thread). Controllers are never needed.
+
+Layout under our base: `NAME.INCARNATION` for an application, `NAME:METHOD` for methods and probes, `supervisor` for
+the runner where the base is its own delegated cgroup.
+
+Why a fresh directory for each start and not for each probe: a stale straggler of the last incarnation can never be
+taken for the new one; a probe's cgroup is used again only when it is empty, which is the same promise for less work.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from gds.errors import EngineError
+from gds.linux import procfs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gds.linux.loop import Loop
+    from gds.linux.reaper import Reaper
+    from gds.linux.zygote import Zygote
+    from gds.ports import Launch, TreeListener
+
+_DEFAULT_SIGNALS = frozenset(range(1, signal.NSIG)) - {signal.SIGKILL, signal.SIGSTOP, 32, 33}
+_ESCAPES = str.maketrans({"/": "%2F", "%": "%25", "\n": "%0A"})
+
+
+def write(path: str, data: bytes) -> None:
+    """Write to a kernel file in one unbuffered call (a buffered one loses the error: platform.md 4). Raises OSError."""
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, data)
+    finally:
+        os.close(fd)
+
+
+def mount_point() -> str:
+    """Where the cgroup v2 hierarchy is mounted; empty when it is not."""
+    data = procfs.read("/proc/self/mountinfo", 1 << 20) or b""
+    for line in data.split(b"\n"):
+        left, _, right = line.partition(b" - ")
+        if right.startswith(b"cgroup2 "):
+            root, point = left.split()[3:5]
+            # only a mount that shows our own place is of use
+            if root == b"/" or not root.startswith(b"/.."):
+                return os.fsdecode(point.replace(b"\\040", b" "))
+    return ""
+
+
+class CgroupTree:
+    """One start of one command; see ports.Tree."""
+
+    __slots__ = (
+        "_forest",
+        "_killing",
+        "incarnation",
+        "listener",
+        "main_alive",
+        "main_pid",
+        "name",
+        "over",
+        "path",
+        "status",
+        "watch_fd",
+    )
+
+    def __init__(self, forest: CgroupForest, name: str, incarnation: int, path: str, listener: TreeListener) -> None:
+        self._forest = forest
+        self.name = name
+        self.incarnation = incarnation
+        self.path = path
+        self.listener = listener
+        self.main_pid = 0
+        self.main_alive = False
+        self.over = False
+        self.status: int | None = None
+        self.watch_fd = -1
+        self._killing = False
+
+    def pids(self) -> list[int]:
+        data = procfs.read(self.path + "/cgroup.procs", 1 << 20)
+        return [int(word) for word in data.split()] if data else []
+
+    def members(self) -> list[int]:
+        """The live processes, the first one first."""
+        pids = self.pids()
+        if self.main_pid in pids and pids[0] != self.main_pid:
+            pids.remove(self.main_pid)
+            pids.insert(0, self.main_pid)
+        return pids
+
+    def parents(self) -> dict[int, int]:
+        found = {}
+        for pid in self.pids():
+            facts = procfs.stat(pid)
+            if facts is not None:
+                found[pid] = facts[1]
+        return found
+
+    def signal(self, number: int, pids: list[int] | None = None) -> list[int]:
+        reached = []
+        for pid in self.members() if pids is None else pids:
+            try:
+                if pid == self.main_pid and self.main_alive and self.watch_fd < 0:
+                    # our own child, not reaped yet: its pid cannot be another's
+                    os.kill(pid, number)
+                    if number != signal.SIGSTOP:
+                        os.kill(pid, signal.SIGCONT)
+                else:
+                    fd = os.pidfd_open(pid)
+                    try:
+                        if not self._forest.is_inside(pid, self.path):
+                            continue
+                        signal.pidfd_send_signal(fd, number)
+                        if number != signal.SIGSTOP:
+                            signal.pidfd_send_signal(fd, signal.SIGCONT)
+                    finally:
+                        os.close(fd)
+                reached.append(pid)
+            except (ProcessLookupError, PermissionError):
+                continue  # gone in between, or not ours to signal: the stop schedule sees who is left
+        return reached
+
+    def kill(self) -> None:
+        """cgroup.kill takes everybody at once, also children being born; without the file (before 5.14) by rounds."""
+        try:
+            write(self.path + "/cgroup.kill", b"1")
+        except FileNotFoundError:
+            self._kill_by_rounds()
+        except OSError:
+            self._kill_by_rounds()
+        if not self.main_alive:
+            self._forest.check_soon(self)
+
+    def _kill_by_rounds(self) -> None:
+        if self.over:
+            return
+        for pid in self.pids():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                continue
+        if not self._killing:
+            self._killing = True
+            self._forest.loop.after(0.01, self._next_round)
+
+    def _next_round(self) -> None:
+        self._killing = False
+        if not self.over and self.pids():
+            self._kill_by_rounds()
+
+    def populated(self) -> bool:
+        data = procfs.read(self.path + "/cgroup.events", 256)
+        return data is not None and b"populated 1" in data
+
+    def release(self) -> None:
+        self._forest.remove_when_idle(self.path)
+
+    # -- what the forest tells ----------------------------------------------------------------------------------------
+
+    def main_gone(self, status: int) -> None:
+        """The reaper: our first process has ended."""
+        self.main_alive = False
+        self.status = status
+        self.listener.main_exited(self, status)
+        self.check()
+
+    def orphan_gone(self, status: int) -> None:
+        """The reaper: a descendant whose parents were gone has ended."""
+        self.status = status
+        self._forest.check_soon(self)
+
+    def check(self) -> None:
+        """Is the tree empty now?"""
+        if self.over or self.main_alive or not self.main_pid or self.populated():
+            return
+        self.over = True
+        self._forest.ended(self)
+        self.listener.tree_emptied(self, self.status, "")
+
+
+class CgroupForest:
+    """See the module. Raises EngineError when this machine has no cgroup v2 we may write (then rung B)."""
+
+    rung = "cgroup"
+
+    def __init__(self, loop: Loop, reaper: Reaper, ident: str, zygote: Callable[[], Zygote]) -> None:
+        self.loop = loop
+        self._reaper = reaper
+        self._zygote = zygote
+        self._trees: dict[str, CgroupTree] = {}
+        self._spare: set[str] = set()
+        mount = mount_point()
+        if not mount:
+            raise EngineError("cannot use cgroups: no cgroup v2 hierarchy is mounted")
+        own = procfs.cgroup(os.getpid())
+        if not own or own.startswith("/.."):
+            raise EngineError("cannot use cgroups: our own cgroup is outside of what is mounted here")
+        parent = mount + own.rstrip("/")
+        if parent.endswith("/supervisor"):
+            parent = parent[: -len("/supervisor")]
+        delegated = _is_delegated(parent)
+        self.root = parent if delegated else f"{parent}/gds-{ident}"
+        self._prefix = self.root[len(mount) :]
+        self.home = parent
+        try:
+            if delegated:
+                self.home = self.root + "/supervisor"
+                os.makedirs(self.home, exist_ok=True)
+                write(self.home + "/cgroup.procs", b"0")
+            else:
+                os.makedirs(self.root, exist_ok=True)
+                probe = self.root + "/trial"
+                os.makedirs(probe, exist_ok=True)
+                write(probe + "/cgroup.procs", b"0")
+                write(self.home + "/cgroup.procs", b"0")
+                os.rmdir(probe)
+        except OSError as error:
+            raise EngineError(f"cannot use cgroups: {error.strerror}: {error.filename or self.root}") from error
+        self._null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        reaper.on_stranger = self._stranger
+
+    # -- Forest -------------------------------------------------------------------------------------------------------
+
+    def plant(
+        self, name: str, incarnation: int, launch: Launch, listener: TreeListener, *, lasting: bool
+    ) -> CgroupTree:
+        """See ports.Forest."""
+        path = self._path(name, incarnation) if lasting else self._path_of_method(name)
+        tree = CgroupTree(self, name, incarnation, path, listener)
+        try:
+            if path in self._spare:
+                self._spare.discard(path)
+            else:
+                try:
+                    os.mkdir(path, 0o755)
+                except FileExistsError:
+                    if tree.populated():
+                        write(path + "/cgroup.kill", b"1")
+            self._trees[path] = tree
+            if launch.needs_launcher:
+                self._zygote().launch(launch, path + "/cgroup.procs", lambda *a: self._launched(tree, *a))
+                return tree
+            pid = self._spawn(path, launch)
+        except OSError as error:
+            self._failed(tree, error.errno or 0, error.strerror or str(error))
+            return tree
+        self._up(tree, pid)
+        return tree
+
+    def survivors(self) -> list[tuple[str, int]]:
+        """See ports.Forest. Left-over cgroups without processes, and those of methods, are removed on the way."""
+        found = []
+        for entry in sorted(os.listdir(self.root)):
+            path = f"{self.root}/{entry}"
+            if entry == "supervisor" or not os.path.isdir(path):
+                continue
+            name, dot, incarnation = entry.rpartition(".")
+            tree = CgroupTree(self, "", 0, path, None)  # type: ignore[arg-type]  # never started, only looked at
+            if not tree.populated():
+                self._rmdir(path)
+            elif dot and incarnation.isdigit():
+                found.append((_unescape(name), int(incarnation)))
+            else:
+                tree.kill()  # a method or probe of the runner before us: its answer has no one to hear it
+                self.remove_when_idle(path)
+        return found
+
+    def adopt(self, name: str, incarnation: int, main_pid: int, listener: TreeListener) -> CgroupTree:
+        """See ports.Forest. Its processes are not our children: the kernel's word that the cgroup is empty counts."""
+        path = self._path(name, incarnation)
+        tree = CgroupTree(self, name, incarnation, path, listener)
+        pids = tree.pids()
+        tree.main_pid = main_pid if main_pid in pids else (pids[0] if pids else main_pid or 1)
+        tree.main_alive = False
+        self._trees[path] = tree
+        try:
+            tree.watch_fd = os.open(path + "/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
+            self.loop.watch(tree.watch_fd, lambda _e: self._changed(tree), 0x2 | 0x8)
+        except OSError:
+            pass  # gone already: the check says so
+        listener.tree_started(tree)
+        self.check_soon(tree)
+        return tree
+
+    def close(self) -> None:
+        """Remove our cgroups; what is not empty stays."""
+        for path in list(self._spare):
+            self._rmdir(path)
+        try:
+            for entry in os.listdir(self.root):
+                if entry != "supervisor":
+                    self._rmdir(f"{self.root}/{entry}")
+        except OSError:
+            return  # nothing there any more
+        if not self.home.endswith("/supervisor"):
+            self._rmdir(self.root)
+
+    # -- the rest -----------------------------------------------------------------------------------------------------
+
+    def is_inside(self, pid: int, path: str) -> bool:
+        """The process belongs to that cgroup now."""
+        place = procfs.cgroup(pid)
+        inside = self._prefix + path[len(self.root) :]
+        return place == inside or place.startswith(inside + "/")
+
+    def check_soon(self, tree: CgroupTree) -> None:
+        """Look whether it is empty, after what waits now."""
+        self.loop.soon(tree.check)
+
+    def ended(self, tree: CgroupTree) -> None:
+        """It is empty: no longer ours to watch."""
+        self._trees.pop(tree.path, None)
+        if tree.watch_fd >= 0:
+            self.loop.unwatch(tree.watch_fd)
+            os.close(tree.watch_fd)
+            tree.watch_fd = -1
+
+    def remove_when_idle(self, path: str) -> None:
+        """An empty cgroup goes, but not at the cost of a restart; that of a method is kept for its next call."""
+        if ":" in path[len(self.root) :]:
+            self._spare.add(path)
+        else:
+            self.loop.when_idle(lambda: self._rmdir(path))
+
+    def _path(self, name: str, incarnation: int) -> str:
+        return f"{self.root}/{name.translate(_ESCAPES)}.{incarnation}"
+
+    def _path_of_method(self, name: str) -> str:
+        return f"{self.root}/{name.translate(_ESCAPES)}"
+
+    def _spawn(self, path: str, launch: Launch) -> int:
+        actions = [
+            (os.POSIX_SPAWN_DUP2, self._null, 0),
+            (os.POSIX_SPAWN_DUP2, launch.stdout, 1),
+            (os.POSIX_SPAWN_DUP2, launch.stderr, 2),
+        ]
+        if launch.stderr == 1 and launch.stdout != 1:
+            # 1 is overwritten by then: hand over a copy of the runner's own
+            copy = os.dup(1)
+            actions[2] = (os.POSIX_SPAWN_DUP2, copy, 2)
+        else:
+            copy = -1
+        old_umask = os.umask(launch.umask) if launch.umask >= 0 else -1
+        here = -1
+        if launch.cwd:
+            here = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            if launch.cwd:
+                os.chdir(launch.cwd)
+            write(path + "/cgroup.procs", b"0")
+            try:
+                spawn = os.posix_spawn
+                program = launch.argv[0] if "/" in launch.argv[0] else _find(launch.argv[0], launch.env)
+                return spawn(
+                    program,
+                    launch.argv,
+                    launch.env,
+                    file_actions=actions,
+                    setsid=True,
+                    setsigmask=(),
+                    setsigdef=_DEFAULT_SIGNALS,
+                )
+            finally:
+                write(self.home + "/cgroup.procs", b"0")
+        finally:
+            if here >= 0:
+                os.fchdir(here)
+                os.close(here)
+            if old_umask >= 0:
+                os.umask(old_umask)
+            if copy >= 0:
+                os.close(copy)
+
+    def _up(self, tree: CgroupTree, pid: int) -> None:
+        tree.main_pid = pid
+        tree.main_alive = True
+        self._reaper.expect(pid, tree.main_gone)
+        tree.listener.tree_started(tree)
+
+    def _launched(self, tree: CgroupTree, pid: int, errno: int, message: str) -> None:
+        if pid:
+            self._up(tree, pid)
+        else:
+            self._failed(tree, errno, message)
+
+    def _failed(self, tree: CgroupTree, errno: int, message: str) -> None:
+        tree.over = True
+        self._trees.pop(tree.path, None)
+        self.remove_when_idle(tree.path)
+        tree.listener.tree_failed(tree, errno, message)
+
+    def _stranger(self, pid: int, status: int) -> None:
+        place = procfs.cgroup(pid)
+        if not place.startswith(self._prefix + "/"):
+            return
+        tree = self._trees.get(f"{self.root}/{place[len(self._prefix) + 1 :].split('/', 1)[0]}")
+        if tree is not None:
+            tree.orphan_gone(status)
+
+    def _changed(self, tree: CgroupTree) -> None:
+        try:
+            os.pread(tree.watch_fd, 256, 0)
+        except OSError:
+            pass  # removed under us: empty, the check says so
+        tree.check()
+
+    def _rmdir(self, path: str) -> None:
+        self._spare.discard(path)
+        try:
+            os.rmdir(path)
+        except OSError:
+            # an application may have made cgroups of its own below; empty ones are ours to remove
+            try:
+                for entry in os.listdir(path):
+                    if os.path.isdir(f"{path}/{entry}"):
+                        self._rmdir(f"{path}/{entry}")
+                os.rmdir(path)
+            except OSError:
+                return  # still somebody there: the next start of the runner looks again
+
+
+def _find(program: str, env: dict[str, str]) -> str:
+    """The program along the PATH it will have, because posix_spawnp looks along ours."""
+    for folder in env.get("PATH", os.defpath).split(":"):
+        path = f"{folder or '.'}/{program}"
+        if os.access(path, os.X_OK) and not os.path.isdir(path):
+            return path
+    return program
+
+
+def _unescape(name: str) -> str:
+    return name.replace("%2F", "/").replace("%0A", "\n").replace("%25", "%")
+
+
+def _is_delegated(path: str) -> bool:
+    """systemd marks what it leaves to us (platform.md 2)."""
+    for mark in ("user.delegate", "trusted.delegate"):
+        try:
+            if os.getxattr(path, mark) == b"1":
+                return True
+        except OSError:
+            continue
+    return False

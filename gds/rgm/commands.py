@@ -1,0 +1,56 @@
+"""Orders out: what the RGM wants done. Imperative; carried out by drivers without opinions."""
+
+from __future__ import annotations
+
+from gds.model.value import Value
+
+
+class RunStart(Value):
+    """Run the Start method."""
+
+    because: str
+
+
+class RunStop(Value):
+    """Run the Stop method; a Start that is under way is given up first."""
+
+    because: str
+
+
+class ArmDelay(Value):
+    """Tell `DelayOver` in so many seconds."""
+
+    seconds: float
+
+
+class CancelDelay(Value):
+    """The delay no longer matters."""
+
+
+class StartMonitor(Value):
+    """It is up: begin to probe. `restarted`: it came back from a restart, so the scores are forgotten."""
+
+    restarted: bool
+
+
+class StopMonitor(Value):
+    """No probe, no verdict from now on."""
+
+
+class PurgeHistory(Value):
+    """A giveover was asked for: scores and restarts are forgotten (Sun: semantics.md 7.3, 8)."""
+
+
+class LeaveNode(Value):
+    """The giveover is granted: everything here stops, and the outside is told."""
+
+    because: str
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Order: TypeAlias = (
+        RunStart | RunStop | ArmDelay | CancelDelay | StartMonitor | StopMonitor | PurgeHistory | LeaveNode
+    )

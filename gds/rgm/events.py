@@ -1,0 +1,102 @@
+"""Facts in: what the RGM may be told about a resource. Past tense; each about one resource."""
+
+from __future__ import annotations
+
+from gds.model.value import Value
+
+
+class StartAsked(Value):
+    """Somebody wants it up: a person, the start of the runner, a reload."""
+
+    because: str
+
+
+class StopAsked(Value):
+    """Somebody wants it down."""
+
+    because: str
+
+
+class RestartAsked(Value):
+    """Stop, then start here. `delay` seconds are waited in between. `by_monitor`: the fault monitor's verdict."""
+
+    because: str
+    delay: float = 0.0
+    by_monitor: bool = False
+
+
+class GiveoverAsked(Value):
+    """The fault monitor, or a person, asks that the group run elsewhere."""
+
+    because: str
+    by_monitor: bool = True
+
+
+class LeftAlone(Value):
+    """The judge saw a complete failure that its properties forbid to act on."""
+
+    because: str
+
+
+class StartSucceeded(Value):
+    """The Start method ended well: the service can be reached."""
+
+    because: str = ""
+
+
+class StartFailed(Value):
+    """The Start method failed or ran into its timeout. `spent`: deaths in Start used up the budget."""
+
+    because: str
+    spent: bool = False
+
+
+class StopSucceeded(Value):
+    """Nothing of it is left."""
+
+
+class StopFailed(Value):
+    """Processes are left, named in `because`."""
+
+    because: str
+
+
+class DelayOver(Value):
+    """The restart delay has passed."""
+
+
+class ClearAsked(Value):
+    """A person says that what was left behind has been dealt with."""
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Event: TypeAlias = (
+        StartAsked
+        | StopAsked
+        | RestartAsked
+        | GiveoverAsked
+        | LeftAlone
+        | StartSucceeded
+        | StartFailed
+        | StopSucceeded
+        | StopFailed
+        | DelayOver
+        | ClearAsked
+    )
+
+EVENTS: tuple[type[Value], ...] = (
+    StartAsked,
+    StopAsked,
+    RestartAsked,
+    GiveoverAsked,
+    LeftAlone,
+    StartSucceeded,
+    StartFailed,
+    StopSucceeded,
+    StopFailed,
+    DelayOver,
+    ClearAsked,
+)

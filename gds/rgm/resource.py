@@ -1,0 +1,326 @@
+"""The life of a resource on this node: one table. Sun: semantics.md 8, 9, 10.1; design.md 2.
+
+Rules
+- `Life` is private: it says what the RGM is doing and why it waits. People see `ResourceState` (`public`).
+- Every pair of life and event is in exactly one of TABLE and IGNORED; a test walks the cross product. An ignored
+  event changes nothing, and the reason stands beside it.
+- A Stop is always run before a Start that follows a life (CYCLING), also when the tree is already gone: Stop is
+  idempotent and clears what a half-dead application left behind.
+- A Start that failed is followed by Stop (ABANDONING), because an application half started may not be left running.
+- STOP_FAILED is left only by a person: `clear`, or a stop that works. Nothing starts from it: better down than twice up.
+
+Theory of operation: `step` looks up the next life; what has to be done on the way (`_orders`) depends on that
+edge alone. Three edges are not in the table because they depend on more than the life: the end of a failed Start
+(failover_mode and whether somebody else can take it), a giveover (granted or refused), and a life that is left alone.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from gds.model.state import FailoverMode, ResourceState, ResourceStatus
+from gds.model.value import Value
+from gds.rgm import commands, control
+from gds.rgm.events import (
+    ClearAsked,
+    DelayOver,
+    GiveoverAsked,
+    LeftAlone,
+    RestartAsked,
+    StartAsked,
+    StartFailed,
+    StartSucceeded,
+    StopAsked,
+    StopFailed,
+    StopSucceeded,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gds.rgm.commands import Order
+    from gds.rgm.events import Event
+
+
+class Life(StrEnum):
+    """What the RGM is doing with a resource."""
+
+    OFFLINE = "OFFLINE"
+    WAITING = "WAITING"
+    STARTING = "STARTING"
+    ONLINE = "ONLINE"
+    CYCLING = "CYCLING"
+    STOPPING = "STOPPING"
+    ABANDONING = "ABANDONING"
+    START_FAILED = "START_FAILED"
+    STOP_FAILED = "STOP_FAILED"
+
+
+_L = Life
+TABLE: dict[tuple[Life, type[Value]], Life] = {
+    (_L.OFFLINE, StartAsked): _L.STARTING,
+    (_L.OFFLINE, RestartAsked): _L.STARTING,
+    (_L.WAITING, DelayOver): _L.STARTING,
+    (_L.WAITING, StartAsked): _L.STARTING,
+    (_L.WAITING, RestartAsked): _L.STARTING,
+    (_L.WAITING, StopAsked): _L.STOPPING,
+    (_L.STARTING, StartSucceeded): _L.ONLINE,
+    (_L.STARTING, StartFailed): _L.ABANDONING,
+    (_L.STARTING, StopAsked): _L.STOPPING,
+    (_L.STARTING, RestartAsked): _L.CYCLING,
+    (_L.ONLINE, StopAsked): _L.STOPPING,
+    (_L.ONLINE, RestartAsked): _L.CYCLING,
+    (_L.CYCLING, StopSucceeded): _L.STARTING,
+    (_L.CYCLING, StopFailed): _L.STOP_FAILED,
+    (_L.CYCLING, StopAsked): _L.STOPPING,
+    (_L.STOPPING, StopSucceeded): _L.OFFLINE,
+    (_L.STOPPING, StopFailed): _L.STOP_FAILED,
+    (_L.STOPPING, StartAsked): _L.CYCLING,
+    (_L.STOPPING, RestartAsked): _L.CYCLING,
+    (_L.ABANDONING, StopSucceeded): _L.START_FAILED,
+    (_L.ABANDONING, StopFailed): _L.STOP_FAILED,
+    (_L.ABANDONING, StopAsked): _L.STOPPING,
+    (_L.ABANDONING, StartAsked): _L.CYCLING,
+    (_L.ABANDONING, RestartAsked): _L.CYCLING,
+    (_L.START_FAILED, StartAsked): _L.CYCLING,
+    (_L.START_FAILED, RestartAsked): _L.CYCLING,
+    (_L.START_FAILED, StopAsked): _L.STOPPING,
+    (_L.STOP_FAILED, ClearAsked): _L.OFFLINE,
+    (_L.STOP_FAILED, StopAsked): _L.STOPPING,
+}
+
+_STALE = "news of a method that no longer matters"
+_DONE = "it is so already"
+_NOT_UP = "only what is up, or being started, can be judged"
+_BLOCKED = "what could not be stopped may not be started"
+IGNORED: dict[tuple[Life, type[Value]], str] = {
+    **{(life, DelayOver): _STALE for life in Life if life is not _L.WAITING},
+    **{(life, StartSucceeded): _STALE for life in Life if life is not _L.STARTING},
+    **{(life, StartFailed): _STALE for life in Life if life is not _L.STARTING},
+    **{
+        (life, kind): _STALE
+        for kind in (StopSucceeded, StopFailed)
+        for life in Life
+        if life not in (_L.CYCLING, _L.STOPPING, _L.ABANDONING)
+    },
+    **{(life, ClearAsked): "there is no failed stop to clear" for life in Life if life is not _L.STOP_FAILED},
+    **{(life, GiveoverAsked): _NOT_UP for life in Life if life not in (_L.ONLINE, _L.STARTING)},
+    **{(life, LeftAlone): _NOT_UP for life in Life if life not in (_L.ONLINE, _L.STARTING)},
+    (_L.OFFLINE, StopAsked): _DONE,
+    (_L.STOPPING, StopAsked): _DONE,
+    (_L.STARTING, StartAsked): _DONE,
+    (_L.ONLINE, StartAsked): _DONE,
+    (_L.CYCLING, StartAsked): _DONE,
+    (_L.CYCLING, RestartAsked): _DONE,
+    (_L.STOP_FAILED, StartAsked): _BLOCKED,
+    (_L.STOP_FAILED, RestartAsked): _BLOCKED,
+}
+BY_MORE_THAN_LIFE: frozenset[tuple[Life, type[Value]]] = frozenset(
+    (life, kind) for kind in (GiveoverAsked, LeftAlone) for life in (_L.ONLINE, _L.STARTING)
+)
+"""The pairs `step` decides by more than the table."""
+
+
+class ResourceView(Value):
+    """What the RGM knows of a resource. `because` is the reason of its life, in one sentence; `at` since when
+    (seconds, monotonic). `last_try`: the next Start is the one more that a refused giveover allows (design.md 2).
+    `fault`: what a monitor or a method said last, empty when all is well. `delay`: seconds to wait before the start
+    that follows CYCLING. `restarting`: a restart is under way, so success forgets the scores.
+    """
+
+    name: str
+    life: Life = Life.OFFLINE
+    because: str = ""
+    at: float = 0.0
+    last_try: bool = False
+    status: ResourceStatus = ResourceStatus.OFFLINE
+    status_msg: str = ""
+    delay: float = 0.0
+    restarting: bool = False
+
+
+class Step(Value):
+    """What `step` returns: the view from now on, what to do, and the reason ("" when nothing was decided)."""
+
+    view: ResourceView
+    orders: tuple[Order, ...] = ()
+    because: str = ""
+    ignored: str = ""
+
+
+def step(view: ResourceView, event: Event, mode: FailoverMode, on_giveover: str, now: float) -> Step:
+    """The only door: one fact in, the new view and the orders out."""
+    key = (view.life, type(event))
+    if isinstance(event, GiveoverAsked) and key in BY_MORE_THAN_LIFE:
+        return _giveover(view, event.because, on_giveover, now)
+    if isinstance(event, LeftAlone) and key in BY_MORE_THAN_LIFE:
+        return _left_alone(view, event.because, now)
+    after = TABLE.get(key)
+    if after is None:
+        return Step(view, ignored=IGNORED[key])
+    if view.life is Life.ABANDONING and after is Life.START_FAILED:
+        return _start_failed(view, mode, on_giveover, now)
+    if view.life is Life.CYCLING and after is Life.STARTING and view.delay > 0:
+        waiting = view.replace(life=Life.WAITING, at=now, delay=0.0)
+        return Step(waiting, (commands.ArmDelay(view.delay),), view.because)
+    because = _reason(view, event)
+    moved = view.replace(
+        life=after,
+        because=because,
+        at=now,
+        delay=event.delay if isinstance(event, RestartAsked) and after is Life.CYCLING else 0.0,
+        restarting=_restarting(view, event, after),
+        last_try=view.last_try and after not in (Life.ONLINE, Life.OFFLINE) and not _by_person(event),
+        **_status(after, because),
+    )
+    return Step(moved, _orders(view, moved), because)
+
+
+def _by_person(event: Event) -> bool:
+    return isinstance(event, StartAsked | StopAsked) or (isinstance(event, RestartAsked) and not event.by_monitor)
+
+
+def _restarting(view: ResourceView, event: Event, after: Life) -> bool:
+    if after in (Life.OFFLINE, Life.ONLINE, Life.STOPPING, Life.STOP_FAILED):
+        return False
+    if isinstance(event, RestartAsked):
+        return True
+    return view.restarting
+
+
+def _reason(view: ResourceView, event: Event) -> str:
+    said = getattr(event, "because", "")
+    if isinstance(event, StopSucceeded | StartSucceeded | DelayOver):
+        # the end of a method is no reason of its own: what asked for the method is
+        return said or view.because
+    if isinstance(event, ClearAsked):
+        return "cleared by a person"
+    return str(said)
+
+
+def _status(after: Life, because: str) -> dict[str, object]:
+    """What the RGM says in the resource's name when it brings it online or offline (Sun: semantics.md 10.3)."""
+    if after is Life.ONLINE:
+        return {"status": ResourceStatus.OK, "status_msg": ""}
+    if after is Life.OFFLINE:
+        return {"status": ResourceStatus.OFFLINE, "status_msg": ""}
+    if after is Life.STARTING:
+        return {"status": ResourceStatus.UNKNOWN, "status_msg": "Starting"}
+    if after is Life.STOPPING:
+        return {"status": ResourceStatus.UNKNOWN, "status_msg": "Stopping"}
+    if after in (Life.STOP_FAILED, Life.START_FAILED, Life.ABANDONING):
+        return {"status": ResourceStatus.FAULTED, "status_msg": because}
+    return {"status": ResourceStatus.DEGRADED, "status_msg": because}
+
+
+def _orders(before: ResourceView, after: ResourceView) -> tuple[Order, ...]:
+    orders: list[Order] = []
+    if before.life is Life.ONLINE:
+        orders.append(commands.StopMonitor())
+    if before.life is Life.WAITING and after.life is not Life.WAITING:
+        orders.append(commands.CancelDelay())
+    if after.life is Life.STARTING:
+        orders.append(commands.RunStart(after.because))
+    elif after.life in (Life.STOPPING, Life.ABANDONING):
+        orders.append(commands.RunStop(after.because))
+    elif after.life is Life.CYCLING and before.life is not Life.STOPPING and before.life is not Life.ABANDONING:
+        orders.append(commands.RunStop(after.because))
+    elif after.life is Life.ONLINE:
+        orders.append(commands.StartMonitor(before.restarting))
+    return tuple(orders)
+
+
+def _start_failed(view: ResourceView, mode: FailoverMode, on_giveover: str, now: float) -> Step:
+    """The Start failed and nothing of it is left: relocate, one more try, or stay START_FAILED.
+
+    Sun: semantics.md 8 (SOFT and HARD relocate, the others do not recover); design.md 2 ("Giveover with nowhere to
+    go"): one more try, then START_FAILED until somebody asks.
+    """
+    failed = view.replace(
+        life=Life.START_FAILED,
+        at=now,
+        last_try=False,
+        restarting=False,
+        status=ResourceStatus.FAULTED,
+        status_msg=view.because,
+    )
+    if mode not in (FailoverMode.SOFT, FailoverMode.HARD):
+        return Step(failed.replace(because=f"{view.because}; failover_mode {mode} does not recover"), (), view.because)
+    ruling = control.giveover(on_giveover)
+    if isinstance(ruling, control.Granted):
+        because = f"giveover: {view.because}"
+        return Step(failed.replace(because=because), (commands.PurgeHistory(), commands.LeaveNode(because)), because)
+    if view.last_try:
+        because = f"{view.because}; {ruling.because}, and one more try failed: it stays down until somebody asks"
+        return Step(failed.replace(because=because, status_msg=because), (), because)
+    because = f"{view.because}; giveover refused, {ruling.because}: one more try"
+    trying = view.replace(
+        life=Life.STARTING,
+        because=because,
+        at=now,
+        last_try=True,
+        restarting=True,
+        status=ResourceStatus.DEGRADED,
+        status_msg=because,
+    )
+    return Step(trying, (commands.PurgeHistory(), commands.RunStart(because)), because)
+
+
+def _giveover(view: ResourceView, because: str, on_giveover: str, now: float) -> Step:
+    """A monitor wants it elsewhere. Sun: semantics.md 5.4 rule 4, 7.3; design.md 2."""
+    ruling = control.giveover(on_giveover)
+    if isinstance(ruling, control.Granted):
+        leaving = view.replace(because=because, status=ResourceStatus.FAULTED, status_msg=because)
+        return Step(leaving, (commands.PurgeHistory(), commands.LeaveNode(because)), because)
+    if view.life is Life.STARTING:
+        # deaths inside Start have used up the budget: the Start has failed, and its end decides
+        failed = view.replace(
+            life=Life.ABANDONING,
+            because=because,
+            at=now,
+            restarting=False,
+            status=ResourceStatus.FAULTED,
+            status_msg=because,
+        )
+        return Step(failed, (commands.RunStop(because),), because)
+    said = f"{because}; refused, {ruling.because}: history purged, one restart tried"
+    cycling = view.replace(
+        life=Life.CYCLING,
+        because=said,
+        at=now,
+        restarting=True,
+        delay=0.0,
+        status=ResourceStatus.FAULTED,
+        status_msg=said,
+    )
+    return Step(cycling, (commands.StopMonitor(), commands.PurgeHistory(), commands.RunStop(said)), said)
+
+
+def _left_alone(view: ResourceView, because: str, now: float) -> Step:
+    if view.life is Life.STARTING:
+        failed = view.replace(
+            life=Life.ABANDONING, because=because, at=now, status=ResourceStatus.FAULTED, status_msg=because
+        )
+        return Step(failed, (commands.RunStop(because),), because)
+    return Step(view.replace(because=because, status=ResourceStatus.FAULTED, status_msg=because), (), because)
+
+
+def public(view: ResourceView, monitored: bool, monitor_failed: bool, has_monitor: bool) -> ResourceState:
+    """What people are shown (Sun: semantics.md 10.1). A resource without any probe is ONLINE (design.md 4)."""
+    life = view.life
+    if life is Life.ONLINE:
+        if monitor_failed:
+            return ResourceState.MONITOR_FAILED
+        return ResourceState.ONLINE if monitored or not has_monitor else ResourceState.ONLINE_NOT_MONITORED
+    return _PUBLIC[life]
+
+
+_PUBLIC: dict[Life, ResourceState] = {
+    Life.OFFLINE: ResourceState.OFFLINE,
+    Life.WAITING: ResourceState.STARTING,
+    Life.STARTING: ResourceState.STARTING,
+    Life.CYCLING: ResourceState.STOPPING,
+    Life.STOPPING: ResourceState.STOPPING,
+    Life.ABANDONING: ResourceState.STOPPING,
+    Life.START_FAILED: ResourceState.START_FAILED,
+    Life.STOP_FAILED: ResourceState.STOP_FAILED,
+}
