@@ -38,6 +38,7 @@ class Restart(Value):
     because: str
     number: int
     limit: int
+    cause: str
 
 
 class Giveover(Value):
@@ -91,7 +92,7 @@ def _complete_failure(state: MonitorState, cause: str, resource: Resource, now: 
     if limit < 0 or done < limit:
         state = state.replace(restarts=state.restarts.add(now))
         of = f" of {limit}" if limit >= 0 else ""
-        return state, Restart(f"restart {done + 1}{of} within {span:g} s: {cause}", done + 1, limit)
+        return state, Restart(f"restart {done + 1}{of} within {span:g} s: {cause}", done + 1, limit, cause)
     spent = f"{done} restart{'' if done == 1 else 's'} within {span:g} s"
     refusal = _may_not_move(resource)
     if refusal:

@@ -18,11 +18,13 @@ class StopAsked(Value):
 
 
 class RestartAsked(Value):
-    """Stop, then start here. `delay` seconds are waited in between. `by_monitor`: the fault monitor's verdict."""
+    """Stop, then start here. `delay` seconds are waited in between. `by_monitor`: the fault monitor's verdict, and
+    `cause` what it saw."""
 
     because: str
     delay: float = 0.0
     by_monitor: bool = False
+    cause: str = ""
 
 
 class GiveoverAsked(Value):

@@ -10,8 +10,9 @@ Rules
 - STOP_FAILED is left only by a person: `clear`, or a stop that works. Nothing starts from it: better down than twice up.
 
 Theory of operation: `step` looks up the next life; what has to be done on the way (`_orders`) depends on that
-edge alone. Three edges are not in the table because they depend on more than the life: the end of a failed Start
-(failover_mode and whether somebody else can take it), a giveover (granted or refused), and a life that is left alone.
+edge alone. Four edges depend on more than the life: the end of a failed Start (failover_mode and whether somebody else can take
+it), a giveover (granted or refused), a life that is left alone, and whatever the judge says of the one more Start
+that a refused giveover allows: that Start has simply failed.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ from gds.rgm.events import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeGuard
+
     from gds.rgm.commands import Order
     from gds.rgm.events import Event
 
@@ -150,6 +153,8 @@ class Step(Value):
 def step(view: ResourceView, event: Event, mode: FailoverMode, on_giveover: str, now: float) -> Step:
     """The only door: one fact in, the new view and the orders out."""
     key = (view.life, type(event))
+    if view.life is Life.STARTING and view.last_try and _by_judge(event):
+        return step(view, StartFailed(getattr(event, "cause", "") or event.because), mode, on_giveover, now)
     if isinstance(event, GiveoverAsked) and key in BY_MORE_THAN_LIFE:
         return _giveover(view, event.because, on_giveover, now)
     if isinstance(event, LeftAlone) and key in BY_MORE_THAN_LIFE:
@@ -173,6 +178,10 @@ def step(view: ResourceView, event: Event, mode: FailoverMode, on_giveover: str,
         **_status(after, because),
     )
     return Step(moved, _orders(view, moved), because)
+
+
+def _by_judge(event: Event) -> TypeGuard[RestartAsked | GiveoverAsked | LeftAlone]:
+    return isinstance(event, LeftAlone) or (isinstance(event, RestartAsked | GiveoverAsked) and event.by_monitor)
 
 
 def _by_person(event: Event) -> bool:
@@ -304,13 +313,13 @@ def _left_alone(view: ResourceView, because: str, now: float) -> Step:
     return Step(view.replace(because=because, status=ResourceStatus.FAULTED, status_msg=because), (), because)
 
 
-def public(view: ResourceView, monitored: bool, monitor_failed: bool, has_monitor: bool) -> ResourceState:
-    """What people are shown (Sun: semantics.md 10.1). A resource without any probe is ONLINE (design.md 4)."""
+def public(view: ResourceView, monitored: bool, monitor_failed: bool) -> ResourceState:
+    """What people are shown (Sun: semantics.md 10.1). A resource without any probe is ONLINE: its deaths are watched."""
     life = view.life
     if life is Life.ONLINE:
         if monitor_failed:
             return ResourceState.MONITOR_FAILED
-        return ResourceState.ONLINE if monitored or not has_monitor else ResourceState.ONLINE_NOT_MONITORED
+        return ResourceState.ONLINE if monitored else ResourceState.ONLINE_NOT_MONITORED
     return _PUBLIC[life]
 
 

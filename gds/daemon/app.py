@@ -1,0 +1,81 @@
+"""App: all the runner keeps in memory about one resource. One object each, slots only, nothing runs for it when idle."""
+
+from __future__ import annotations
+
+from gds.fault.history import FRESH
+from gds.rgm.resource import ResourceView
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gds.daemon.fed import Run
+    from gds.daemon.generic import StartMethod, StopMethod
+    from gds.fault.history import MonitorState
+    from gds.model.resource import Resource
+    from gds.model.window import Window
+    from gds.ports import Callback, TimerHandle, Tree
+
+
+class App:
+    """See the module. Instants are monotonic seconds unless the name says wall."""
+
+    __slots__ = (
+        "asked",
+        "clock_rank",
+        "delay",
+        "depths",
+        "enabled",
+        "history",
+        "incarnation",
+        "monitor_failed",
+        "monitor_failures",
+        "monitored",
+        "online_since_wall",
+        "probe_at_wall",
+        "probe_message",
+        "probe_score",
+        "probe_seconds",
+        "probe_started",
+        "probe_timer",
+        "probing",
+        "resource",
+        "start",
+        "stop",
+        "tree",
+        "view",
+        "wanted",
+        "watchdog_at",
+    )
+
+    def __init__(self, resource: Resource) -> None:
+        self.resource = resource
+        self.view = ResourceView(resource.name)
+        self.enabled = resource.enabled
+        self.monitored = resource.monitored
+        self.wanted = True
+        """False: a person stopped it (kept within one boot)."""
+        self.incarnation = 0
+        self.tree: Tree | None = None
+        self.depths: dict[int, int] | None = None
+        self.history: MonitorState = FRESH
+        self.start: StartMethod | None = None
+        self.stop: StopMethod | None = None
+        self.delay: TimerHandle | None = None
+        self.probing: Run | None = None
+        self.probe_timer: TimerHandle | None = None
+        self.probe_started = 0.0
+        self.probe_score = -1
+        self.probe_seconds = 0.0
+        self.probe_at_wall = 0.0
+        self.probe_message = ""
+        self.monitor_failed = False
+        self.monitor_failures: Window | None = None
+        self.online_since_wall = 0.0
+        self.watchdog_at = 0.0
+        self.clock_rank = 0.0
+        self.asked: list[Callback] | None = None
+        """Who waits for the life to settle."""
+
+    @property
+    def name(self) -> str:
+        """The resource's name."""
+        return self.resource.name

@@ -1,0 +1,245 @@
+"""The methods of the generic resource type: Start and Stop, as drivers. Sun: semantics.md 2.4, 2.5.
+
+Facts emitted (to rgmd): StartSucceeded, StartFailed, StopSucceeded, StopFailed, and every death while starting.
+Nothing is decided here: schedules come from pmf, verdicts from fault, lives from rgm.
+"""
+
+from __future__ import annotations
+
+from gds.fault import score
+from gds.pmf import stopping
+from gds.rgm.events import StartFailed, StartSucceeded, StopFailed, StopSucceeded
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gds.daemon.app import App
+    from gds.daemon.fed import Result, Run
+    from gds.daemon.rgmd import Rgmd
+    from gds.fault.score import Outcome
+    from gds.pmf.stopping import Step
+    from gds.ports import TimerHandle
+
+FIRST_LOOK = 0.05
+"""Seconds until Start asks the probe a second time; doubled each time up to LONGEST_LOOK (Sun: 5 s)."""
+LONGEST_LOOK = 5.0
+
+
+class StartMethod:
+    """Validate, start the command under PMF, wait until the service can be reached."""
+
+    __slots__ = ("_app", "_because", "_deadline", "_look", "_rgmd", "_run", "_timer", "said")
+
+    def __init__(self, rgmd: Rgmd, app: App, because: str) -> None:
+        self._rgmd = rgmd
+        self._app = app
+        self._because = because
+        self._run: Run | None = None
+        self._timer: TimerHandle | None = None
+        self._look = FIRST_LOOK
+        self.said = ""
+        self._deadline: TimerHandle | None = None
+
+    def begin(self) -> None:
+        """Go."""
+        resource = self._app.resource
+        self._deadline = self._rgmd.loop.after(resource.start_timeout, self._overrun)
+        if resource.validate_command is not None:
+            self._run = self._rgmd.run_method(
+                self._app,
+                "Validate",
+                resource.validate_command,
+                resource.validate_timeout,
+                self._validated,
+                self._because,
+            )
+        else:
+            self._launch()
+
+    def cancel(self) -> None:
+        """The Start is given up; what it started is for Stop."""
+        for timer in (self._timer, self._deadline):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._deadline = None
+        self._rgmd.monitor.end(self._app)
+        if self._run is not None:
+            self._run.cancel()
+            self._run = None
+        if self._app.start is self:
+            self._app.start = None
+
+    def _validated(self, result: Result) -> None:
+        self._run = None
+        if result.kind == "exit" and result.code == 0:
+            self._launch()
+        else:
+            self._end(StartFailed(f"Start failed: validate_command {result.said}"))
+
+    def _launch(self) -> None:
+        self._rgmd.pmfd.launch(self._app, self._because)
+
+    # -- what pmfd tells ----------------------------------------------------------------------------------------------
+
+    def launched(self) -> None:
+        """The process runs; is it also there for others?"""
+        app = self._app
+        resource = app.resource
+        if not resource.pmf_managed:
+            return  # the command returns by itself first, see `returned`
+        if resource.ready == "notify":
+            self.said = "no READY=1 yet"
+        elif resource.has_probe and not (resource.probe is not None and resource.probe.kind == "notify"):
+            self._ask()
+        else:
+            self._timer = self._rgmd.loop.after(resource.start_grace, self._graced)
+
+    def failed(self, message: str) -> None:
+        """It cannot be executed."""
+        self._end(StartFailed(f"Start failed: cannot execute {self._app.resource.start_command.shown}: {message}"))
+
+    def returned(self, how: str, well: bool) -> None:
+        """pmf_managed is false and the command has returned."""
+        if not well:
+            self._end(StartFailed(f"Start failed: start_command {how}"))
+        elif self._app.resource.has_probe:
+            self._ask()
+        else:
+            self._end(StartSucceeded())
+
+    def notified_ready(self) -> None:
+        """The application said READY=1."""
+        if self._app.resource.ready == "notify":
+            self._end(StartSucceeded())
+
+    # -- waiting until available --------------------------------------------------------------------------------------
+
+    def _graced(self) -> None:
+        self._timer = None
+        self._end(StartSucceeded())
+
+    def _ask(self) -> None:
+        self._timer = None
+        self._rgmd.monitor.ask(self._app, self._answered)
+
+    def _answered(self, outcome: Outcome) -> None:
+        app = self._app
+        if app.start is not self:
+            return
+        got = score.of_probe(outcome, app.resource, 0)
+        self._rgmd.monitor.note(app, got, outcome)
+        if got.points == 0:
+            self._end(StartSucceeded())
+            return
+        self.said = got.because + (f": {outcome.message}" if outcome.message and outcome.kind == "exit" else "")
+        self._timer = self._rgmd.loop.after(self._look, self._ask)
+        self._look = min(self._look * 2, LONGEST_LOOK)
+
+    def _overrun(self) -> None:
+        self._deadline = None
+        limit = self._app.resource.start_timeout
+        said = f"; last seen: {self.said}" if self.said else ""
+        self._end(StartFailed(f"Start failed: not available within {limit:g} s (start_timeout){said}"))
+
+    def _end(self, event: StartSucceeded | StartFailed) -> None:
+        self.cancel()
+        self._rgmd.submit(self._app, event)
+
+
+class StopMethod:
+    """80 / 15 / 5 until nothing is left."""
+
+    __slots__ = ("_app", "_because", "_began", "_rgmd", "_run", "_steps", "_timer", "hurried")
+
+    def __init__(self, rgmd: Rgmd, app: App, because: str) -> None:
+        self._rgmd = rgmd
+        self._app = app
+        self._because = because
+        self._run: Run | None = None
+        self._timer: TimerHandle | None = None
+        self._steps: tuple[Step, ...] = ()
+        self._began = 0.0
+        self.hurried = False
+
+    def begin(self) -> None:
+        """Go."""
+        app = self._app
+        resource = app.resource
+        if resource.stop_command is not None:
+            limit = stopping.command_limit(resource.stop_timeout)
+            self._run = self._rgmd.run_method(
+                app, "Stop", resource.stop_command, limit, self._commanded, self._because, first_signal=9
+            )
+        elif app.tree is None:
+            self._end(StopSucceeded())
+        else:
+            self._follow(stopping.by_signal(resource.stop_signal, resource.stop_timeout))
+
+    def hurry(self) -> None:
+        """No more asking: SIGKILL now."""
+        if self.hurried:
+            return
+        self.hurried = True
+        if self._run is not None:
+            self._run.cancel()
+            self._run = None
+        if self._app.tree is None:
+            self._end(StopSucceeded())
+        else:
+            self._follow(stopping.at_once())
+
+    def emptied(self) -> None:
+        """Nothing of the application is left. A stop_command that still runs may finish its work."""
+        if self._run is None:
+            self._end(StopSucceeded())
+
+    def _commanded(self, result: Result) -> None:
+        self._run = None
+        app = self._app
+        well = result.kind == "exit" and result.code == 0
+        if not well:
+            self._rgmd.log.warning(f"stop_command {result.said}", resource=app.name)
+        if app.tree is None:
+            if not app.resource.pmf_managed and not well:
+                # nothing else could tell whether it is down
+                self._end(StopFailed(f"Stop failed: stop_command {result.said}, and PMF watches nothing of it"))
+            else:
+                self._end(StopSucceeded())
+        else:
+            self._follow(stopping.after_command(app.resource.stop_timeout))
+
+    def _follow(self, steps: tuple[Step, ...]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._steps = steps
+        self._began = self._rgmd.loop.now()
+        self._next()
+
+    def _next(self) -> None:
+        self._timer = None
+        tree = self._app.tree
+        while self._steps and tree is not None:
+            step = self._steps[0]
+            wait = self._began + step.after - self._rgmd.loop.now()
+            if wait > 0:
+                self._timer = self._rgmd.loop.after(wait, self._next)
+                return
+            self._steps = self._steps[1:]
+            if step.act == "signal":
+                tree.signal(step.signal)
+            elif step.act == "kill":
+                tree.kill()
+            else:
+                pids = tree.members()
+                limit = self._app.resource.stop_timeout
+                named = f"process{'' if len(pids) == 1 else 'es'} {', '.join(map(str, pids[:20]))}"
+                self._end(StopFailed(f"Stop failed: {named} still there after SIGKILL and {limit:g} s (stop_timeout)"))
+                return
+
+    def _end(self, event: StopSucceeded | StopFailed) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._app.stop is self:
+            self._app.stop = None
+            self._rgmd.submit(self._app, event)

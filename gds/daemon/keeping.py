@@ -1,0 +1,118 @@
+"""Keeping: an App as a record that outlives the runner, and back. The stores are handed in.
+
+`about_to_start` writes at once (write-ahead); everything else is written once at the end of the loop's turn.
+"""
+
+from __future__ import annotations
+
+from gds.fault.history import MonitorState
+from gds.model.window import Mark, Window
+from gds.rgm.resource import Life
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, Protocol
+
+    from gds.daemon.app import App
+    from gds.ports import Scheduler
+
+    class Store(Protocol):
+        """Where records go."""
+
+        def note(self, record: dict[str, object]) -> None: ...
+
+    class Decisions(Protocol):
+        """Where decisions go."""
+
+        def add(self, record: dict[str, object]) -> None: ...
+
+
+class Keeping:
+    """See the module."""
+
+    def __init__(self, loop: Scheduler, store: Store, decisions: Decisions, stamp: Callable[[], str]) -> None:
+        self._loop = loop
+        self._store = store
+        self._decisions = decisions
+        self._stamp = stamp
+        self._dirty: dict[str, App] = {}
+
+    def about_to_start(self, app: App) -> None:
+        """The next thing is a fork."""
+        self._dirty.pop(app.name, None)
+        self._store.note(record_of(app))
+
+    def changed(self, app: App) -> None:
+        """Something worth keeping changed."""
+        if not self._dirty:
+            self._loop.soon(self._flush)
+        self._dirty[app.name] = app
+
+    def decided(self, app: App, event: str, because: str, **facts: object) -> None:
+        """A decision for the history."""
+        self._decisions.add(
+            {
+                "at": self._stamp(),
+                "monotonic": round(self._loop.now(), 3),
+                "resource": app.name,
+                "group": app.resource.group,
+                "event": event,
+                "because": because,
+                "incarnation": app.incarnation,
+                **facts,
+            }
+        )
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, {}
+        for app in dirty.values():
+            self._store.note(record_of(app))
+
+
+def record_of(app: App) -> dict[str, object]:
+    """What must not be forgotten about it."""
+    history = app.history
+    record: dict[str, object] = {
+        "resource": app.name,
+        "incarnation": app.incarnation,
+        "pid": app.tree.main_pid if app.tree is not None else 0,
+        "life": app.view.life.value,
+        "because": app.view.because,
+        "wanted": app.wanted,
+        "online_since": app.online_since_wall,
+    }
+    if app.view.last_try:
+        record["last_try"] = True
+    if history.restarts.marks:
+        record["restarts"] = [m.at for m in history.restarts.marks]
+    if history.scores.marks:
+        record["scores"] = [[m.at, m.weight] for m in history.scores.marks]
+    if history.timeouts:
+        record["timeouts"] = history.timeouts
+    return record
+
+
+def recall(app: App, record: Mapping[str, Any], now: float) -> Life:
+    """Give the App back what `record_of` kept; returns the life it had. What makes no sense is not believed."""
+    try:
+        app.incarnation = int(record.get("incarnation", 0))
+        app.wanted = bool(record.get("wanted", True))
+        app.online_since_wall = float(record.get("online_since", 0.0))
+        app.history = MonitorState(
+            _window(record.get("scores", ()), now),
+            _window([(at, 1) for at in record.get("restarts", ())], now),
+            int(record.get("timeouts", 0)),
+        )
+        return Life(record.get("life", "OFFLINE"))
+    except (TypeError, ValueError):
+        return Life.OFFLINE
+
+
+def _window(marks: Iterable[Any], now: float) -> Window:
+    made = []
+    for at, weight in marks:
+        if float(at) <= now:
+            made.append(Mark(float(at), int(weight)))
+    made.sort(key=lambda m: m.at)
+    return Window(tuple(made))

@@ -1,0 +1,198 @@
+"""The fault monitor's driver: waits, asks, hands the score to the judge, passes the verdict on as a request.
+
+One timer for each probed resource, none for the others. Facts emitted: RestartAsked, GiveoverAsked, LeftAlone.
+Probes run side by side, at most one for each resource, at most `MOST_AT_ONCE` together; their first turns are spread
+over the interval by the resource's rank, so that a thousand do not fire together (design.md 5).
+
+The monitor of the monitor: a probe that the machine would not let us start (no descriptor, no process) says nothing
+about the application. Such failures are counted in a window of monitor_retry_interval; past monitor_retry_count the
+resource is MONITOR_FAILED and is no longer probed, its deaths still count (Sun: semantics.md 2.8, 10.1).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from gds.fault import score, verdict
+from gds.fault.score import Outcome
+from gds.model.state import ResourceStatus
+from gds.model.window import EMPTY
+from gds.rgm.events import GiveoverAsked, LeftAlone, RestartAsked
+from gds.rgm.resource import Life
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gds.daemon.app import App
+    from gds.daemon.fed import Result
+    from gds.daemon.rgmd import Rgmd
+    from gds.fault.score import Score
+
+MOST_AT_ONCE = 128
+
+
+class Monitor:
+    """See the module."""
+
+    def __init__(self, rgmd: Rgmd) -> None:
+        self._rgmd = rgmd
+        self._asking = 0
+        self._queue: deque[tuple[App, Callable[[Outcome], None]]] = deque()
+
+    # -- the life of a monitor ----------------------------------------------------------------------------------------
+
+    def begin(self, app: App, restarted: bool) -> None:
+        """It is up."""
+        if restarted:
+            app.history = verdict.restarted(app.history)
+        app.monitor_failed = False
+        app.monitor_failures = None
+        app.watchdog_at = self._rgmd.loop.now()
+        self._schedule(app, first=True)
+
+    def end(self, app: App) -> None:
+        """No probe from now on; one under way is killed."""
+        if app.probe_timer is not None:
+            app.probe_timer.cancel()
+            app.probe_timer = None
+        if app.probing is not None:
+            app.probing.cancel()
+            app.probing = None
+            self._asking -= 1
+
+    def _schedule(self, app: App, first: bool = False) -> None:
+        resource = app.resource
+        if not (app.monitored and resource.has_probe) or app.view.life is not Life.ONLINE or app.monitor_failed:
+            return
+        now = self._rgmd.loop.now()
+        interval = resource.thorough_probe_interval
+        if resource.probe is not None and resource.probe.kind == "notify" and resource.probe_command is None:
+            due = app.watchdog_at + (resource.probe.interval or interval)
+            due = max(due, now + 0.001)
+        elif first:
+            due = now + interval * (1.0 - app.clock_rank)
+        else:
+            due = max(app.probe_started + interval, now + interval * 0.1)
+        app.probe_timer = self._rgmd.loop.at(due, lambda: self._due(app))
+
+    def _due(self, app: App) -> None:
+        app.probe_timer = None
+        resource = app.resource
+        if resource.child_mon_level > 0:
+            self._rgmd.pmfd.look(app)
+        if resource.probe is not None and resource.probe.kind == "notify" and resource.probe_command is None:
+            self._watchdog(app)
+            return
+        incarnation = app.incarnation
+        app.probe_started = self._rgmd.loop.now()
+        self.ask(app, lambda outcome: self._answered(app, incarnation, outcome))
+
+    def _watchdog(self, app: App) -> None:
+        """Nothing to ask: did it tell?"""
+        probe = app.resource.probe
+        now = self._rgmd.loop.now()
+        app.probe_started = now
+        interval = (probe.interval if probe else 0.0) or app.resource.thorough_probe_interval
+        silent = now - app.watchdog_at
+        if silent + 0.0005 < interval:
+            self._schedule(app)
+            return
+        app.watchdog_at = now
+        points = probe.timeout_score if probe else score.COMPLETE_FAILURE
+        got = score.Score(points, f"no WATCHDOG=1 for {silent:.3g} s")
+        self._weigh(app, got, Outcome("timeout", 0, got.because, silent))
+
+    # -- asking -------------------------------------------------------------------------------------------------------
+
+    def ask(self, app: App, on_answer: Callable[[Outcome], None]) -> None:
+        """One probe of the application now; the answer comes later, or never when the monitor ends before."""
+        if self._asking >= MOST_AT_ONCE:
+            self._queue.append((app, on_answer))
+            return
+        self._asking += 1
+        resource = app.resource
+
+        def answered(outcome: Outcome) -> None:
+            app.probing = None
+            self._asking -= 1
+            on_answer(outcome)
+            if self._queue:
+                waiting, callback = self._queue.popleft()
+                if waiting.view.life in (Life.ONLINE, Life.STARTING):
+                    self.ask(waiting, callback)
+
+        if resource.probe_command is not None:
+            app.probing = self._rgmd.run_method(
+                app,
+                "Probe",
+                resource.probe_command,
+                resource.probe_timeout,
+                lambda result: answered(of_result(result)),
+                "",
+                first_signal=9,
+            )
+        else:
+            app.probing = self._rgmd.prober.ask(resource, answered)
+
+    def _answered(self, app: App, incarnation: int, outcome: Outcome) -> None:
+        if incarnation != app.incarnation or app.view.life is not Life.ONLINE:
+            return
+        if outcome.kind == "unable":
+            self._failed(app, outcome)
+            return
+        got = score.of_probe(outcome, app.resource, app.history.timeouts)
+        self._weigh(app, got, outcome)
+
+    def note(self, app: App, got: Score, outcome: Outcome) -> None:
+        """Remember a probe for status."""
+        app.probe_score = got.points
+        app.probe_seconds = outcome.seconds
+        app.probe_at_wall = self._rgmd.wall()
+        app.probe_message = outcome.message
+
+    def _weigh(self, app: App, got: Score, outcome: Outcome) -> None:
+        self.note(app, got, outcome)
+        self._rgmd.probed(app, got, outcome)
+        self.weigh(app, got)
+        if app.view.life is Life.ONLINE and app.probe_timer is None:
+            self._schedule(app)
+
+    def _failed(self, app: App, outcome: Outcome) -> None:
+        now = self._rgmd.loop.now()
+        span = app.resource.monitor_retry_interval
+        failures = (app.monitor_failures or EMPTY).within(span, now).add(now)
+        app.monitor_failures = failures
+        said = f"the probe could not be run: {outcome.message}"
+        if app.resource.monitor_retry_count >= 0 and len(failures.marks) > app.resource.monitor_retry_count:
+            app.monitor_failed = True
+            self._rgmd.changed(app, f"MONITOR_FAILED: {len(failures.marks)} times within {span:g} s {said}")
+            return
+        self._rgmd.log.warning(said, resource=app.name)
+        self._schedule(app)
+
+    # -- judging ------------------------------------------------------------------------------------------------------
+
+    def weigh(self, app: App, got: Score) -> None:
+        """One score to the judge, and the verdict to the RGM."""
+        now = self._rgmd.loop.now()
+        before = app.history
+        app.history, said = verdict.judge(before, got, app.resource, now)
+        if app.history is not before and app.history != before:
+            self._rgmd.kept.changed(app)
+        if isinstance(said, verdict.Healthy):
+            self._rgmd.set_status(app, ResourceStatus.OK, "")
+        elif isinstance(said, verdict.Watch):
+            self._rgmd.set_status(app, ResourceStatus.DEGRADED, said.because)
+        elif isinstance(said, verdict.Restart):
+            delay = verdict.restart_delay(app.history, app.resource, now, self._rgmd.chance())
+            self._rgmd.submit(app, RestartAsked(said.because, delay, by_monitor=True, cause=said.cause))
+        elif isinstance(said, verdict.Giveover):
+            self._rgmd.submit(app, GiveoverAsked(said.because))
+        else:
+            self._rgmd.submit(app, LeftAlone(said.because))
+
+
+def of_result(result: Result) -> Outcome:
+    """What a probe command's end means to the judge."""
+    return Outcome(result.kind, result.code, result.output, result.seconds)

@@ -1,0 +1,410 @@
+"""The RGM's driver: the one writer of every resource's life. Takes facts one after the other, asks `rgm.step`, stores
+the new view, carries out the orders. It has no opinions.
+
+Facts may be posted while an order is being carried out; they wait in the queue, so a step never sees half of another.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from gds.daemon import environment
+from gds.daemon.app import App
+from gds.daemon.environment import Call
+from gds.daemon.generic import StartMethod, StopMethod
+from gds.daemon.monitor import Monitor
+from gds.daemon.pmfd import Pmfd
+from gds.errors import ConfigError, unreachable
+from gds.fault import score, verdict
+from gds.model.state import ResourceState, ResourceStatus
+from gds.rgm import commands, resource as life_of
+from gds.rgm.events import ClearAsked, DelayOver, RestartAsked, StartAsked, StopAsked
+from gds.rgm.resource import Life
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Protocol
+
+    from gds.daemon.fed import Fed, Result, Run
+    from gds.fault.score import Outcome, Score
+    from gds.model.resource import Command, Output, Resource
+    from gds.ports import Callback, Forest, Launch, Scheduler
+    from gds.rgm.events import Event
+
+    class Prober(Protocol):
+        """Asks the built-in probes."""
+
+        def ask(self, resource: Resource, on_answer: Callable[[Outcome], None]) -> Run: ...
+
+    class Outputs(Protocol):
+        """Where stdout and stderr go."""
+
+        def open(self, name: str, stream: str, output: Output, uid: int, gid: int) -> int: ...
+        def after_spawn(self, name: str) -> None: ...
+        def flush(self, name: str) -> None: ...
+
+    class Notifies(Protocol):
+        """NOTIFY_SOCKETs of applications."""
+
+        def open(self, name: str, uid: int) -> str: ...
+
+    class Kept(Protocol):
+        """What survives the runner."""
+
+        def about_to_start(self, app: App) -> None: ...
+        def changed(self, app: App) -> None: ...
+        def decided(self, app: App, event: str, because: str, **facts: object) -> None: ...
+
+    class Log(Protocol):
+        """The runner's own log."""
+
+        def info(self, text: str, **fields: object) -> None: ...
+        def warning(self, text: str, **fields: object) -> None: ...
+        def error(self, text: str, **fields: object) -> None: ...
+
+
+SETTLED = frozenset((Life.OFFLINE, Life.ONLINE, Life.START_FAILED, Life.STOP_FAILED))
+
+
+class World:
+    """Everything the drivers are handed: see runner.py, which builds it with a reason for each wire."""
+
+    __slots__ = (
+        "accounts",
+        "chance",
+        "environ",
+        "everything",
+        "fed",
+        "files",
+        "forest",
+        "kept",
+        "launch",
+        "leave",
+        "log",
+        "loop",
+        "node",
+        "notifies",
+        "observed",
+        "on_giveover",
+        "outputs",
+        "prober",
+        "socket",
+        "wall",
+    )
+
+    loop: Scheduler
+    forest: Forest
+    fed: Fed
+    prober: Prober
+    outputs: Outputs
+    notifies: Notifies
+    kept: Kept
+    log: Log
+    launch: type[Launch]
+    accounts: Callable[[Resource], environment.Account]
+    files: Callable[[Resource], dict[str, str]]
+    environ: Mapping[str, str]
+    everything: bool
+    node: str
+    socket: str
+    on_giveover: str
+    leave: Callable[[str], None]
+    observed: Callable[[App], None]
+    wall: Callable[[], float]
+    chance: Callable[[], float]
+
+
+class Rgmd:
+    """See the module."""
+
+    refusals = (ConfigError, OSError)
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.loop = world.loop
+        self.forest = world.forest
+        self.prober = world.prober
+        self.outputs = world.outputs
+        self.kept = world.kept
+        self.log = world.log
+        self.wall = world.wall
+        self.chance = world.chance
+        self.apps: dict[str, App] = {}
+        self.pmfd = Pmfd(self)
+        self.monitor = Monitor(self)
+        self._queue: deque[tuple[App, Event]] = deque()
+        self._stepping = False
+
+    # -- facts in -----------------------------------------------------------------------------------------------------
+
+    def submit(self, app: App, event: Event) -> None:
+        """One fact about one resource."""
+        self._queue.append((app, event))
+        if self._stepping:
+            return
+        self._stepping = True
+        try:
+            while self._queue:
+                self._step(*self._queue.popleft())
+        finally:
+            self._stepping = False
+
+    def died(self, app: App, how: str) -> None:
+        """The (watched part of the) tree is gone while nobody asked for it."""
+        if app.view.life in (Life.ONLINE, Life.STARTING):
+            self.monitor.weigh(app, score.of_death(how))
+
+    def notified(self, name: str, message: Mapping[str, str]) -> None:
+        """An application spoke on its NOTIFY_SOCKET."""
+        app = self.apps.get(name)
+        if app is None:
+            return
+        if message.get("READY") == "1" and app.start is not None:
+            app.start.notified_ready()
+        if message.get("WATCHDOG") == "1":
+            app.watchdog_at = self.loop.now()
+        elif message.get("WATCHDOG") == "trigger" and app.view.life is Life.ONLINE:
+            self.monitor.weigh(app, score.Score(score.COMPLETE_FAILURE, "the application said WATCHDOG=trigger"))
+        if "STATUS" in message and app.view.life is Life.ONLINE and app.view.status is ResourceStatus.OK:
+            self.set_status(app, ResourceStatus.OK, message["STATUS"])
+
+    def probed(self, app: App, got: Score, outcome: Outcome) -> None:
+        """A probe was weighed; failures go to the history."""
+        if got.points:
+            self.kept.decided(app, "probe", got.because, score=got.points, message=outcome.message)
+
+    # -- the step -----------------------------------------------------------------------------------------------------
+
+    def _step(self, app: App, event: Event) -> None:
+        before = app.view
+        made = life_of.step(before, event, app.resource.failover_mode, self._world.on_giveover, self.loop.now())
+        if made.ignored:
+            return
+        app.view = made.view
+        after = made.view
+        if after.life is not before.life or after.because != before.because:
+            self.kept.changed(app)
+        if made.because and made.because != before.because:
+            self._tell(app, made.because)
+        if after.life is Life.ONLINE and before.life is not Life.ONLINE:
+            app.online_since_wall = self.wall()
+        for order in made.orders:
+            self._carry_out(app, order)
+        if after.life is not before.life:
+            if after.life in SETTLED and app.asked:
+                waiting, app.asked = app.asked, None
+                for callback in waiting:
+                    self.loop.soon(callback)
+            self._world.observed(app)
+
+    def _tell(self, app: App, because: str) -> None:
+        self.kept.decided(app, app.view.life.value, because)
+        say = (
+            self.log.warning if app.view.status in (ResourceStatus.FAULTED, ResourceStatus.DEGRADED) else self.log.info
+        )
+        say(because, resource=app.name, state=app.view.life.value)
+
+    def _carry_out(self, app: App, order: commands.Order) -> None:
+        if isinstance(order, commands.RunStart):
+            self.kept.changed(app)
+            app.start = StartMethod(self, app, order.because)
+            app.start.begin()
+        elif isinstance(order, commands.RunStop):
+            if app.start is not None:
+                app.start.cancel()
+            if app.stop is None:
+                app.stop = StopMethod(self, app, order.because)
+                app.stop.begin()
+        elif isinstance(order, commands.StartMonitor):
+            self.kept.changed(app)
+            self.monitor.begin(app, order.restarted)
+        elif isinstance(order, commands.StopMonitor):
+            self.monitor.end(app)
+        elif isinstance(order, commands.ArmDelay):
+            app.delay = self.loop.after(order.seconds, lambda: self.submit(app, DelayOver()))
+        elif isinstance(order, commands.CancelDelay):
+            if app.delay is not None:
+                app.delay.cancel()
+                app.delay = None
+        elif isinstance(order, commands.PurgeHistory):
+            app.history = verdict.gave_over()
+            self.kept.changed(app)
+        elif isinstance(order, commands.LeaveNode):
+            self._world.leave(order.because)
+        else:
+            unreachable(order)
+
+    def changed(self, app: App, because: str) -> None:
+        """Something to be seen changed beside the life: say so."""
+        app.view = app.view.replace(because=because)
+        self._tell(app, because)
+        self._world.observed(app)
+
+    def set_status(self, app: App, status: ResourceStatus, message: str) -> None:
+        """What the monitor thinks now."""
+        view = app.view
+        if view.status is status and view.status_msg == message:
+            return
+        app.view = view.replace(status=status, status_msg=message)
+        if view.status is not status:
+            self._tell_status(app, status, message)
+            self._world.observed(app)
+
+    def _tell_status(self, app: App, status: ResourceStatus, message: str) -> None:
+        self.kept.decided(app, f"status {status.value}", message)
+        if status is ResourceStatus.OK:
+            self.log.info("status OK again", resource=app.name)
+        else:
+            self.log.warning(f"status {status.value}: {message}", resource=app.name)
+
+    # -- what people ask ----------------------------------------------------------------------------------------------
+
+    def start(self, app: App, because: str) -> None:
+        """Bring it up."""
+        app.wanted = True
+        self.kept.changed(app)
+        self.submit(app, StartAsked(because))
+
+    def stop(self, app: App, because: str) -> None:
+        """Take it down; it stays down."""
+        app.wanted = False
+        self.kept.changed(app)
+        self.submit(app, StopAsked(because))
+
+    def restart(self, app: App, because: str) -> None:
+        """Stop and start, never counted (design.md 2, "Operator's acts")."""
+        app.wanted = True
+        self.kept.changed(app)
+        self.submit(app, RestartAsked(because))
+
+    def clear(self, app: App) -> str:
+        """Forget failures; end STOP_FAILED when really nothing is left. Returns why not, or ""."""
+        if app.view.life is Life.STOP_FAILED:
+            if app.tree is not None:
+                pids = app.tree.members()
+                if pids:
+                    named = ", ".join(map(str, pids[:20]))
+                    return f"cannot clear {app.name}: processes {named} are still there; end them, then clear again"
+            self.submit(app, ClearAsked())
+        app.history = verdict.gave_over()
+        app.monitor_failures = None
+        self.kept.changed(app)
+        self.kept.decided(app, "clear", "cleared by a person")
+        if app.monitor_failed:
+            app.monitor_failed = False
+            self.monitor.begin(app, False)
+            self._world.observed(app)
+        if app.view.life is Life.ONLINE and app.view.status is ResourceStatus.FAULTED:
+            self.set_status(app, ResourceStatus.UNKNOWN, "cleared, not probed since")
+        return ""
+
+    def set_monitored(self, app: App, monitored: bool) -> None:
+        """Switch the probe on or off; deaths are judged either way."""
+        app.monitored = monitored
+        self.kept.changed(app)
+        self.kept.decided(app, "monitor" if monitored else "unmonitor", "asked by a person")
+        if app.view.life is Life.ONLINE:
+            self.monitor.end(app)
+            if monitored:
+                self.monitor.begin(app, False)
+            self._world.observed(app)
+
+    def settled(self, app: App, callback: Callback) -> None:
+        """Call back when its life has come to rest; at once when it has."""
+        if app.view.life in SETTLED and not self._queue:
+            callback()
+            return
+        if app.asked is None:
+            app.asked = []
+        app.asked.append(callback)
+
+    def public(self, app: App) -> ResourceState:
+        """The state people see."""
+        return life_of.public(app.view, app.monitored, app.monitor_failed)
+
+    # -- how commands are started -------------------------------------------------------------------------------------
+
+    def run_method(
+        self,
+        app: App,
+        method: str,
+        command: Command,
+        limit: float,
+        on_done: Callable[[Result], None],
+        because: str,
+        first_signal: int = 6,
+    ) -> Run:
+        """Run a command of a method; `limit` seconds."""
+
+        def launch(output: int) -> Launch:
+            main_pid = app.tree.main_pid if app.tree is not None else 0
+            return self._launch(app, method, command, limit, because, output, output, main_pid)
+
+        return self._world.fed.run(f"{app.name}:{method}", launch, limit, on_done, first_signal)
+
+    def launch_of(self, app: App, because: str) -> Launch:
+        """How the application itself is started. Raises ConfigError or OSError."""
+        resource = app.resource
+        account = self._world.accounts(resource)
+        out = self.outputs.open(app.name, "stdout", resource.stdout, account.uid, account.gid)
+        err = self.outputs.open(app.name, "stderr", resource.stderr, account.uid, account.gid)
+        made = self._launch(app, "Start", resource.start_command, resource.start_timeout, because, out, err, 0)
+        if resource.wants_notify:
+            made.env["NOTIFY_SOCKET"] = self._world.notifies.open(app.name, account.uid)
+            if resource.probe is not None and resource.probe.kind == "notify":
+                interval = resource.probe.interval or resource.thorough_probe_interval
+                made.env["WATCHDOG_USEC"] = str(int(interval * 1_000_000))
+        return made
+
+    def _launch(
+        self,
+        app: App,
+        method: str,
+        command: Command,
+        timeout: float,
+        because: str,
+        out: int,
+        err: int,
+        main_pid: int,
+    ) -> Launch:
+        resource = app.resource
+        world = self._world
+        account = world.accounts(resource)
+        now = self.loop.now()
+        span = resource.retry_interval
+        history = app.history
+        call = Call(
+            method,
+            app.incarnation,
+            timeout,
+            because,
+            history.done(span, now),
+            history.total(span, now),
+            main_pid,
+        )
+        env = environment.of_command(
+            resource, call, account, world.environ, world.files(resource), world.node, world.socket, world.everything
+        )
+        return world.launch(
+            command.argv,
+            env,
+            out,
+            err,
+            resource.working_directory,
+            resource.umask,
+            account.uid,
+            account.gid,
+            account.groups,
+            _limits(resource),
+            resource.nice,
+            resource.oom_score_adjust,
+        )
+
+
+def _limits(resource: Resource) -> tuple[tuple[int, int, int], ...]:
+    if not resource.limits:
+        return ()
+    import resource as rlimits
+
+    return tuple([(getattr(rlimits, f"RLIMIT_{n.upper()}"), soft, hard) for n, soft, hard in resource.limits])

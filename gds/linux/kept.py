@@ -1,0 +1,292 @@
+"""What survives the runner: its memory of this boot, the switches people set, and the history of decisions.
+
+- `RUNTIME/state.log`: appended to at every change, the last line of a resource counts; good for one boot. The line
+  that says "incarnation 7 starts, with these restarts in the window" is written *before* the fork (write-ahead), so
+  a runner killed at any instant neither doubles a process nor forgets a restart.
+- `STATE/switches.json`: what enable, disable, monitor and unmonitor set; new file, fsync, rename; good for ever.
+- `STATE/history.jsonl`: one decision a line; bounded by size, two files.
+
+A disk that is full or read-only stops nothing: it is said once, `problem` shows it, and every further change tries again.
+Instants are CLOCK_MONOTONIC, which compares within one boot; a file of another boot is not believed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from gds.errors import EngineError
+from gds.linux import clock, jsonline
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from gds.ports import Scheduler
+
+LARGEST_STATE = 4 << 20
+LARGEST_HISTORY = 8 << 20
+
+
+def append(path: str, mode: int = 0o600) -> int:
+    """The file, opened to append; private; never through a symlink. Raises OSError."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+
+
+def replace_file(path: str, data: bytes, mode: int = 0o600, sync: bool = True) -> None:
+    """Write a new file and rename it over the old one. Raises OSError, and leaves nothing behind."""
+    new = f"{path}.new.{os.getpid()}"
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+    try:
+        try:
+            written = 0
+            while written < len(data):
+                written += os.write(fd, data[written:])
+            if sync:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.rename(new, path)
+    except OSError:
+        try:
+            os.unlink(new)
+        except OSError:
+            pass  # it was the rename's directory that went away: nothing to tidy
+        raise
+
+
+class Lock:
+    """One runner a directory. POSIX locks, because they are not inherited by the keepers that outlive a runner."""
+
+    def __init__(self, directory: str) -> None:
+        """Raises EngineError when another runner has it, OSError when the directory cannot be written."""
+        import fcntl
+
+        path = f"{directory}/lock"
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip()
+            os.close(self._fd)
+            if error.errno in (errno.EAGAIN, errno.EACCES):
+                who = f" (pid {holder})" if holder else ""
+                raise EngineError(
+                    f"cannot use {directory}: another runner has it{who}; give this one another --runtime-dir and"
+                    " --state-dir, or stop the other"
+                ) from None
+            raise
+        try:
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        except OSError:
+            pass  # a full disk: the lock holds all the same, only its holder is not named
+
+
+class Memory:
+    """The lines of state.log."""
+
+    def __init__(self, runtime_dir: str, log: Any) -> None:
+        self._path = f"{runtime_dir}/state.log"
+        self._log = log
+        self._fd = -1
+        self._size = 0
+        self._boot = clock.boot_id()
+        self.problem = ""
+        self.snapshot: Any = list
+        """Called for all current records when the file is written anew."""
+
+    def recall(self) -> dict[str, dict[str, Any]]:
+        """The last record of each resource, as an earlier runner of this boot left it."""
+        try:
+            with open(self._path, "rb") as file:
+                lines = file.read(LARGEST_STATE * 4).split(b"\n")
+        except OSError:
+            return {}
+        import json
+
+        found: dict[str, dict[str, Any]] = {}
+        for line in lines:
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue  # the last line of a runner killed while writing
+            if not isinstance(record, dict):
+                continue
+            if "boot" in record:
+                if record["boot"] != self._boot:
+                    return {}
+            elif isinstance(record.get("resource"), str):
+                found[record["resource"]] = record
+        return found
+
+    def begin(self) -> None:
+        """Write the file anew with what is known now."""
+        self._renew()
+
+    def note(self, record: dict[str, object]) -> None:
+        """Append one record, now."""
+        if self._fd < 0 or self._size > LARGEST_STATE:
+            self._renew()
+        self._write(jsonline.dump(record) + "\n")
+
+    def forget(self) -> None:
+        """The runner ends in order and everything is down: only what people asked for is worth keeping."""
+        self._renew()
+
+    def _renew(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        lines = [jsonline.dump({"boot": self._boot})]
+        lines += [jsonline.dump(record) for record in self.snapshot()]
+        data = ("\n".join(lines) + "\n").encode()
+        try:
+            replace_file(self._path, data, sync=False)
+            self._fd = append(self._path)
+            self._size = len(data)
+            self.problem = ""
+        except OSError as error:
+            self._failed(error)
+
+    def _write(self, text: str) -> None:
+        if self._fd < 0:
+            return
+        data = text.encode()
+        try:
+            if os.write(self._fd, data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._size += len(data)
+        except OSError as error:
+            os.close(self._fd)
+            self._fd = -1
+            self._failed(error)
+
+    def _failed(self, error: OSError) -> None:
+        if not self.problem:
+            self._log.error(
+                f"cannot write {self._path}: {error.strerror}; applications go on, but a crash of this runner now"
+                " would forget restarts"
+            )
+        self.problem = f"cannot write {self._path}: {error.strerror}"
+
+
+class Switches:
+    """What people set for good."""
+
+    def __init__(self, state_dir: str, log: Any) -> None:
+        self._path = f"{state_dir}/switches.json" if state_dir else ""
+        self._log = log
+        self.problem = ""
+        self.of: dict[str, dict[str, bool]] = {}
+        if self._path and os.path.exists(self._path):
+            import json
+
+            try:
+                with open(self._path, encoding="utf-8") as file:
+                    read = json.load(file)
+                self.of = {
+                    name: {k: bool(v) for k, v in each.items()} for name, each in read.items() if isinstance(each, dict)
+                }
+            except (OSError, ValueError, AttributeError) as error:
+                self.problem = f"cannot read {self._path}: {error}"
+                log.error(f"{self.problem}; what enable, disable, monitor and unmonitor set is not known")
+
+    def set(self, name: str, what: str, value: bool) -> str:
+        """Keep it; returns why that failed, or ""."""
+        self.of.setdefault(name, {})[what] = value
+        if not self._path:
+            return "there is no state directory to keep it in"
+        import json
+
+        try:
+            replace_file(self._path, (json.dumps(self.of, indent=1) + "\n").encode())
+        except OSError as error:
+            return f"cannot write {self._path}: {error.strerror}"
+        return ""
+
+
+class History:
+    """The decisions, with their reasons."""
+
+    def __init__(self, loop: Scheduler, state_dir: str, log: Any) -> None:
+        self._loop = loop
+        self._log = log
+        self._path = f"{state_dir}/history.jsonl" if state_dir else ""
+        self._fd = -1
+        self._size = 0
+        self._lines: list[str] = []
+        self._recent: list[str] = []
+        self.problem = ""
+
+    def add(self, record: dict[str, object]) -> None:
+        """Keep one decision; written when this turn of the loop is over."""
+        if not self._lines:
+            self._loop.soon(self.flush)
+        self._lines.append(jsonline.dump(record))
+
+    def flush(self) -> None:
+        """Write what waits."""
+        if not self._lines:
+            return
+        lines, self._lines = self._lines, []
+        if not self._path:
+            self._recent = (self._recent + lines)[-500:]
+            return
+        data = ("\n".join(lines) + "\n").encode()
+        try:
+            if self._fd < 0:
+                self._fd = append(self._path)
+                self._size = os.fstat(self._fd).st_size
+            if self._size + len(data) > LARGEST_HISTORY and self._size:
+                os.close(self._fd)
+                self._fd = -1
+                os.rename(self._path, self._path + ".1")
+                self._fd = append(self._path)
+                self._size = 0
+            if os.write(self._fd, data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._size += len(data)
+            self.problem = ""
+        except OSError as error:
+            if self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1
+            self._recent = (self._recent + lines)[-500:]
+            if not self.problem:
+                self._log.error(f"cannot write {self._path}: {error.strerror}; the last decisions are kept in memory")
+            self.problem = f"cannot write {self._path}: {error.strerror}"
+
+    def read(self, name: str, most: int) -> list[dict[str, Any]]:
+        """The last `most` decisions (about `name`, when given), oldest first."""
+        import json
+
+        self.flush()
+        found: list[dict[str, Any]] = []
+        for path in (self._path, self._path + ".1"):
+            lines: list[bytes] = []
+            if self._path:
+                try:
+                    with open(path, "rb") as file:
+                        lines = file.read().split(b"\n")
+                except OSError:
+                    continue
+            for line in reversed(lines):
+                if name and b'"' + name.encode() + b'"' not in line:
+                    continue
+                try:
+                    record = json.loads(line)
+                except ValueError:
+                    continue  # a line cut short by a crash or a full disk
+                if isinstance(record, dict) and (not name or name in (record.get("resource"), record.get("group"))):
+                    found.append(record)
+                    if len(found) >= most:
+                        break
+            if len(found) >= most:
+                break
+        found.reverse()
+        for line in self._recent:
+            record = json.loads(line)
+            if not name or name in (record.get("resource"), record.get("group")):
+                found.append(record)
+        return found[-most:]
