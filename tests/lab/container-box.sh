@@ -51,6 +51,7 @@ containers_conf() {
 	[containers]
 	default_ulimits = ["nofile=$files:$files", "nproc=$procs:$procs"]
 	netns = "none"
+	log_driver = "k8s-file"
 	C
     # a limit of processes needs the pids controller in the v2 hierarchy
     grep -qsw pids /sys/fs/cgroup/cgroup.controllers /sys/fs/cgroup/unified/cgroup.controllers || echo 'pids_limit = 0'
