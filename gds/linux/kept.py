@@ -285,8 +285,8 @@ class History:
             if len(found) >= most:
                 break
         found.reverse()
-        for line in self._recent:
-            record = json.loads(line)
+        for text in self._recent:
+            record = json.loads(text)
             if not name or name in (record.get("resource"), record.get("group")):
                 found.append(record)
         return found[-most:]

@@ -1,0 +1,212 @@
+"""The control socket: one JSON line in, JSON lines out, the last with `"done": true` and the exit status in `code`.
+
+Harm is kept out by bounds: a request is one line of at most 64 KiB, it must come within `PATIENCE` seconds, at most
+`MOST` connections are served and the rest wait in the kernel's queue; what a client does not read is dropped with it.
+Who asks is the kernel's word (SO_PEERCRED), never the client's.
+"""
+
+from __future__ import annotations
+
+import os
+from _socket import AF_UNIX, SO_PEERCRED, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, socket
+
+from gds.errors import EngineError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
+    from gds.ports import Callback, TimerHandle
+
+    class WatchingLoop(Protocol):
+        """What a server needs of the loop."""
+
+        def watch(self, fd: int, callback: Callable[[int], None], events: int = 1) -> None: ...
+        def unwatch(self, fd: int) -> None: ...
+        def after(self, seconds: float, callback: Callback) -> TimerHandle: ...
+
+
+READ, WRITE = 0x1, 0x4
+LONGEST_REQUEST = 65536
+MOST = 128
+PATIENCE = 10.0
+MOST_UNREAD = 16 << 20
+
+
+class Connection:
+    """One client. `uid` is the peer's."""
+
+    __slots__ = ("_in", "_last", "_out", "_server", "_sock", "_timer", "asked", "fd", "gid", "on_gone", "pid", "uid")
+
+    def __init__(self, server: Server, sock: socket) -> None:
+        self._server = server
+        self._sock = sock
+        self.fd = sock.fileno()
+        cred = sock.getsockopt(SOL_SOCKET, SO_PEERCRED, 12)
+        self.pid = int.from_bytes(cred[:4], "little")
+        self.uid = int.from_bytes(cred[4:8], "little")
+        self.gid = int.from_bytes(cred[8:], "little")
+        self.asked = False
+        self._last = False
+        self._in = b""
+        self._out = b""
+        self.on_gone: Callable[[], None] | None = None
+        self._timer: TimerHandle | None = server.loop.after(PATIENCE, self.close)
+        server.loop.watch(self.fd, self._ready, READ)
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Send one line; the client may be gone."""
+        if self.fd < 0:
+            return
+        import json
+
+        self._out += json.dumps(message, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+        self._flush()
+
+    def done(self, code: int, message: str = "", **more: Any) -> None:
+        """The last line; then the connection ends."""
+        self.tell({"done": True, "code": code, "message": message, **more})
+        self.asked = self._last = True
+        if self.fd >= 0 and not self._out:
+            self.close()
+
+    def close(self) -> None:
+        """No more of this client."""
+        if self.fd < 0:
+            return
+        self._server.loop.unwatch(self.fd)
+        self.fd = -1
+        self._sock.close()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        gone, self.on_gone = self.on_gone, None
+        self._server.closed(self)
+        if gone is not None:
+            gone()
+
+    def _ready(self, events: int) -> None:
+        if events & WRITE:
+            self._flush()
+            if self.fd >= 0 and not self._out:
+                if self._last:
+                    self.close()
+                else:
+                    self._server.loop.watch(self.fd, self._ready, READ)
+            return
+        try:
+            data = os.read(self.fd, 65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.close()
+            return
+        if not data:
+            self.close()
+            return
+        if self.asked:
+            return  # more than one request: not heard
+        self._in += data
+        line, newline, _ = self._in.partition(b"\n")
+        if len(line) > LONGEST_REQUEST:
+            self.done(2, f"cannot read the request: it is longer than {LONGEST_REQUEST} bytes")
+        elif newline:
+            self._in = b""
+            self._request(line)
+
+    def _request(self, line: bytes) -> None:
+        import json
+
+        self.asked = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        try:
+            request = json.loads(line)
+            if not isinstance(request, dict) or not isinstance(request.get("verb"), str):
+                raise ValueError("no verb")
+        except (ValueError, RecursionError):
+            self.done(2, 'cannot read the request: it must be one line of JSON with a "verb"')
+            return
+        self._server.answer(self, request)
+
+    def _flush(self) -> None:
+        try:
+            while self._out:
+                sent = os.write(self.fd, self._out[:262144])
+                self._out = self._out[sent:]
+        except BlockingIOError:
+            if len(self._out) > MOST_UNREAD:
+                self.close()
+                return
+            self._server.loop.watch(self.fd, self._ready, READ | WRITE)
+        except OSError:
+            self.close()
+
+
+class Server:
+    """See the module."""
+
+    def __init__(
+        self, loop: WatchingLoop, path: str, group: int, answer: Callable[[Connection, dict[str, Any]], None]
+    ) -> None:
+        """Raises EngineError when the socket cannot be made."""
+        self.loop = loop
+        self.answer = answer
+        self.path = path
+        self._open: set[Connection] = set()
+        self._paused = False
+        self._sock = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
+        new = f"{path}.new.{os.getpid()}"
+        try:
+            if os.path.exists(new):
+                os.unlink(new)
+            old = os.umask(0o177)
+            try:
+                self._sock.bind(new)
+            finally:
+                os.umask(old)
+            if group >= 0:
+                os.chown(new, -1, group)
+            os.chmod(new, 0o660)
+            self._sock.listen(512)
+            # renamed into place: a stale socket of a killed runner is replaced, and there is no moment without one
+            os.rename(new, path)
+        except OSError as error:
+            self._sock.close()
+            raise EngineError(f"cannot make the control socket {path}: {error.strerror or error}") from error
+        loop.watch(self._sock.fileno(), self._accept, READ)
+
+    def _accept(self, _events: int) -> None:
+        for _ in range(32):
+            if len(self._open) >= MOST:
+                self._paused = True
+                self.loop.unwatch(self._sock.fileno())
+                return
+            try:
+                fd, _address = self._sock._accept()  # type: ignore[attr-defined]  # what socket.accept is made of
+            except OSError:
+                return
+            os.set_blocking(fd, False)
+            os.set_inheritable(fd, False)
+            self._open.add(Connection(self, socket(fileno=fd)))
+
+    def closed(self, connection: Connection) -> None:
+        """One place is free."""
+        self._open.discard(connection)
+        if self._paused:
+            self._paused = False
+            self.loop.watch(self._sock.fileno(), self._accept, READ)
+
+    def close(self) -> None:
+        """The runner ends."""
+        self.loop.unwatch(self._sock.fileno())
+        for connection in list(self._open):
+            connection._flush()
+            connection.close()
+        self._sock.close()
+        try:
+            os.unlink(self.path)
+        except OSError:
+            pass  # somebody tidied before us
