@@ -37,12 +37,13 @@ missing() {
     esac
 }
 
-wanted() { local c; for c in "$@"; do missing "$c"; done | sort -u; }
+# All of them on one line.
+wanted() { local c; for c in "$@"; do missing "$c"; done | sort -u | paste -s -d " "; }
 
 [ $# -gt 0 ] || { sed -n '2,10p' "$0" | sed 's/^# \{0,1\}//'; exit 2; }
 list=$(wanted "$@") || exit 1
 [ -n "$list" ] || exit 0
-[ "$(id -u)" = 0 ] || die "cannot install $(echo $list): not root; run it as root, or install them yourself"
+[ "$(id -u)" = 0 ] || die "cannot install $list: not root; run it as root, or install them yourself"
 
 mkdir -p "${LOCK%/*}"
 exec 9>"$LOCK"
@@ -70,7 +71,7 @@ export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086  # one word a package
 "${apt[@]}" install --no-install-recommends $list >>"$work/log" 2>&1 9>&- || {
     tail -n 40 "$work/log" >&2
-    die "cannot install $(echo $list): apt-get failed, its last words are above"
+    die "cannot install $list: apt-get failed, its last words are above"
 }
 list=$(wanted "$@")
-[ -z "$list" ] || die "cannot find what was installed: $(echo $list)"
+[ -z "$list" ] || die "cannot find what was installed: $list"

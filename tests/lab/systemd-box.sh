@@ -106,6 +106,7 @@ inner() {
     ip link set lo up
 
     # The second half has a cgroup namespace of its own, in which the box's cgroup is "/".
+    # shellcheck disable=SC2016  # expanded by the second half
     exec unshare --cgroup bash -c '
         set -e
         mount -t cgroup2 cgroup2 "$1/sys/fs/cgroup"
@@ -132,9 +133,9 @@ enter() {
 }
 
 up() {
-    local binds=() spec pid outer cg state i
+    local binds=() spec pid outer cg state
     while [ $# -gt 0 ]; do
-        [ "$1" = --bind ] && [ $# -gt 1 ] || die "cannot understand $1: up takes --bind SRC[:DST]"
+        if [ "$1" != --bind ] || [ $# -lt 2 ]; then die "cannot understand $1: up takes --bind SRC[:DST]"; fi
         spec=$2
         [[ $spec == *:* ]] || spec=$spec:$spec
         [ -d "${spec%%:*}" ] || die "cannot bind ${spec%%:*}: no such directory"
@@ -152,7 +153,7 @@ up() {
         >"$STATE/console" 2>&1 </dev/null &
     outer=$!
     pid=
-    for i in $(seq 400); do
+    for _ in $(seq 400); do
         pid=$(cat "/proc/$outer/task/$outer/children" 2>/dev/null || true)
         pid=${pid%% *}
         [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = systemd ] && break
@@ -161,7 +162,7 @@ up() {
     done
     [ -n "$pid" ] || die "cannot boot: no systemd after 20 s"
     echo "$pid $(stat_field "$pid" 22)" >"$STATE/pid"
-    for i in $(seq 400); do
+    for _ in $(seq 400); do
         enter "$pid" test -S /run/systemd/private 2>/dev/null && break
         sleep 0.05
     done
@@ -175,17 +176,17 @@ up() {
 }
 
 down() {
-    local pid cg i
+    local pid cg
     if pid=$(box_pid); then
         kill -RTMIN+4 "$pid" || true                    # systemd(1): start poweroff.target
-        for i in $(seq 200); do box_pid >/dev/null || break; sleep 0.1; done
+        for _ in $(seq 200); do box_pid >/dev/null || break; sleep 0.1; done
         if box_pid >/dev/null; then kill -KILL "$pid"; fi
-        for i in $(seq 100); do box_pid >/dev/null || break; sleep 0.1; done
+        for _ in $(seq 100); do box_pid >/dev/null || break; sleep 0.1; done
     fi
     cg=$(cgroup)
     if [ -d "$cg" ]; then
         echo 1 >"$cg/cgroup.kill" 2>/dev/null || true
-        for i in $(seq 100); do
+        for _ in $(seq 100); do
             find "$cg" -depth -type d -exec rmdir {} + 2>/dev/null || true
             [ -d "$cg" ] || break
             sleep 0.1

@@ -166,5 +166,7 @@ def build_context(place: Path) -> None:
     for name in ("gds", "units", "examples"):
         shutil.copytree(REPO / name, place / name, ignore=shutil.ignore_patterns("__pycache__", "wheels"))
     wheels = place / "examples" / "container" / "wheels"
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--wheel-dir", str(wheels)]
+    pip = [sys.executable, "-m", "pip", "wheel", "-qq", "--disable-pip-version-check", "--wheel-dir", str(wheels)]
     subprocess.run([*pip, str(place), "hatchling"], check=True, stdin=subprocess.DEVNULL)
+    for own in wheels.glob("gds-*.whl"):
+        own.unlink()  # the image is to be built from the source
