@@ -17,7 +17,8 @@ from gds.daemon.pmfd import Pmfd
 from gds.errors import ConfigError, unreachable
 from gds.fault import score, verdict
 from gds.model.state import ResourceState, ResourceStatus
-from gds.rgm import commands, resource as life_of
+from gds.rgm import commands, control
+from gds.rgm import resource as life_of
 from gds.rgm.events import ClearAsked, DelayOver, RestartAsked, StartAsked, StopAsked
 from gds.rgm.resource import Life
 
@@ -318,6 +319,16 @@ class Rgmd:
         if app.asked is None:
             app.asked = []
         app.asked.append(callback)
+
+    def purge(self, app: App) -> None:
+        """Forget its failures and restarts."""
+        app.history = verdict.gave_over()
+        self.kept.changed(app)
+
+    def giveover_refused(self) -> str:
+        """Why a giveover would be refused now; "" when it would be granted."""
+        ruling = control.giveover(self._world.on_giveover)
+        return ruling.because if isinstance(ruling, control.Refused) else ""
 
     def public(self, app: App) -> ResourceState:
         """The state people see."""

@@ -1,0 +1,79 @@
+"""The command `gds`: which verb, and nothing else. Each verb's module is loaded when it is asked for."""
+
+from __future__ import annotations
+
+import sys
+
+VERBS: dict[str, tuple[str, str, str]] = {
+    "run": ("gds.cli.run", "main", "run applications: descriptors, directories of them, or -- COMMAND"),
+    "check": ("gds.cli.check", "main", "find every error and doubtful value in descriptors, without a runner"),
+    "validate": ("gds.cli.validate", "main", "check, then run each application's validate command"),
+    "status": ("gds.cli.status", "main", "what runs, in which state, and why"),
+    "start": ("gds.cli.control", "start", "start resources or groups now"),
+    "stop": ("gds.cli.control", "stop", "stop them now, with every process they made"),
+    "restart": ("gds.cli.control", "restart", "stop and start them; never counted in the budget"),
+    "enable": ("gds.cli.control", "enable", "allow to run, for good"),
+    "disable": ("gds.cli.control", "disable", "stop and keep down, for good"),
+    "monitor": ("gds.cli.control", "monitor", "probe again, for good"),
+    "unmonitor": ("gds.cli.control", "unmonitor", "do not probe, for good"),
+    "probe": ("gds.cli.control", "probe", "one probe now, and what it would lead to"),
+    "giveover": ("gds.cli.control", "giveover", "ask that a group run elsewhere"),
+    "clear": ("gds.cli.control", "clear", "clear a failed stop, or the failure history"),
+    "reload": ("gds.cli.control", "reload", "read the descriptors again; touch only what changed"),
+    "why": ("gds.cli.tell", "why", "the chain of facts behind the present state"),
+    "history": ("gds.cli.tell", "history", "the decisions, with times and reasons"),
+    "logs": ("gds.cli.tell", "logs", "what an application printed"),
+    "simulate": ("gds.cli.simulate", "main", "play a script of facts to the same judges; nothing is started"),
+    "explain": ("gds.cli.explain", "main", "what a property, state, status or exit status means"),
+    "schema": ("gds.cli.explain", "schema", "JSON schema of descriptors, for editors"),
+    "new": ("gds.cli.new", "main", "write a descriptor"),
+    "pmf": ("gds.cli.pmfadm", "main", "the process monitor facility by itself (also: pmfadm)"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one verb; its exit status (design.md 4)."""
+    words = sys.argv[1:] if argv is None else argv
+    if not words or words[0] in ("-h", "--help", "help"):
+        return _help(words)
+    if words[0] in ("-V", "--version", "version"):
+        from gds import __version__
+
+        print(f"gds {__version__}")
+        return 0
+    if words[0] not in VERBS:
+        import difflib
+
+        near = difflib.get_close_matches(words[0], VERBS, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        print(f"gds: cannot {words[0]}: there is no such verb{hint} (gds --help lists them)", file=sys.stderr)
+        return 2
+    module, function, _ = VERBS[words[0]]
+    from importlib import import_module
+
+    try:
+        return int(getattr(import_module(module), function)(words[1:]))
+    except BrokenPipeError:
+        # the reader of our output went away; nothing more can be said there
+        import os
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+    except KeyboardInterrupt:
+        return 130
+
+
+def _help(words: list[str]) -> int:
+    if not words:
+        print("gds: cannot guess what you want: name a verb (gds --help lists them)", file=sys.stderr)
+        return 2
+    print("usage: gds VERB [ARGUMENT...]      gds VERB --help tells more\n")
+    for verb, (_, _, text) in VERBS.items():
+        print(f"  {verb:<10} {text}")
+    print("\nExit status: 0 done, 1 failed, 2 usage, 3 not running, 4 no runner or unknown, 75 busy or giveover,")
+    print("77 not permitted, 78 bad descriptor or settings.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

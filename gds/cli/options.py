@@ -1,0 +1,93 @@
+"""Options of the verbs that must start fast: read by hand, because an argument parser costs more than the verb."""
+
+from __future__ import annotations
+
+from gds.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Options:
+    """What was typed: `flags` that were given, `values` of options, `names`: the rest; `after` what follows `--`."""
+
+    def __init__(self) -> None:
+        self.flags: set[str] = set()
+        self.values: dict[str, str] = {}
+        self.names: list[str] = []
+        self.after: list[str] | None = None
+
+
+class HelpAsked(Exception):
+    """The user typed --help."""
+
+
+def parse(argv: list[str], flags: Mapping[str, str], valued: Mapping[str, str]) -> Options:
+    """Read `argv`. `flags` and `valued` map every spelling (-f, --follow) to the option's name.
+
+    Options and names may be mixed; `--opt=value`, `-n5` and `-fn 5` are understood. Raises UsageError, HelpAsked.
+    """
+    made = Options()
+    left = list(argv)
+    while left:
+        word = left.pop(0)
+        if word == "--":
+            made.after = left
+            break
+        if word in ("-h", "--help"):
+            raise HelpAsked
+        if word.startswith("--"):
+            name, equals, value = word.partition("=")
+            if name in valued:
+                if not equals:
+                    if not left:
+                        raise UsageError(f"cannot use {name}: it needs a value")
+                    value = left.pop(0)
+                made.values[valued[name]] = value
+            elif name in flags and not equals:
+                made.flags.add(flags[name])
+            else:
+                raise UsageError(f"cannot use {word}: there is no such option{_near(name, [*flags, *valued])}")
+        elif word.startswith("-") and len(word) > 1:
+            letters = word[1:]
+            while letters:
+                short = "-" + letters[0]
+                letters = letters[1:]
+                if short in flags:
+                    made.flags.add(flags[short])
+                elif short in valued:
+                    if not letters and not left:
+                        raise UsageError(f"cannot use {short}: it needs a value")
+                    made.values[valued[short]] = letters or left.pop(0)
+                    letters = ""
+                else:
+                    raise UsageError(f"cannot use {short}: there is no such option")
+        else:
+            made.names.append(word)
+    return made
+
+
+def seconds(text: str, what: str) -> float:
+    """A number of seconds, or one with a unit (500ms, 30s, 5m, 1h). Raises UsageError."""
+    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+    number = text
+    factor = 1.0
+    for unit in ("ms", "s", "m", "h"):
+        if text.endswith(unit) and text[: -len(unit)].strip():
+            number, factor = text[: -len(unit)], units[unit]
+            break
+    try:
+        value = float(number) * factor
+    except ValueError:
+        raise UsageError(f"cannot use {text} as {what}: write seconds, or 500ms, 30s, 5m, 1h") from None
+    if not 0 <= value < 1e9:
+        raise UsageError(f"cannot use {text} as {what}: it must be 0 or more")
+    return value
+
+
+def _near(name: str, known: list[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {near[0]}?" if near else ""
