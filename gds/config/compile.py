@@ -1,0 +1,206 @@
+"""What was declared → a Plan: every cross-check between keys, resources and facts. Pure.
+
+In: what `document.py` read of each table (`Declared`: only the keys that were given, as values of the model), the
+facts of the machine (answers to the questions of `questions`), and the settings that matter. Out: a Plan, or every
+fault at once, each with the path of its key. It knows neither files nor lines nor TOML: `load.py` finds the place of a
+key path.
+"""
+
+from __future__ import annotations
+
+from gds.model.resource import Command, ExitMap, Group, Plan, Resource
+from gds.model.state import FailoverMode
+from gds.model.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    Keys = tuple[str | int, ...]
+    Question = tuple[str, ...]
+
+
+COMMANDS = ("start_command", "stop_command", "probe_command", "validate_command")
+CONNECTED = ("tcp", "tcp6")
+"""The protocols that a connect can ask."""
+
+PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-@%:,")
+"""Characters that mean only themselves to a shell."""
+
+
+class Declared(Value):
+    """One table of a file: `keys` leads to it, `values` are the keys given in it. `group` = a `[group.NAME]`.
+
+    `broken` are keys whose value was refused already.
+    """
+
+    name: str
+    path: str
+    keys: Keys
+    values: dict[str, Any]
+    group: bool = False
+    broken: frozenset[str] = frozenset()
+
+    def has(self, key: str) -> bool:
+        """The key was given, be it with a value that was refused."""
+        return key in self.values or key in self.broken
+
+
+class Fault(Value):
+    """What is wrong with the value (`on_key`: with the key itself) that `keys` leads to in the file `path`.
+
+    For a warning, `code` names the rule of the linter. `other` is a second key that has to do with it.
+    """
+
+    path: str
+    keys: Keys
+    message: str
+    on_key: bool = False
+    code: str = ""
+    other: tuple[str, Keys] | None = None
+
+
+class Compiled(Value):
+    """What came of it: `plan` is trusted only when there is no fault."""
+
+    plan: Plan
+    faults: tuple[Fault, ...] = ()
+
+
+def questions(declared: Iterable[Declared]) -> set[Question]:
+    """What has to be known of the machine before these tables can be judged."""
+    asked: set[Question] = set()
+    for each in declared:
+        for _, question, _ in _asked(each):
+            asked.add(question)
+    return asked
+
+
+def compile_plan(declared: tuple[Declared, ...], facts: Mapping[Question, str], can_abort: bool = False) -> Compiled:
+    """The Plan of all tables; `can_abort` says that node_abort_command is set (failover_mode HARD)."""
+    faults: list[Fault] = []
+    resources: list[Resource] = []
+    first: dict[tuple[bool, str], Declared] = {}
+    for each in declared:
+        known = first.setdefault((each.group, each.name), each)
+        if known is not each:
+            what = "group" if each.group else "resource"
+            text = f"the {what} {each.name} is declared twice"
+            faults.append(Fault(each.path, each.keys, text, True, other=(known.path, known.keys)))
+    for each in declared:
+        if not each.group:
+            found = _faults_of(each, facts, can_abort)
+            faults.extend(found)
+            if not found and not each.broken:
+                resources.append(_resource(each))
+    groups = _groups(resources, {d.name: d for d in declared if d.group})
+    return Compiled(Plan(tuple(resources), groups), tuple(faults))
+
+
+def _resource(declared: Declared) -> Resource:
+    values = dict(declared.values)
+    values.pop("scalable", None)
+    values.setdefault("network_aware", bool(values.get("port_list")))
+    if isinstance(probe := values.get("probe"), ExitMap):
+        values["exit_map"] = probe
+        del values["probe"]
+    values.setdefault("group", declared.name)
+    return Resource(declared.name, **values)
+
+
+def _groups(resources: list[Resource], tables: dict[str, Declared]) -> tuple[Group, ...]:
+    members: dict[str, list[str]] = {name: [] for name in tables}
+    for each in resources:
+        members.setdefault(each.group, []).append(each.name)
+    return tuple(
+        [
+            Group(name, tables[name].values.get("description", "") if name in tables else "", tuple(names))
+            for name, names in members.items()
+        ]
+    )
+
+
+def _faults_of(declared: Declared, facts: Mapping[Question, str], can_abort: bool) -> list[Fault]:
+    found: list[Fault] = []
+    for keys, question, what in _asked(declared):
+        if said := facts[question]:
+            found.append(Fault(declared.path, (*declared.keys, *keys), f"{what} {said}"))
+    for key, message, on_key in _crossed(declared, can_abort):
+        found.append(Fault(declared.path, (*declared.keys, key) if key else declared.keys, message, on_key))
+    return found
+
+
+def _crossed(declared: Declared, can_abort: bool) -> Iterable[tuple[str, str, bool]]:
+    """What one key means for another: key, message, whether the key itself is meant (else its value)."""
+    values, has = declared.values, declared.has
+    probe = values.get("probe")
+    built_in = has("probe") and not isinstance(probe, ExitMap)
+    if not has("start_command"):
+        yield "", "start_command is missing: the command that starts the application", True
+    if values.get("network_aware") is True and not values.get("port_list") and "port_list" not in declared.broken:
+        yield "network_aware", "network_aware = true needs port_list: the ports the application listens on", False
+    if built_in and has("probe_command"):
+        yield "probe", "probe and probe_command are both given; a resource has one probe", True
+    if not has("probe_command"):
+        if has("exit_map"):
+            yield "exit_map", "exit_map translates the exit status of probe_command, which is missing", True
+        if isinstance(probe, ExitMap):
+            yield (
+                "probe",
+                "expected one of tcp, http, unix and notify (exit_map alone goes with a probe_command)",
+                False,
+            )
+    elif isinstance(probe, ExitMap) and has("exit_map"):
+        yield "exit_map", "exit_map is given twice: here and in probe", True
+    if values.get("pmf_managed") is False:
+        if not has("stop_command"):
+            yield (
+                "pmf_managed",
+                "pmf_managed = false needs stop_command: there is no process to send a signal to",
+                False,
+            )
+        ports = values.get("network_aware") is not False and any(
+            p.protocol in CONNECTED for p in values.get("port_list", ())
+        )
+        if not (built_in or has("probe_command") or ports or "port_list" in declared.broken):
+            text = (
+                "pmf_managed = false needs probe_command, probe or a tcp port in port_list: health has no other source"
+            )
+            yield "pmf_managed", text, False
+    if values.get("failover_mode") is FailoverMode.HARD and not can_abort:
+        text = "failover_mode HARD needs an engine that can fence, or node_abort_command in [runner]"
+        yield "failover_mode", text, False
+
+
+def _asked(declared: Declared) -> Iterable[tuple[Keys, Question, str]]:
+    """What the table relies on: key path, question, and how the answer's sentence begins."""
+    values = declared.values
+    directory = values.get("working_directory", "")
+    search = dict(values.get("environment", ())).get("PATH", "")
+    for key in COMMANDS:
+        command = values.get(key)
+        if isinstance(command, Command):
+            program = program_of(command)
+            # A file of environment may set PATH; it is not read here, so a bare name may yet be found.
+            if program and ("/" in program or "environment_files" not in values):
+                at = (key,) if command.text else (key, 0)
+                yield at, ("command", program, search, directory), program
+    if directory:
+        yield ("working_directory",), ("directory", directory), directory
+    for place, file in enumerate(values.get("environment_files", ())):
+        yield ("environment_files", place), ("file", file), file
+    if "user" in values:
+        yield ("user",), ("user", values["user"]), f"user {values['user']}"
+    if "group_name" in values:
+        yield ("group_name",), ("group", values["group_name"]), f"group {values['group_name']}"
+    for place, name in enumerate(values.get("supplementary_groups", ())):
+        yield ("supplementary_groups", place), ("group", name), f"group {name}"
+
+
+def program_of(command: Command) -> str:
+    """The program a command executes, as far as that is plain: of a string only a first word that is an absolute path."""
+    if not command.text:
+        return command.argv[0]
+    word = command.text.split()[0]
+    return word if word[0] == "/" and not set(word) - PLAIN else ""

@@ -1,0 +1,278 @@
+"""Files → a Plan: reads, places every fault in its file, and asks the machine; the one door of this package.
+
+All faults of all files come out of one run (design.md 3). Nothing here prints or exits.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from hashlib import sha256
+
+from gds.config import facts
+from gds.config.compile import Declared, Fault, compile_plan, questions
+from gds.config.files import FileFault, listing, read_trusted
+from gds.config.lint import lint
+from gds.config.positions import DEEPEST, Keys, Place, Positions, TooDeep
+from gds.model.resource import Plan, Source, Warning_
+from gds.model.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+
+class Problem(Value):
+    """A fault with its place; line and column are 0 when the file as a whole is meant."""
+
+    path: str
+    line: int
+    column: int
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.path}:{self.line}:{self.column}" if self.line else self.path
+        return f"{where}: {self.key}: {self.message}" if self.key else f"{where}: {self.message}"
+
+
+class Unreadable(Exception):
+    """A file that cannot be read as TOML at all."""
+
+    def __init__(self, message: str, line: int = 0, column: int = 0, key: str = "") -> None:
+        super().__init__(message)
+        self.line, self.column, self.key = line, column, key
+
+
+class Loaded(Value):
+    """What came of a run: `plan` only when there is no problem; `warnings` also stand in it.
+
+    `files` are all files read, with their content; `listings` the directories, with the names found there;
+    `facts` what was asked of the machine. A cache needs them to know whether anything changed.
+    """
+
+    plan: Plan | None
+    problems: tuple[Problem, ...]
+    warnings: tuple[Warning_, ...]
+    files: tuple[tuple[str, bytes], ...]
+    listings: tuple[tuple[str, tuple[str, ...]], ...]
+    facts: tuple[tuple[tuple[str, ...], str], ...]
+
+
+def load(paths: Sequence[str], can_abort: bool = False, euid: int | None = None) -> Loaded:
+    """Reads files and directories (their `*.toml`, sorted) into one Plan."""
+    return _Run(os.geteuid() if euid is None else euid).load(paths, can_abort)
+
+
+def shown_keys(keys: Keys) -> str:
+    """A key path as one would write it in TOML; a place in an array is counted from 0."""
+    text = ""
+    for key in keys:
+        if isinstance(key, int):
+            text += f"[{key}]"
+        else:
+            bare = key.isascii() and bool(key) and all(c.isalnum() or c in "-_" for c in key)
+            quoted = (
+                key if bare else '"' + "".join([c if c.isprintable() else f"\\u{ord(c):04x}" for c in key[:80]]) + '"'
+            )
+            text += f".{quoted}" if text else quoted
+    return text
+
+
+class _Run:
+    def __init__(self, euid: int) -> None:
+        self.euid = euid
+        self.problems: list[Problem] = []
+        self.texts: dict[str, str] = {}
+        self.files: list[tuple[str, bytes]] = []
+        self.listings: list[tuple[str, tuple[str, ...]]] = []
+        self.positions: dict[str, Positions] = {}
+        self.spelled: dict[str, dict[Keys, Keys]] = {}
+
+    def load(self, paths: Sequence[str], can_abort: bool) -> Loaded:
+        from gds.config.document import read_document
+
+        declared: list[Declared] = []
+        faults: list[Fault] = []
+        empty: list[Fault] = []
+        for path in self._expanded(paths, empty):
+            data = self._parsed(path)
+            if data is None:
+                continue
+            document = read_document(data, path)
+            self.spelled[path] = document.spelled
+            declared.extend(document.tables)
+            faults.extend(document.faults)
+            faults.extend(self._misread_umasks(path, data, document.tables))
+        answers = facts.gather(questions(declared))
+        compiled = compile_plan(tuple(declared), answers, can_abort)
+        faults.extend(compiled.faults)
+        remarks = (
+            [*empty, *lint(tuple(declared), compiled.plan, answers)] if not faults and not self.problems else empty
+        )
+        self.problems.extend([self._problem(f) for f in faults])
+        warnings = tuple([self._warning(f) for f in remarks])
+        order = {path: number for number, (path, _) in enumerate(self.files)}
+        problems = tuple(sorted(self.problems, key=lambda p: (order.get(p.path, -1), p.line, p.column)))
+        plan = None
+        if not problems:
+            sources = tuple([Source(path, sha256(content).hexdigest()) for path, content in self.files])
+            plan = compiled.plan.replace(sources=sources, warnings=warnings)
+        asked = tuple(sorted(answers.items()))
+        return Loaded(plan, problems, warnings, tuple(self.files), tuple(self.listings), asked)
+
+    # -- reading
+
+    def _expanded(self, paths: Sequence[str], empty: list[Fault]) -> Iterable[str]:
+        seen: set[str] = set()
+        for path in paths:
+            for file in self._members(path, empty):
+                if os.path.abspath(file) not in seen:
+                    seen.add(os.path.abspath(file))
+                    yield file
+
+    def _members(self, path: str, empty: list[Fault]) -> list[str]:
+        if not os.path.isdir(path):
+            return [path]
+        try:
+            names = listing(path)
+        except OSError as error:
+            self.problems.append(Problem(path, 0, 0, "", f"cannot list the directory: {error.strerror}"))
+            return []
+        self.listings.append((path, names))
+        if not names:
+            empty.append(
+                Fault(path, (), "no *.toml file in this directory: nothing is declared", code="empty-directory")
+            )
+        return [os.path.join(path, name) for name in names]
+
+    def _parsed(self, path: str) -> dict[str, Any] | None:
+        try:
+            content = read_trusted(path, self.euid)
+            self.files.append((path, content))
+            text = decode(content)
+            self.texts[path] = text
+            return parse(text)
+        except Unreadable as error:
+            self.problems.append(Problem(path, error.line, error.column, error.key, str(error)))
+        except FileFault as error:
+            self.problems.append(Problem(path, 0, 0, "", str(error)))
+        return None
+
+    def _misread_umasks(self, path: str, data: dict[str, Any], tables: Iterable[Declared]) -> Iterable[Fault]:
+        """`umask = 22` is decimal in TOML; only a number written 0o22 can have been meant as it is read."""
+        for table in tables:
+            if "umask" in table.values and not table.group:
+                keys = (*table.keys, "umask")
+                written = self._positions(path).literal(self._written(path, keys))
+                if written[:1] not in ("'", '"') and not written.startswith("0o") and table.values["umask"]:
+                    yield Fault(
+                        path,
+                        keys,
+                        f'write a umask in octal: "{table.values["umask"]:03}" as a string, or 0o027 as a number',
+                    )
+
+    # -- placing
+
+    def _positions(self, path: str) -> Positions:
+        known = self.positions.get(path)
+        if known is None:
+            known = self.positions[path] = Positions(self.texts.get(path, ""))
+        return known
+
+    def _written(self, path: str, keys: Keys) -> Keys:
+        """The key path as it is spelled in the file."""
+        spelled = self.spelled.get(path, {})
+        rest: Keys = ()
+        while keys:
+            if keys in spelled:
+                return (*spelled[keys], *rest)
+            keys, rest = keys[:-1], (keys[-1], *rest)
+        return rest
+
+    def _place(self, fault_path: str, keys: Keys, on_key: bool) -> Place:
+        if fault_path not in self.texts:
+            return Place(0, 0)
+        if not keys:
+            return Place(1, 1)
+        positions = self._positions(fault_path)
+        return positions.place(positions.offset_of(self._written(fault_path, keys), on_key))
+
+    def _problem(self, fault: Fault) -> Problem:
+        place = self._place(fault.path, fault.keys, fault.on_key)
+        return Problem(fault.path, place.line, place.column, shown_keys(fault.keys), self._message(fault))
+
+    def _warning(self, fault: Fault) -> Warning_:
+        place = self._place(fault.path, fault.keys, fault.on_key)
+        key = shown_keys(fault.keys)
+        return Warning_(fault.path, place.line, place.column, key, fault.code, self._message(fault))
+
+    def _message(self, fault: Fault) -> str:
+        if fault.other is None:
+            return fault.message
+        path, keys = fault.other
+        place = self._place(path, keys, True)
+        return f"{fault.message} (the other is at {path}:{place.line}:{place.column})"
+
+
+def decode(content: bytes) -> str:
+    """The text of a file. Raises Unreadable with the place of the first byte that is not UTF-8."""
+    if content.startswith(b"\xef\xbb\xbf"):
+        raise Unreadable("cannot read it: it begins with a byte order mark (BOM); save it as UTF-8 without BOM", 1, 1)
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise Unreadable("cannot read it: it is UTF-16; save it as UTF-8 without BOM", 1, 1)
+    try:
+        return content.decode().replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        line = before.count(b"\n") + 1
+        column = len(before[before.rfind(b"\n") + 1 :].decode()) + 1
+        raise Unreadable(f"cannot read it: not UTF-8 (byte 0x{content[error.start]:02x})", line, column) from error
+
+
+def parse(text: str) -> dict[str, Any]:
+    """The values of a TOML text. Raises Unreadable with the place of the first thing that is not TOML."""
+    # Long dotted keys take tomllib quadratic time: look before, but only where a line is suspicious.
+    try:
+        if any(line.count(".") > DEEPEST for line in text.split("\n")):
+            Positions(text, strict=True)
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax(text, str(error)) from error
+    except RecursionError as error:
+        raise _deep(text) from error
+    except TooDeep as error:
+        place = Positions(text).place(error.offset)
+        raise Unreadable(str(error), *place) from error
+    except ValueError as error:  # a number of thousands of digits, which int() refuses
+        number = re.search(r"[0-9_]{300,}", text)
+        place = Positions(text).place(number.start() if number else 0)
+        raise Unreadable("not TOML: a number of too many digits", *place) from error
+
+
+def _deep(text: str) -> Unreadable:
+    try:
+        Positions(text, strict=True)
+    except TooDeep as error:
+        return Unreadable(str(error), *Positions(text).place(error.offset))
+    return Unreadable("cannot read it: nested too deeply")
+
+
+_PLACE = re.compile(r" \(at (?:line ([0-9]+), column ([0-9]+)|end of document)\)$")
+
+
+def _syntax(text: str, message: str) -> Unreadable:
+    match = _PLACE.search(message)
+    plain = _PLACE.sub("", message)
+    positions = Positions(text)
+    if plain.startswith(("Cannot overwrite a value", "Cannot declare", "Cannot mutate")) and positions.twice:
+        keys, first, second = positions.twice[0]
+        before = positions.place(first)
+        place = positions.place(second)
+        return Unreadable(f"given twice; first at line {before.line}", *place, key=shown_keys(keys))
+    if match is None or match[1] is None:
+        place = positions.place(len(text))
+        return Unreadable(f"not TOML: {plain[:1].lower()}{plain[1:]} at the end of the file", *place)
+    return Unreadable(f"not TOML: {plain[:1].lower()}{plain[1:]}", int(match[1]), int(match[2]))

@@ -1,0 +1,646 @@
+"""Every property once: its kind, bounds, words, Sun's name, when it may be changed, and one line of help.
+
+The document model (`config/document.py`), the JSON schema, `gds explain`, `gds new` and the rules for a live change are
+all read from these tables. Defaults stand in `resource.Resource` and `settings.Settings` and are only looked up here.
+Nothing of this is loaded by a runner at rest, so words are cheap here.
+
+A kind is a word for a shape of values; `KINDS` says what each looks like. A property with `supported` False is known,
+and refused with the words "not supported yet"; `fixed` is the one value of it that may be given all the same.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from gds.model.resource import Resource
+from gds.model.settings import Settings
+from gds.model.state import FailoverMode
+from gds.model.value import Value, defaults_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Tunable(StrEnum):
+    """When a property may be changed (Sun: semantics.md 11)."""
+
+    ANYTIME = "ANYTIME"
+    WHEN_DISABLED = "WHEN_DISABLED"
+    AT_CREATION = "AT_CREATION"
+    NONE = "NONE"
+
+
+ANYTIME, WHEN_DISABLED, AT_CREATION = Tunable.ANYTIME, Tunable.WHEN_DISABLED, Tunable.AT_CREATION
+
+TUNABLE_HELP = {
+    Tunable.ANYTIME: "may be changed while the application runs",
+    Tunable.WHEN_DISABLED: "a change stops the application and starts it again",
+    Tunable.AT_CREATION: "may be changed only by removing the resource and declaring it anew",
+    Tunable.NONE: "may not be changed while the runner runs",
+}
+
+
+class Property(Value):
+    """One key: `minimum` and `maximum` are inclusive, in the unit of the kind; `example` is a TOML value."""
+
+    name: str
+    kind: str
+    help: str
+    tunable: Tunable = Tunable.ANYTIME
+    sun: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    words: tuple[str, ...] = ()
+    example: str = ""
+    supported: bool = True
+    fixed: tuple[object, ...] = ()
+
+
+KINDS = {
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "duration": 'a number of seconds, or a string such as "500ms", "30s", "5m" or "1h"',
+    "string": "a string",
+    "path": "the path of a file",
+    "paths": "an array of paths of files",
+    "name": "a name: a letter, then letters, digits, '-' or '_'",
+    "account": "the name of a user or group of this machine",
+    "accounts": "an array of names of groups of this machine",
+    "names": "an array of names",
+    "word": "one of a few words",
+    "type": '"gds"',
+    "command": "an array of strings, executed as it is, or a string, handed to /bin/sh -c",
+    "signal": 'the name of a signal such as "SIGINT" or "INT", or its number',
+    "ports": 'an array of ports such as "8080/tcp" or "53/udp"; protocols tcp, tcp6, udp, udp6; without one tcp',
+    "umask": 'a string of octal digits such as "027", or a number written 0o027',
+    "environment": "a table of names and strings",
+    "variables": "an array of names of environment variables",
+    "limits": 'a table of limits, each a number, "infinity" or "soft:hard"',
+    "probe": "a table with one of tcp, http, unix and notify",
+    "exit_map": '"pass-fail", "nagios", or a table from exit status to score, with `other` for the rest',
+    "output": '"inherit", "journal", "null", or a table with path, rotate and keep',
+}
+"""What a value of each kind looks like, in the words of an error message."""
+
+_METHOD = "{} is run by the callback methods that come with groups"
+_GROUPS = "comes with groups, dependencies and engines"
+
+RESOURCE: tuple[Property, ...] = (
+    Property(
+        "start_command",
+        "command",
+        "Starts the application; it has to leave at least one process running.",
+        WHEN_DISABLED,
+        "Start_command",
+        example='["/usr/sbin/nginx", "-g", "daemon off;"]',
+    ),
+    Property(
+        "group",
+        "name",
+        "The group the resource lives in; without it, one of its own name.",
+        AT_CREATION,
+        "Resource_group",
+        example='"shop"',
+    ),
+    Property(
+        "type",
+        "type",
+        "The resource type: gds, this generic one.",
+        Tunable.NONE,
+        "Type",
+        words=("gds", "SUNW.gds"),
+        example='"gds"',
+    ),
+    Property(
+        "description", "string", "A text for people.", ANYTIME, "R_description", example='"the shop\'s web server"'
+    ),
+    Property(
+        "enabled", "boolean", "false: stays offline until `gds enable`.", ANYTIME, "On_off_switch", example="false"
+    ),
+    Property(
+        "monitored",
+        "boolean",
+        "false: no probe runs; the death of the last process is still acted on.",
+        ANYTIME,
+        "Monitored_switch",
+        example="false",
+    ),
+    Property(
+        "stop_command",
+        "command",
+        "Stops the application and returns only when it is fully stopped; what is left then gets SIGKILL at once. "
+        "Without it, stop_signal is sent.",
+        WHEN_DISABLED,
+        "Stop_command",
+        example='"/usr/lib/postgresql/15/bin/pg_ctl stop -D /var/lib/pg -m fast"',
+    ),
+    Property(
+        "probe_command",
+        "command",
+        "Asks the application how it is; its exit status is the score: 0 healthy, 1 to 99 partial, 100 complete "
+        "failure, 201 fail over at once. exit_map translates other scales.",
+        WHEN_DISABLED,
+        "Probe_command",
+        example='"pg_isready -q || exit 100"',
+    ),
+    Property(
+        "validate_command",
+        "command",
+        "Run before the first start and before a change; a status other than 0 refuses it.",
+        WHEN_DISABLED,
+        "Validate_command",
+        example='"nginx -t"',
+    ),
+    Property(
+        "port_list",
+        "ports",
+        "The ports the application listens on. Without probe_command and probe, each tcp and tcp6 port is probed by "
+        "connecting and disconnecting.",
+        ANYTIME,
+        "Port_list",
+        example='["8080/tcp"]',
+    ),
+    Property(
+        "network_aware",
+        "boolean",
+        "false: the ports of port_list are not probed. Default: true when port_list is given.",
+        AT_CREATION,
+        "Network_aware",
+        example="true",
+    ),
+    Property(
+        "child_mon_level",
+        "integer",
+        "How many generations of processes count as the application: 0 only the first process, -1 all.",
+        WHEN_DISABLED,
+        "Child_mon_level",
+        minimum=-1,
+        example="-1",
+    ),
+    Property(
+        "stop_signal",
+        "signal",
+        "The signal that asks the application to stop when there is no stop_command.",
+        WHEN_DISABLED,
+        "Stop_signal",
+        example='"SIGINT"',
+    ),
+    Property(
+        "failover_enabled",
+        "boolean",
+        "false: past its restarts the application is neither restarted nor given over.",
+        WHEN_DISABLED,
+        "Failover_enabled",
+        example="false",
+    ),
+    Property(
+        "failover_mode",
+        "word",
+        "What a failed Start or Stop leads to, and which requests of the monitor are granted.",
+        ANYTIME,
+        "Failover_mode",
+        words=tuple(FailoverMode),
+        example='"SOFT"',
+    ),
+    Property(
+        "pmf_managed",
+        "boolean",
+        "false: the start command leaves no process; health comes from the probe alone, and stop_command is needed.",
+        WHEN_DISABLED,
+        "PMF_managed",
+        example="false",
+    ),
+    Property(
+        "log_level",
+        "word",
+        "Which of the methods' messages are logged.",
+        ANYTIME,
+        "Log_level",
+        words=("NONE", "INFO", "ERR"),
+        example='"INFO"',
+    ),
+    Property(
+        "start_timeout",
+        "duration",
+        "Time for Start, first healthy probe included.",
+        ANYTIME,
+        "Start_timeout",
+        minimum=1,
+        example='"5m"',
+    ),
+    Property(
+        "stop_timeout",
+        "duration",
+        "Time for Stop: 80 % of it to stop by itself, then SIGKILL and 15 %.",
+        ANYTIME,
+        "Stop_timeout",
+        minimum=1,
+        example='"30s"',
+    ),
+    Property(
+        "validate_timeout",
+        "duration",
+        "Time for validate_command.",
+        ANYTIME,
+        "Validate_timeout",
+        minimum=0.01,
+        example='"30s"',
+    ),
+    Property(
+        "probe_timeout",
+        "duration",
+        "Time for one probe; one that overruns is killed and scores 50.",
+        ANYTIME,
+        "Probe_timeout",
+        minimum=0.01,
+        example='"5s"',
+    ),
+    Property(
+        "retry_count",
+        "integer",
+        "Restarts allowed within retry_interval; the next complete failure gives over. 0 none, -1 without end.",
+        ANYTIME,
+        "Retry_count",
+        minimum=-1,
+        example="2",
+    ),
+    Property(
+        "retry_interval",
+        "duration",
+        "The sliding window in which restarts and scores count.",
+        ANYTIME,
+        "Retry_interval",
+        minimum=0.01,
+        example='"5m"',
+    ),
+    Property(
+        "thorough_probe_interval",
+        "duration",
+        "Time between two probes.",
+        ANYTIME,
+        "Thorough_probe_interval",
+        minimum=0.01,
+        example='"10s"',
+    ),
+    Property(
+        "num_probe_timeouts",
+        "integer",
+        "So many probe timeouts in a row are a complete failure.",
+        ANYTIME,
+        "Num_probe_timeouts",
+        minimum=1,
+        example="2",
+    ),
+    Property(
+        "monitor_retry_count",
+        "integer",
+        "How often the monitor itself may be restarted within monitor_retry_interval; -1 without end.",
+        ANYTIME,
+        "Monitor_retry_count",
+        minimum=-1,
+        example="4",
+    ),
+    Property(
+        "monitor_retry_interval",
+        "duration",
+        "The window for monitor_retry_count (minutes at Sun, seconds here).",
+        ANYTIME,
+        "Monitor_retry_interval",
+        minimum=0.01,
+        example='"2m"',
+    ),
+    Property(
+        "probe",
+        "probe",
+        "A built-in probe: connects to a TCP port or a unix socket, asks an HTTP server, or awaits WATCHDOG=1 from "
+        "the application; each way to fail has its own score.",
+        WHEN_DISABLED,
+        example='{http = "http://127.0.0.1:8080/health", timeout_score = 50}',
+    ),
+    Property(
+        "exit_map",
+        "exit_map",
+        "Translates the exit status of probe_command into a score.",
+        WHEN_DISABLED,
+        example='"pass-fail"',
+    ),
+    Property(
+        "start_grace",
+        "duration",
+        "How long the processes must live before Start is done, for an application without any probe.",
+        ANYTIME,
+        minimum=0,
+        example='"1s"',
+    ),
+    Property(
+        "restart_delay",
+        "duration",
+        "The second restart within retry_interval waits so long, each further one twice as long; 0 never waits.",
+        ANYTIME,
+        minimum=0,
+        example='"1s"',
+    ),
+    Property(
+        "restart_delay_max",
+        "duration",
+        "The longest restart_delay grows to.",
+        ANYTIME,
+        minimum=0,
+        example='"30s"',
+    ),
+    Property(
+        "ready",
+        "word",
+        "What says that Start is done: the probe, or READY=1 from the application (notify).",
+        WHEN_DISABLED,
+        words=("probe", "notify"),
+        example='"notify"',
+    ),
+    Property("user", "account", "The commands run as this user.", WHEN_DISABLED, example='"www-data"'),
+    Property("group_name", "account", "The commands run with this group.", WHEN_DISABLED, example='"www-data"'),
+    Property(
+        "supplementary_groups",
+        "accounts",
+        "Further groups of the commands.",
+        WHEN_DISABLED,
+        example='["ssl-cert"]',
+    ),
+    Property("working_directory", "path", "The commands start here.", WHEN_DISABLED, example='"/var/lib/shop"'),
+    Property("umask", "umask", "The commands' file mode creation mask.", WHEN_DISABLED, example='"027"'),
+    Property(
+        "environment",
+        "environment",
+        "Variables for every command.",
+        WHEN_DISABLED,
+        example='{TZ = "UTC"}',
+    ),
+    Property(
+        "environment_files",
+        "paths",
+        "Files of NAME=value lines, read as the runner's user before privileges are dropped; their values are shown "
+        "nowhere.",
+        WHEN_DISABLED,
+        example='["/etc/shop/secrets.env"]',
+    ),
+    Property(
+        "pass_environment",
+        "variables",
+        "Variables of the runner that are handed on.",
+        WHEN_DISABLED,
+        example='["HTTPS_PROXY"]',
+    ),
+    Property(
+        "limits", "limits", "Resource limits (setrlimit).", WHEN_DISABLED, example='{nofile = 1024, core = "infinity"}'
+    ),
+    Property(
+        "nice", "integer", "Scheduling priority, 19 the lowest.", WHEN_DISABLED, minimum=-20, maximum=19, example="5"
+    ),
+    Property(
+        "oom_score_adjust",
+        "integer",
+        "How readily the kernel kills the application when memory runs out; -1000 never.",
+        WHEN_DISABLED,
+        minimum=-1000,
+        maximum=1000,
+        example="-500",
+    ),
+    Property(
+        "stdout",
+        "output",
+        "Where standard output goes.",
+        WHEN_DISABLED,
+        example='{path = "/var/log/web.log", rotate = "10MiB", keep = 5}',
+    ),
+    Property("stderr", "output", "Where standard error goes.", WHEN_DISABLED, example='"journal"'),
+    Property(
+        "scalable",
+        "boolean",
+        "The shared-address load balancer of Sun; " + _GROUPS + ".",
+        AT_CREATION,
+        "Scalable",
+        example="false",
+        supported=False,
+        fixed=(False,),
+    ),
+    *[
+        Property(
+            f"{name}_command",
+            "command",
+            _METHOD.format(f"{name}_command") + ".",
+            ANYTIME,
+            f"{name.capitalize()}",
+            supported=False,
+        )
+        for name in ("init", "boot", "fini", "prenet_start", "postnet_stop", "monitor_check", "update")
+    ],
+    *[
+        Property(
+            f"{name}_timeout",
+            "duration",
+            f"Time for {name}_command.",
+            ANYTIME,
+            f"{name.capitalize()}_timeout",
+            supported=False,
+        )
+        for name in (
+            "init",
+            "boot",
+            "fini",
+            "prenet_start",
+            "postnet_stop",
+            "monitor_start",
+            "monitor_stop",
+            "monitor_check",
+            "update",
+        )
+    ],
+    Property(
+        "resource_dependencies",
+        "names",
+        "Resources that must be online first; " + _GROUPS + ".",
+        ANYTIME,
+        "Resource_dependencies",
+        supported=False,
+    ),
+    Property(
+        "resource_dependencies_weak",
+        "names",
+        "Resources that start first when both start; " + _GROUPS + ".",
+        ANYTIME,
+        "Resource_dependencies_weak",
+        supported=False,
+    ),
+    Property(
+        "resource_dependencies_restart",
+        "names",
+        "Resources whose restart restarts this one; " + _GROUPS + ".",
+        ANYTIME,
+        "Resource_dependencies_restart",
+        supported=False,
+    ),
+    Property(
+        "resource_dependencies_offline_restart",
+        "names",
+        "Resources whose going offline stops this one; " + _GROUPS + ".",
+        ANYTIME,
+        "Resource_dependencies_offline_restart",
+        supported=False,
+    ),
+    Property(
+        "network_resources_used",
+        "names",
+        "Network address resources; " + _GROUPS + ".",
+        WHEN_DISABLED,
+        "Network_resources_used",
+        supported=False,
+    ),
+    Property(
+        "load_balancing_policy",
+        "word",
+        "How a scalable service shares its clients; " + _GROUPS + ".",
+        AT_CREATION,
+        "Load_balancing_policy",
+        supported=False,
+    ),
+    Property(
+        "load_balancing_weights",
+        "names",
+        "Shares of a scalable service; " + _GROUPS + ".",
+        ANYTIME,
+        "Load_balancing_weights",
+        supported=False,
+    ),
+)
+"""The keys of `[resource.NAME]`, in the order of `Resource`'s fields, then those that are not supported yet."""
+
+GROUP: tuple[Property, ...] = (
+    Property(
+        "description", "string", "A text for people.", ANYTIME, "RG_description", example='"everything of the shop"'
+    ),
+    Property(
+        "nodelist",
+        "names",
+        "Possible masters, most preferred first; " + _GROUPS + ".",
+        ANYTIME,
+        "Nodelist",
+        supported=False,
+    ),
+    Property("rg_mode", "word", "FAILOVER or SCALABLE; " + _GROUPS + ".", AT_CREATION, "RG_mode", supported=False),
+    Property(
+        "maximum_primaries",
+        "integer",
+        "Most nodes at once; " + _GROUPS + ".",
+        ANYTIME,
+        "Maximum_primaries",
+        supported=False,
+    ),
+    Property(
+        "desired_primaries",
+        "integer",
+        "Preferred number of nodes; " + _GROUPS + ".",
+        ANYTIME,
+        "Desired_primaries",
+        supported=False,
+    ),
+    Property(
+        "failback",
+        "boolean",
+        "Move back when a preferred node joins; " + _GROUPS + ".",
+        ANYTIME,
+        "Failback",
+        supported=False,
+    ),
+    Property(
+        "pingpong_interval",
+        "duration",
+        "How long a node that failed is no target; " + _GROUPS + ".",
+        ANYTIME,
+        "Pingpong_interval",
+        supported=False,
+    ),
+    Property(
+        "rg_dependencies",
+        "names",
+        "Order of groups on one node; " + _GROUPS + ".",
+        ANYTIME,
+        "RG_dependencies",
+        supported=False,
+    ),
+    Property(
+        "rg_affinities",
+        "names",
+        "Groups to be with, or away from; " + _GROUPS + ".",
+        ANYTIME,
+        "RG_affinities",
+        supported=False,
+    ),
+    Property(
+        "implicit_network_dependencies",
+        "boolean",
+        "Depend on the group's addresses; " + _GROUPS + ".",
+        ANYTIME,
+        "Implicit_network_dependencies",
+        supported=False,
+    ),
+    Property(
+        "auto_start_on_new_cluster",
+        "boolean",
+        "Start when the cluster boots; " + _GROUPS + ".",
+        ANYTIME,
+        "Auto_start_on_new_cluster",
+        supported=False,
+    ),
+)
+"""The keys of `[group.NAME]`."""
+
+SETTINGS: tuple[Property, ...] = (
+    Property("node", "name", "The name of this node. Default: the host's.", Tunable.NONE, example='"n1"'),
+    Property("runtime_dir", "path", "Sockets and what lasts until the next boot.", Tunable.NONE, example='"/run/gds"'),
+    Property("state_dir", "path", "History and what lasts over a boot.", Tunable.NONE, example='"/var/lib/gds"'),
+    Property(
+        "socket",
+        "path",
+        "The control socket. Default: in runtime_dir.",
+        Tunable.NONE,
+        example='"/run/gds/control.sock"',
+    ),
+    Property("socket_group", "account", "The group that may read through the socket.", Tunable.NONE, example='"adm"'),
+    Property(
+        "log_format", "word", "How the runner's log is written.", Tunable.NONE, words=("text", "json"), example='"json"'
+    ),
+    Property(
+        "on_giveover",
+        "word",
+        "What a giveover with nowhere to go leads to.",
+        Tunable.NONE,
+        words=("auto", "refuse", "exit"),
+        example='"exit"',
+    ),
+    Property(
+        "node_abort_command",
+        "string",
+        "Ends this node at once when a HARD resource cannot be stopped (/bin/sh -c).",
+        Tunable.NONE,
+        example='"systemctl reboot --force --force"',
+    ),
+    Property(
+        "engine", "word", "Who says where groups live.", Tunable.NONE, words=("standalone",), example='"standalone"'
+    ),
+    Property("etcd", "table", "The etcd engine.", Tunable.NONE, supported=False),
+    Property("pacemaker", "table", "The Pacemaker engine.", Tunable.NONE, supported=False),
+)
+"""The keys of `[runner]` in gds.toml; `GDS_` and the key in capitals is its variable."""
+
+
+def by_name(table: tuple[Property, ...]) -> dict[str, Property]:
+    """The properties of a table by their names."""
+    return {each.name: each for each in table}
+
+
+def default_of(prop: Property) -> Any:
+    """The default of a supported property, or None when it has none."""
+    for cls in (Resource, Settings):
+        if prop.name in cls.__fields__ and prop in (RESOURCE if cls is Resource else SETTINGS):
+            return defaults_of(cls).get(prop.name)
+    return None
