@@ -129,7 +129,10 @@ class Log:
                 data = data[os.write(self._fd, data[: select.PIPE_BUF]) :]
         except OSError:
             pass  # counted by the caller
-        self._torn = len(data) < whole and data != b"" or self._torn and len(data) == whole
+        if not data:
+            self._torn = False
+        elif len(data) < whole:
+            self._torn = True
         return not data
 
 

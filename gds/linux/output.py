@@ -1,0 +1,328 @@
+"""Output: where an application's stdout and stderr go, and the copying of what must be rotated.
+
+`inherit`, `null`, `journal` and a file without `rotate` cost the runner nothing: the application gets the descriptor
+and writes by itself. A file with `rotate` is fed through a FIFO in `runtime_dir`/out: the application's end is open
+for reading too, so that neither SIGPIPE nor an end of file reaches it while the runner is away; a new runner opens the
+same FIFO and goes on; meanwhile nothing is lost, an application that fills the FIFO waits. The FIFO belongs to the
+application's user, 0600, so that it can open /dev/stdout anew. stdout and stderr into the same rotated file share one
+FIFO, which keeps their order.
+
+The runner copies in large pieces through one buffer for all, at most `TURN` bytes in a turn of the loop, so that an
+application that prints without end delays nobody else.
+
+Without a journal (a container, a laptop without systemd) `journal` falls back to `inherit`, with a warning: whoever
+operates it wants the application up and its words somewhere, and the runner's own output is the place where they are
+looked for next.
+"""
+
+from __future__ import annotations
+
+import _socket
+import errno
+import fcntl
+import os
+import stat
+
+from gds.errors import SpawnError
+from gds.linux.logfile import LogFile, Place, kept
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gds.linux.journal import Log
+    from gds.linux.loop import Loop
+    from gds.model.resource import Output
+
+__all__ = ["Outputs", "kept"]
+
+JOURNAL = "/run/systemd/journal/stdout"
+
+TURN = 1 << 20
+"""Bytes copied in one turn of the loop, at most, for all applications together."""
+
+_LARGE = 1 << 18
+_MOST_LARGE = 128
+"""FIFOs that are made `_LARGE`: of the 64 MiB of pipes a user may have before new ones become tiny (pipe(7))."""
+
+_DRAIN = 4 << 20
+"""Bytes read at most when a FIFO is emptied for good: somebody who still writes cannot keep us there."""
+
+
+class _Feed:
+    """One FIFO, from an application to a file."""
+
+    __slots__ = ("fd", "fifo", "file", "full", "large")
+
+    def __init__(self, fifo: str, fd: int, file: LogFile) -> None:
+        self.fifo = fifo
+        self.fd = fd
+        self.file = file
+        self.full = 0
+        self.large = False
+
+
+class Outputs:
+    """See the module."""
+
+    def __init__(self, loop: Loop, runtime_dir: str, log: Log, journal: str = JOURNAL) -> None:
+        """Raises OSError when the directory cannot be made."""
+        self._loop = loop
+        self._log = log
+        self._journal = journal
+        self._directory = f"{runtime_dir}/out"
+        self._null = -1
+        self._files: dict[str, LogFile] = {}
+        self._feeds: dict[tuple[str, str], _Feed] = {}
+        self._paths: dict[str, dict[str, str]] = {}
+        self._lent: dict[str, list[int]] = {}
+        self._buffer = bytearray()
+        self._turn = -1
+        self._copied = 0
+        self._large = 0
+
+    # -- for the spawner ----------------------------------------------------------------------------------------------
+
+    def open(self, name: str, stream: str, output: Output, uid: int = -1, gid: int = -1) -> int:
+        """The descriptor that becomes the `stream` ("stdout" or "stderr") of resource `name`.
+
+        It stays ours and is closed by `after_spawn`, which must be called also when the spawn failed. `uid` and `gid`
+        are the application's, -1 = our own. Raises SpawnError, saying what would help.
+        """
+        paths = self._paths.setdefault(name, {})
+        paths.pop(stream, None)
+        if output.kind != "file" or not output.rotate:
+            self._end_feed(name, stream)
+        if output.kind == "null":
+            if self._null < 0:
+                self._null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+            return self._null
+        inherited = 2 if stream == "stderr" else 1
+        if output.kind == "inherit":
+            return inherited
+        if output.kind == "journal":
+            fd = self._to_journal(name)
+            return inherited if fd < 0 else self._lend(name, fd)
+        try:
+            paths[stream] = output.path
+            if not output.rotate:
+                return self._lend(name, Place(output.path, uid, gid).open(handed_over=True))
+            feed = self._feed(name, stream, output, uid, gid)
+            return self._lend(name, os.open(feed.fifo, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW))
+        except OSError as error:
+            del paths[stream]
+            raise SpawnError(
+                f"cannot write {stream} of {name} to {output.path}: {_explained(error, output.path)}", error.errno or 0
+            ) from error
+
+    def adopt(self, name: str, stream: str, output: Output, uid: int = -1, gid: int = -1) -> None:
+        """An application taken back from an earlier runner goes on printing into the FIFO it has. Raises SpawnError."""
+        if output.kind == "file" and output.rotate:
+            self.open(name, stream, output, uid, gid)
+            self.after_spawn(name)
+        elif output.kind == "file":
+            self._paths.setdefault(name, {})[stream] = output.path
+
+    def after_spawn(self, name: str) -> None:
+        """The application has its copies, or there is no application: ours are closed."""
+        for fd in self._lent.pop(name, ()):
+            os.close(fd)
+
+    def flush(self, name: str) -> None:
+        """Write what the FIFOs still hold: the tree is gone."""
+        for feed in self._feeds_of(name):
+            self._drain(feed)
+
+    def release(self, name: str) -> None:
+        """The resource is stopped for good or removed: everything of it is written and closed."""
+        self.after_spawn(name)
+        for stream in ("stdout", "stderr"):
+            self._end_feed(name, stream)
+        self._paths.pop(name, None)
+
+    def reopen(self) -> None:
+        """Open the files that we write anew by name (USR2). What an application writes itself, only it can reopen."""
+        for file in self._files.values():
+            file.reopen()
+
+    def paths(self, name: str) -> dict[str, str]:
+        """stream -> file, for the streams that go to one; `kept` adds the older files."""
+        return dict(self._paths.get(name, {}))
+
+    def tidy(self, names: set[str]) -> None:
+        """After start-up: remove FIFOs left for resources that are no longer declared."""
+        for stream in ("stdout", "stderr"):
+            directory = f"{self._directory}/{stream}"
+            try:
+                for name in os.listdir(directory):
+                    if name not in names:
+                        os.unlink(f"{directory}/{name}")
+            except OSError:
+                pass  # no such directory: nothing was left
+
+    def close(self) -> None:
+        """The runner ends in order."""
+        for name in {n for n, _ in self._feeds} | set(self._lent):
+            self.release(name)
+        if self._null >= 0:
+            os.close(self._null)
+            self._null = -1
+
+    # -- opening ------------------------------------------------------------------------------------------------------
+
+    def _lend(self, name: str, fd: int) -> int:
+        self._lent.setdefault(name, []).append(fd)
+        return fd
+
+    def _to_journal(self, name: str) -> int:
+        flags = _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK
+        try:
+            line = _socket.socket(_socket.AF_UNIX, flags)
+            try:
+                line.connect(self._journal)
+                line.shutdown(_socket.SHUT_RD)
+                # identifier, unit (the journal knows), priority, priority prefix yes, forward to syslog, kmsg, console
+                line.send(f"{name}\n\n6\n1\n0\n0\n0\n".encode())
+                line.setblocking(True)
+                return line.detach()
+            finally:
+                line.close()
+        except OSError as error:
+            why = os.strerror(error.errno or 0).lower()
+            self._log.warning(
+                f"cannot reach the journal at {self._journal}: {why}; output goes where the runner's own goes",
+                resource=name,
+            )
+            return -1
+
+    def _feed(self, name: str, stream: str, output: Output, uid: int, gid: int) -> _Feed:
+        if stream == "stderr":
+            twin = self._feeds.get((name, "stdout"))
+            if twin is not None and twin.file.path == output.path:
+                self._end_feed(name, stream)
+                return twin
+        file = self._file(output, uid, gid)
+        feed = self._feeds.get((name, stream))
+        try:
+            fifo = self._make_fifo(stream, name, uid, gid)
+            if feed is None:
+                # O_RDWR: there is always a writer, so the kernel never reports an end
+                fd = os.open(fifo, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+                feed = self._feeds[(name, stream)] = _Feed(fifo, fd, file)
+                file.users += 1
+                self._loop.watch(fd, lambda _events: self._readable(feed))
+            elif feed.file is not file:
+                self._drain(feed)
+                old, feed.file = feed.file, file
+                file.users += 1
+                self._give_back(old)
+        finally:
+            if not file.users:
+                self._close_file(file)
+        return feed
+
+    def _make_fifo(self, stream: str, name: str, uid: int, gid: int) -> str:
+        directory = f"{self._directory}/{stream}"
+        os.makedirs(directory, 0o700, exist_ok=True)
+        path = f"{directory}/{name}"
+        try:
+            os.mkfifo(path, 0o600)
+        except FileExistsError:
+            if not stat.S_ISFIFO(os.lstat(path).st_mode):
+                os.unlink(path)
+                os.mkfifo(path, 0o600)
+        if os.geteuid() == 0:
+            os.chown(path, max(uid, 0), max(gid, 0), follow_symlinks=False)
+        return path
+
+    def _file(self, output: Output, uid: int, gid: int) -> LogFile:
+        file = self._files.get(output.path)
+        if file is None:
+            file = LogFile(output.path, output.rotate, output.keep, uid, gid, self._log, self._loop.now)
+            self._files[output.path] = file
+        file.resize(output.rotate, output.keep)
+        return file
+
+    # -- closing ------------------------------------------------------------------------------------------------------
+
+    def _feeds_of(self, name: str) -> list[_Feed]:
+        return [f for s in ("stdout", "stderr") if (f := self._feeds.get((name, s))) is not None]
+
+    def _end_feed(self, name: str, stream: str) -> None:
+        feed = self._feeds.pop((name, stream), None)
+        if feed is None:
+            return
+        self._drain(feed)
+        self._loop.unwatch(feed.fd)
+        os.close(feed.fd)
+        self._large -= feed.large
+        try:
+            os.unlink(feed.fifo)
+        except OSError:
+            pass  # gone already; the next start makes a new one anyway
+        self._give_back(feed.file)
+        if not self._feeds:
+            self._buffer = bytearray()
+
+    def _give_back(self, file: LogFile) -> None:
+        file.users -= 1
+        if not file.users:
+            self._close_file(file)
+
+    def _close_file(self, file: LogFile) -> None:
+        del self._files[file.path]
+        file.close()
+
+    # -- copying ------------------------------------------------------------------------------------------------------
+
+    def _readable(self, feed: _Feed) -> None:
+        if self._turn != self._loop.turns:
+            self._turn = self._loop.turns
+            self._copied = 0
+        if self._copied < TURN:
+            self._copied += self._copy(feed)
+
+    def _copy(self, feed: _Feed) -> int:
+        """One piece, from the FIFO into the file; its length."""
+        if not self._buffer:
+            self._buffer = bytearray(_LARGE)
+        try:
+            got = os.readv(feed.fd, (self._buffer,))
+        except OSError as error:
+            if error.errno != errno.EAGAIN:
+                self._log.error(f"cannot read {feed.fifo}: {os.strerror(error.errno or 0)}")
+            return 0
+        feed.file.write(self._buffer, got)
+        if got >= 65536 and not feed.large:
+            self._enlarge(feed)
+        return got
+
+    def _enlarge(self, feed: _Feed) -> None:
+        feed.full += 1
+        if feed.full >= 4 and self._large < _MOST_LARGE:
+            try:
+                fcntl.fcntl(feed.fd, fcntl.F_SETPIPE_SZ, _LARGE)
+                feed.large = True
+                self._large += 1
+            except OSError:
+                feed.full = -1000  # this user has used up its share; asked again much later
+
+    def _drain(self, feed: _Feed) -> None:
+        copied = 0
+        while copied < _DRAIN:
+            got = self._copy(feed)
+            if not got:
+                return
+            copied += got
+
+
+def _explained(error: OSError, path: str) -> str:
+    directory = os.path.dirname(path)
+    if error.errno == errno.ENOENT:
+        return f"there is no directory {directory}; create it"
+    if error.errno == errno.ELOOP:
+        return "it is a symbolic link in a directory that others can write; name the file itself"
+    if error.errno == errno.EISDIR:
+        return "it is a directory; name a file in it"
+    if error.errno == errno.EACCES:
+        return f"permission denied; let the user of the resource write {directory}, or choose another directory"
+    said = error.strerror or str(error)
+    return said[:1].lower() + said[1:]
