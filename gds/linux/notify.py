@@ -85,51 +85,61 @@ class _Ear:
         self.warned: set[str] = set()
 
 
-class Notifications:
+class Notifies:
     """See the module. `on_message(resource, assignments, pid of the sender)`, never with an empty dict."""
 
-    def __init__(self, loop: Loop, runtime_dir: str, log: Log, on_message: OnMessage) -> None:
+    def __init__(self, loop: Loop, runtime_dir: str, on_message: OnMessage, log: Log | None = None) -> None:
+        """`runtime_dir` "" = none can be written: abstract sockets are used, guarded by the sender's user alone."""
         self._loop = loop
         self._log = log
-        self._directory = f"{runtime_dir}/notify"
+        self._directory = f"{runtime_dir}/notify" if runtime_dir else ""
         self._on_message = on_message
         self._ears: dict[str, _Ear] = {}
 
     def open(self, name: str, uid: int = -1, gid: int = -1) -> str:
         """The NOTIFY_SOCKET for resource `name`, whose processes run as `uid` (-1 = as ourselves).
 
-        Kept until `close`; asking again costs nothing. Raises OSError.
+        Kept until `close`; asking again costs nothing. Raises OSError, its text for a person.
         """
         ear = self._ears.get(name)
         if ear is not None:
-            if ear.uid == uid and os.path.lexists(ear.path):
+            if ear.uid == uid and (ear.path.startswith("@") or os.path.lexists(ear.path)):
                 return ear.path
             self.close(name)
         path = self._path(name)
-        os.makedirs(self._directory, 0o711, exist_ok=True)
-        os.chmod(
-            self._directory, 0o711
-        )  # a user that may only pass through; the sockets themselves are closed to others
+        try:
+            socket = self._bind(path, uid, gid)
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise OSError(f"cannot make the notify socket {path} of {name}: {why}") from error
+        ear = self._ears[name] = _Ear(name, path, uid, socket)
+        self._loop.watch(socket.fileno(), lambda _events: self._hear(ear))
+        return path
+
+    def _bind(self, path: str, uid: int, gid: int) -> _socket.socket:
         socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
         try:
             socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_PASSCRED, 1)
+            if path.startswith("@"):
+                socket.bind(f"\0{path[1:]}")
+                return socket
+            os.makedirs(self._directory, 0o711, exist_ok=True)
+            os.chmod(self._directory, 0o711)  # any user may pass through; the sockets themselves are closed
             try:
                 os.unlink(path)
             except FileNotFoundError:
                 pass  # the usual case: no runner before us
-            old = os.umask(0o177)
+            mask = os.umask(0o177)
             try:
                 socket.bind(path)
             finally:
-                os.umask(old)
+                os.umask(mask)
             if os.geteuid() == 0 and (uid > 0 or gid > 0):
                 os.chown(path, max(uid, 0), max(gid, 0), follow_symlinks=False)
         except OSError:
             socket.close()
             raise
-        ear = self._ears[name] = _Ear(name, path, uid, socket)
-        self._loop.watch(socket.fileno(), lambda _events: self._hear(ear))
-        return path
+        return socket
 
     def close(self, name: str) -> None:
         """Nobody is listened to under that name any more."""
@@ -140,10 +150,11 @@ class Notifications:
             ear.pause.cancel()
         self._loop.unwatch(ear.socket.fileno())
         ear.socket.close()
-        try:
-            os.unlink(ear.path)
-        except OSError:
-            pass  # somebody tidied before us
+        if not ear.path.startswith("@"):
+            try:
+                os.unlink(ear.path)
+            except OSError:
+                pass  # somebody tidied before us
 
     def close_all(self) -> None:
         """The runner ends in order."""
@@ -157,17 +168,19 @@ class Notifications:
             self._hear(ear)
 
     def _path(self, name: str) -> str:
-        path = f"{self._directory}/{name}"
-        if len(os.fsencode(path)) > _LONGEST_PATH:
-            # sun_path is short; names may have 255 characters
-            data = name.encode()
-            path = f"{self._directory}/{name[:12]}-{binascii.crc32(data):08x}{binascii.crc32(data[::-1]):08x}"
-        if len(os.fsencode(path)) > _LONGEST_PATH:
+        """Where `name` is heard; short, because a socket's path is, while a name may have 255 characters."""
+        directory = f"{self._directory}/" if self._directory else f"@gds/{os.getpid()}/"
+        room = _LONGEST_PATH - len(os.fsencode(directory))
+        if len(name) <= room:
+            return directory + name
+        data = name.encode()
+        short = f"{name[: min(20, room - 17)]}-{binascii.crc32(data):08x}{binascii.crc32(data[::-1]):08x}"
+        if room < 18:
             raise OSError(
-                f"cannot make a notify socket in {self._directory}: its path would have more than {_LONGEST_PATH} "
-                "bytes; choose a shorter runtime_dir"
+                f"cannot make a notify socket in {directory}: a socket's path has at most {_LONGEST_PATH} bytes; "
+                "choose a shorter runtime_dir"
             )
-        return path
+        return directory + short
 
     def _hear(self, ear: _Ear) -> None:
         now = int(self._loop.now())
@@ -209,6 +222,6 @@ class Notifications:
 
     def _warn(self, ear: _Ear, kind: str, text: str) -> None:
         """Once for each application and kind: a flood must not become one of the log."""
-        if kind not in ear.warned:
+        if self._log is not None and kind not in ear.warned:
             ear.warned.add(kind)
             self._log.warning(text, resource=ear.name)

@@ -23,7 +23,7 @@ import fcntl
 import os
 import stat
 
-from gds.errors import SpawnError
+from gds.errors import ConfigError
 from gds.linux.logfile import LogFile, Place, kept
 
 TYPE_CHECKING = False
@@ -54,26 +54,32 @@ class _Feed:
 
     def __init__(self, fifo: str, fd: int, file: LogFile) -> None:
         self.fifo = fifo
+        """Its path; "" when it has no name."""
         self.fd = fd
         self.file = file
         self.full = 0
         self.large = False
+
+    @property
+    def path(self) -> str:
+        """Opened, it gives another end."""
+        return f"/proc/self/fd/{self.fd}"
 
 
 class Outputs:
     """See the module."""
 
     def __init__(self, loop: Loop, runtime_dir: str, log: Log, journal: str = JOURNAL) -> None:
-        """Raises OSError when the directory cannot be made."""
+        """`runtime_dir` "" = none can be written: pipes without a name are used, which end with the runner."""
         self._loop = loop
         self._log = log
         self._journal = journal
-        self._directory = f"{runtime_dir}/out"
+        self._directory = f"{runtime_dir}/out" if runtime_dir else ""
         self._null = -1
         self._files: dict[str, LogFile] = {}
         self._feeds: dict[tuple[str, str], _Feed] = {}
         self._paths: dict[str, dict[str, str]] = {}
-        self._lent: dict[str, list[int]] = {}
+        self._lent: dict[str, dict[str, int]] = {}
         self._buffer = bytearray()
         self._turn = -1
         self._copied = 0
@@ -85,7 +91,7 @@ class Outputs:
         """The descriptor that becomes the `stream` ("stdout" or "stderr") of resource `name`.
 
         It stays ours and is closed by `after_spawn`, which must be called also when the spawn failed. `uid` and `gid`
-        are the application's, -1 = our own. Raises SpawnError, saying what would help.
+        are the application's, -1 = our own. Raises ConfigError, saying what would help.
         """
         paths = self._paths.setdefault(name, {})
         paths.pop(stream, None)
@@ -100,30 +106,36 @@ class Outputs:
             return inherited
         if output.kind == "journal":
             fd = self._to_journal(name)
-            return inherited if fd < 0 else self._lend(name, fd)
+            return inherited if fd < 0 else self._lend(name, stream, fd)
         try:
             paths[stream] = output.path
             if not output.rotate:
-                return self._lend(name, Place(output.path, uid, gid).open(handed_over=True))
+                return self._lend(name, stream, Place(output.path, uid, gid).open(handed_over=True))
             feed = self._feed(name, stream, output, uid, gid)
-            return self._lend(name, os.open(feed.fifo, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW))
+            return self._lend(name, stream, os.open(feed.path, os.O_RDWR | os.O_CLOEXEC))
         except OSError as error:
             del paths[stream]
-            raise SpawnError(
-                f"cannot write {stream} of {name} to {output.path}: {_explained(error, output.path)}", error.errno or 0
+            self.after_spawn(name)
+            raise ConfigError(
+                f"cannot write {stream} of {name} to {output.path}: {_explained(error, output.path)}"
             ) from error
 
     def adopt(self, name: str, stream: str, output: Output, uid: int = -1, gid: int = -1) -> None:
-        """An application taken back from an earlier runner goes on printing into the FIFO it has. Raises SpawnError."""
-        if output.kind == "file" and output.rotate:
-            self.open(name, stream, output, uid, gid)
-            self.after_spawn(name)
-        elif output.kind == "file":
+        """An application taken back from an earlier runner goes on printing into the FIFO it has."""
+        if output.kind != "file":
+            return
+        if not output.rotate:
             self._paths.setdefault(name, {})[stream] = output.path
+            return
+        try:
+            self.open(name, stream, output, uid, gid)
+        except ConfigError as error:
+            self._log.error(f"{error}; it waits when its FIFO is full", resource=name)
+        self.after_spawn(name)
 
     def after_spawn(self, name: str) -> None:
         """The application has its copies, or there is no application: ours are closed."""
-        for fd in self._lent.pop(name, ()):
+        for fd in self._lent.pop(name, {}).values():
             os.close(fd)
 
     def flush(self, name: str) -> None:
@@ -168,8 +180,11 @@ class Outputs:
 
     # -- opening ------------------------------------------------------------------------------------------------------
 
-    def _lend(self, name: str, fd: int) -> int:
-        self._lent.setdefault(name, []).append(fd)
+    def _lend(self, name: str, stream: str, fd: int) -> int:
+        lent = self._lent.setdefault(name, {})
+        if stream in lent:
+            os.close(lent[stream])  # of a start that came to nothing
+        lent[stream] = fd
         return fd
 
     def _to_journal(self, name: str) -> int:
@@ -202,24 +217,26 @@ class Outputs:
         file = self._file(output, uid, gid)
         feed = self._feeds.get((name, stream))
         try:
-            fifo = self._make_fifo(stream, name, uid, gid)
             if feed is None:
-                # O_RDWR: there is always a writer, so the kernel never reports an end
-                fd = os.open(fifo, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
-                feed = self._feeds[(name, stream)] = _Feed(fifo, fd, file)
+                fifo = self._make_fifo(stream, name)
+                feed = self._feeds[(name, stream)] = _Feed(fifo, _open_to_read(fifo), file)
                 file.users += 1
-                self._loop.watch(fd, lambda _events: self._readable(feed))
+                self._loop.watch(feed.fd, lambda _events: self._readable(feed))
             elif feed.file is not file:
                 self._drain(feed)
                 old, feed.file = feed.file, file
                 file.users += 1
                 self._give_back(old)
+            if os.geteuid() == 0:
+                os.fchown(feed.fd, max(uid, 0), max(gid, 0))
         finally:
             if not file.users:
                 self._close_file(file)
         return feed
 
-    def _make_fifo(self, stream: str, name: str, uid: int, gid: int) -> str:
+    def _make_fifo(self, stream: str, name: str) -> str:
+        if not self._directory:
+            return ""
         directory = f"{self._directory}/{stream}"
         os.makedirs(directory, 0o700, exist_ok=True)
         path = f"{directory}/{name}"
@@ -229,8 +246,6 @@ class Outputs:
             if not stat.S_ISFIFO(os.lstat(path).st_mode):
                 os.unlink(path)
                 os.mkfifo(path, 0o600)
-        if os.geteuid() == 0:
-            os.chown(path, max(uid, 0), max(gid, 0), follow_symlinks=False)
         return path
 
     def _file(self, output: Output, uid: int, gid: int) -> LogFile:
@@ -254,10 +269,11 @@ class Outputs:
         self._loop.unwatch(feed.fd)
         os.close(feed.fd)
         self._large -= feed.large
-        try:
-            os.unlink(feed.fifo)
-        except OSError:
-            pass  # gone already; the next start makes a new one anyway
+        if feed.fifo:
+            try:
+                os.unlink(feed.fifo)
+            except OSError:
+                pass  # gone already; the next start makes a new one anyway
         self._give_back(feed.file)
         if not self._feeds:
             self._buffer = bytearray()
@@ -312,6 +328,19 @@ class Outputs:
             if not got:
                 return
             copied += got
+
+
+def _open_to_read(fifo: str) -> int:
+    """Our end. Open for writing too: there is always a writer, so the kernel never reports an end."""
+    flags = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
+    if fifo:
+        return os.open(fifo, flags | os.O_NOFOLLOW)
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    try:
+        return os.open(f"/proc/self/fd/{reader}", flags)
+    finally:
+        os.close(reader)
+        os.close(writer)
 
 
 def _explained(error: OSError, path: str) -> str:
