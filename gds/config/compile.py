@@ -199,7 +199,7 @@ def _asked(declared: Declared) -> Iterable[tuple[Keys, Question, str]]:
 
 
 def program_of(command: Command) -> str:
-    """The program a command executes, as far as that is plain: of a string only a first word that is an absolute path."""
+    """The program a command executes, where that is plain: of a string only a first word that is an absolute path."""
     if not command.text:
         return command.argv[0]
     word = command.text.split()[0]

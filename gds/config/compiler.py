@@ -12,7 +12,7 @@ REQUEST is JSON, all keys optional:
 The answer on stdout is `marshal` of
 
     {"plan": codec.pack(Plan) or None,           None when there is an error
-     "settings": {"node": "n1", ...},            every field of model.settings.Settings, as strings; {} on an error there
+     "settings": {"node": "n1", ...},            every field of model.settings.Settings, all strings; {} on an error
      "errors": [{"path": ..., "line": 3, "column": 1, "key": "resource.web.retry_cuont", "message": ...}, ...],
      "warnings": [{..., "code": "port-twice"}, ...]}   line and column 0: the file as a whole is meant
 

@@ -18,7 +18,7 @@ import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -30,7 +30,8 @@ def gather(questions: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
 
 def answer(question: tuple[str, ...]) -> str:
     """The answer to one question. Raises KeyError for a kind that is not in the module's table."""
-    return _ANSWERS[question[0]](*question[1:])
+    said: str = _ANSWERS[question[0]](*question[1:])
+    return said
 
 
 def _command(name: str, search: str, directory: str) -> str:
@@ -111,7 +112,7 @@ def _trouble(error: OSError) -> str:
     return f"cannot be looked at: {error.strerror}"
 
 
-_ANSWERS = {
+_ANSWERS: dict[str, Callable[..., str]] = {
     "command": _command,
     "directory": _directory,
     "file": _file,

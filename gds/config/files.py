@@ -11,6 +11,9 @@ LARGEST = 1 << 20
 """A file over 1 MiB is not a descriptor (design.md 3)."""
 
 
+ROOT_ONLY = "root obeys only files that root alone may write"
+
+
 class FileFault(ConfigError):
     """A file that is not there, cannot be read, or may not be trusted."""
 
@@ -21,7 +24,10 @@ def listing(directory: str) -> tuple[str, ...]:
 
 
 def read_trusted(path: str, euid: int, largest: int = LARGEST) -> bytes:
-    """The content of a regular file of at most `largest` bytes. As root: that nobody else may write. Raises FileFault."""
+    """The content of a regular file of at most `largest` bytes; for root, that nobody else may write.
+
+    Raises FileFault.
+    """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as error:
@@ -62,10 +68,8 @@ def distrust(found: os.stat_result, euid: int) -> str:
         return "cannot read it: not a regular file"
     if euid == 0:
         if found.st_uid != 0:
-            return f"cannot trust it: it belongs to user {found.st_uid}, and root obeys only files that root alone may write"
+            return f"cannot trust it: it belongs to user {found.st_uid}, and {ROOT_ONLY}; chown it to root"
         if found.st_mode & 0o022:
-            who = "its group" if found.st_mode & 0o020 else "others"
-            return (
-                f"cannot trust it: {who} may write it, and root obeys only files that root alone may write; chmod go-w"
-            )
+            who = "its group" if found.st_mode & 0o020 else "everybody"
+            return f"cannot trust it: {who} may write it, and {ROOT_ONLY}; chmod go-w"
     return ""

@@ -13,8 +13,9 @@ from hashlib import sha256
 from gds.config import facts
 from gds.config.compile import Declared, Fault, compile_plan, questions
 from gds.config.files import FileFault, listing, read_trusted
-from gds.config.lint import lint
+from gds.config.lint import lint, lint_questions
 from gds.config.positions import DEEPEST, Keys, Place, Positions, TooDeep
+from gds.config.reading import read_document, written
 from gds.model.resource import Plan, Source, Warning_
 from gds.model.value import Value
 
@@ -92,8 +93,6 @@ class _Run:
         self.spelled: dict[str, dict[Keys, Keys]] = {}
 
     def load(self, paths: Sequence[str], can_abort: bool) -> Loaded:
-        from gds.config.document import read_document
-
         declared: list[Declared] = []
         faults: list[Fault] = []
         empty: list[Fault] = []
@@ -105,23 +104,24 @@ class _Run:
             self.spelled[path] = document.spelled
             declared.extend(document.tables)
             faults.extend(document.faults)
-            faults.extend(self._misread_umasks(path, data, document.tables))
-        answers = facts.gather(questions(declared))
+            faults.extend(self._misread(path, document.numeric))
+        answers = facts.gather(questions(declared) | lint_questions(declared))
         compiled = compile_plan(tuple(declared), answers, can_abort)
         faults.extend(compiled.faults)
         remarks = (
             [*empty, *lint(tuple(declared), compiled.plan, answers)] if not faults and not self.problems else empty
         )
         self.problems.extend([self._problem(f) for f in faults])
-        warnings = tuple([self._warning(f) for f in remarks])
         order = {path: number for number, (path, _) in enumerate(self.files)}
+        warnings = [self._warning(f) for f in remarks]
+        warnings.sort(key=lambda w: (order.get(w.path, -1), w.line, w.column))
         problems = tuple(sorted(self.problems, key=lambda p: (order.get(p.path, -1), p.line, p.column)))
         plan = None
         if not problems:
             sources = tuple([Source(path, sha256(content).hexdigest()) for path, content in self.files])
-            plan = compiled.plan.replace(sources=sources, warnings=warnings)
+            plan = compiled.plan.replace(sources=sources, warnings=tuple(warnings))
         asked = tuple(sorted(answers.items()))
-        return Loaded(plan, problems, warnings, tuple(self.files), tuple(self.listings), asked)
+        return Loaded(plan, problems, tuple(warnings), tuple(self.files), tuple(self.listings), asked)
 
     # -- reading
 
@@ -161,18 +161,12 @@ class _Run:
             self.problems.append(Problem(path, 0, 0, "", str(error)))
         return None
 
-    def _misread_umasks(self, path: str, data: dict[str, Any], tables: Iterable[Declared]) -> Iterable[Fault]:
+    def _misread(self, path: str, umasks: Iterable[Keys]) -> Iterable[Fault]:
         """`umask = 22` is decimal in TOML; only a number written 0o22 can have been meant as it is read."""
-        for table in tables:
-            if "umask" in table.values and not table.group:
-                keys = (*table.keys, "umask")
-                written = self._positions(path).literal(self._written(path, keys))
-                if written[:1] not in ("'", '"') and not written.startswith("0o") and table.values["umask"]:
-                    yield Fault(
-                        path,
-                        keys,
-                        f'write a umask in octal: "{table.values["umask"]:03}" as a string, or 0o027 as a number',
-                    )
+        for keys in umasks:
+            literal = self._positions(path).literal(written(self.spelled[path], keys))
+            if not literal.startswith("0o"):
+                yield Fault(path, keys, 'write a umask in octal: as a string like "027", or as a number like 0o027')
 
     # -- placing
 
@@ -182,23 +176,13 @@ class _Run:
             known = self.positions[path] = Positions(self.texts.get(path, ""))
         return known
 
-    def _written(self, path: str, keys: Keys) -> Keys:
-        """The key path as it is spelled in the file."""
-        spelled = self.spelled.get(path, {})
-        rest: Keys = ()
-        while keys:
-            if keys in spelled:
-                return (*spelled[keys], *rest)
-            keys, rest = keys[:-1], (keys[-1], *rest)
-        return rest
-
     def _place(self, fault_path: str, keys: Keys, on_key: bool) -> Place:
         if fault_path not in self.texts:
             return Place(0, 0)
         if not keys:
             return Place(1, 1)
         positions = self._positions(fault_path)
-        return positions.place(positions.offset_of(self._written(fault_path, keys), on_key))
+        return positions.place(positions.offset_of(written(self.spelled.get(fault_path, {}), keys), on_key))
 
     def _problem(self, fault: Fault) -> Problem:
         place = self._place(fault.path, fault.keys, fault.on_key)

@@ -19,11 +19,12 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from gds.config.document import NOT_YET, nearest, shown, value_type
+from gds.config.document import value_type
 from gds.config.files import FileFault, read_trusted
 from gds.config.load import Problem, Unreadable, decode, parse, shown_keys
 from gds.config.places import settings_file, variables
 from gds.config.positions import Keys, Positions
+from gds.config.refusal import NOT_YET, nearest, shown
 from gds.model.properties import SETTINGS, by_name, default_of
 from gds.model.value import Value
 
@@ -44,7 +45,7 @@ class Given(Value):
     from_file: dict[str, str] = {}  # noqa: RUF012 (a default that nobody changes)
 
 
-def load_settings(flags: Mapping[str, str], environ: Mapping[str, str], euid: int) -> Given:
+def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], euid: int) -> Given:
     """What the settings file, the environment and the flags say, merged and checked."""
     path = settings_file(environ)
     if not path:
@@ -100,7 +101,7 @@ def _merged(
     spelled: dict[str, Keys],
     path: str,
     positions: Positions,
-    flags: Mapping[str, str],
+    flags: Mapping[str, Any],
     environ: Mapping[str, str],
 ) -> Given:
     variable = variables(environ)

@@ -1,0 +1,210 @@
+"""A parsed TOML file → what it declares: finds the tables, checks each, and puts every fault into words.
+
+Names of properties have no case at Sun, so keys are read in lower case; a fault is told under the name in lower case,
+and `spelled` leads back to what stands in the file. A table with a fault is still read as far as it is sound, so that
+the faults between its other keys come out in the same run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from gds.config.compile import Declared, Fault
+from gds.config.document import GROUP_TABLE, RESOURCE_TABLE
+from gds.config.forms import OutputTable, ProbeTable
+from gds.config.refusal import NOT_YET, did_you_mean, shown
+from gds.model.names import name_fault
+from gds.model.properties import GROUP, KINDS, RESOURCE, SETTINGS, Property, by_name
+from gds.model.value import Value
+
+Keys = tuple[str | int, ...]
+
+_RESOURCE_KEYS, _GROUP_KEYS, _SETTING_KEYS = by_name(RESOURCE), by_name(GROUP), by_name(SETTINGS)
+
+
+class Document(Value):
+    """What one file declares.
+
+    `spelled` leads from a key path to the one that stands there, where the two differ. `numeric` are the key paths of
+    umasks written as numbers: whether in octal, only the text can tell.
+    """
+
+    tables: tuple[Declared, ...]
+    faults: tuple[Fault, ...]
+    spelled: dict[Keys, Keys]
+    numeric: tuple[Keys, ...]
+
+
+def written(spelled: dict[Keys, Keys], keys: Keys) -> Keys:
+    """The key path as it stands in the file, given where spelling differs (`Document.spelled`)."""
+    rest: Keys = ()
+    while keys:
+        if keys in spelled:
+            return (*spelled[keys], *rest)
+        keys, rest = keys[:-1], (keys[-1], *rest)
+    return rest
+
+
+def read_document(data: dict[str, Any], path: str) -> Document:
+    """Checks the shape of a parsed file; a file without any table is a fault."""
+    return _Reading(path).read(data)
+
+
+class _Reading:
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.tables: list[Declared] = []
+        self.faults: list[Fault] = []
+        self.spelled: dict[Keys, Keys] = {}
+        self.numeric: list[Keys] = []
+
+    def read(self, data: dict[str, Any]) -> Document:
+        top = self._lowered(data, ())
+        top.pop("$schema", None)
+        resources = self._tables(top, "resource")
+        groups = self._tables(top, "group") if isinstance(top.get("group"), dict) else {}
+        if resources or not any(key in _RESOURCE_KEYS for key in top):
+            for key in top:
+                self._stray(key)
+        else:
+            self._alone(top)
+        for name, values in resources.items():
+            self._table(("resource", name), name, values, RESOURCE_TABLE, group=False)
+        for name, values in groups.items():
+            self._table(("group", name), name, values, GROUP_TABLE, group=True)
+        if not self.tables and not self.faults:
+            self._fault((), 'nothing is declared; expected start_command = "..." or a table [resource.NAME]', True)
+        return Document(tuple(self.tables), tuple(self.faults), self.spelled, tuple(self.numeric))
+
+    def _tables(self, top: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+        """The tables `[kind.NAME]`, taken out of `top`."""
+        tables = top.pop(kind, {})
+        if not isinstance(tables, dict):
+            self._fault((kind,), f"expected tables [{kind}.NAME], not {shown(tables)}")
+            return {}
+        found = {}
+        for name, values in tables.items():
+            if not isinstance(values, dict):
+                known = _RESOURCE_KEYS if kind == "resource" else _GROUP_KEYS
+                hint = f"; write [{kind}.NAME] above it" if name.lower() in known else ""
+                self._fault((kind, name), f"expected a table [{kind}.NAME], not {shown(values)}{hint}", True)
+            elif fault := name_fault(name):
+                self._fault((kind, name), f"{shown(name)} cannot be a name: {fault}", True)
+            else:
+                found[name] = values
+        return found
+
+    def _alone(self, values: dict[str, Any]) -> None:
+        """Keys at top level: one resource, named after the file."""
+        file = self.path.rpartition("/")[2]
+        name = file.removesuffix(".toml")
+        if fault := name_fault(name):
+            text = (
+                f"a resource without [resource.NAME] is named after its file; {shown(name)} cannot be a name: {fault}"
+            )
+            self._fault((next(iter(values)),), text, True)
+        else:
+            self._table((), name, values, RESOURCE_TABLE, group=False)
+
+    def _stray(self, key: str) -> None:
+        if key in _RESOURCE_KEYS:
+            text = "a key of a resource outside of any [resource.NAME]"
+        elif key == "runner":
+            text = "[runner] belongs into /etc/gds/gds.toml, not into a descriptor"
+        else:
+            known = ["resource", "group", *_RESOURCE_KEYS]
+            text = "unknown key" + did_you_mean(key, known, "; expected [resource.NAME] or [group.NAME]")
+        self._fault((key,), text, True)
+
+    def _table(
+        self, keys: Keys, name: str, written: dict[str, Any], adapter: TypeAdapter[dict[str, Any]], *, group: bool
+    ) -> None:
+        values = self._lowered(written, keys) if keys else written
+        if isinstance(values.get("umask"), int):
+            self.numeric.append((*keys, "umask"))
+        broken: set[str] = set()
+        try:
+            read = adapter.validate_python(values)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                self.faults.append(self._translated(detail, keys, group))
+                broken.add(str(detail["loc"][0]))
+            rest = {key: value for key, value in values.items() if key not in broken}
+            read = adapter.validate_python(rest)
+        self.tables.append(Declared(name, self.path, keys, read, group, frozenset(broken)))
+
+    def _translated(self, detail: ErrorDetails, keys: Keys, group: bool) -> Fault:
+        loc: Keys = tuple(detail["loc"])
+        kind = detail["type"]
+        context: dict[str, Any] = detail.get("ctx", {})
+        if on_key := bool(loc) and loc[-1] == "[key]":
+            loc = loc[:-1]
+        at = (*keys, *loc)
+        if kind == "gds":
+            return Fault(self.path, (*at, *context["at"]), context["text"], on_key)
+        if kind == "extra_forbidden":
+            return Fault(self.path, at, self._unknown(loc, group), True)
+        prop = (_GROUP_KEYS if group else _RESOURCE_KEYS)[str(loc[0])]
+        return Fault(self.path, at, _native(detail, prop if len(loc) == 1 else None))
+
+    def _unknown(self, loc: Keys, group: bool) -> str:
+        key = str(loc[-1])
+        if len(loc) > 1:
+            inner = ProbeTable.__annotations__ if loc[0] == "probe" else OutputTable.__annotations__
+            return "unknown key" + did_you_mean(key, inner, f"; known: {', '.join(inner)}")
+        known, others = (_GROUP_KEYS, _RESOURCE_KEYS) if group else (_RESOURCE_KEYS, _GROUP_KEYS)
+        if key in known:
+            return f"{key} is {NOT_YET}"
+        if key in others:
+            return f"unknown key here; it belongs into a table [{'resource' if group else 'group'}.NAME]"
+        if key in _SETTING_KEYS:
+            return "unknown key here; it is a setting of the runner, and belongs into [runner] of /etc/gds/gds.toml"
+        return "unknown key" + did_you_mean(key, known, "; `gds explain` lists all keys")
+
+    def _lowered(self, table: dict[str, Any], keys: Keys) -> dict[str, Any]:
+        """The table with its keys in lower case, and those of the tables of ours in it."""
+        made: dict[str, Any] = {}
+        for key, value in table.items():
+            lower = key.lower()
+            if lower != key:
+                self.spelled[(*keys, lower)] = (*written(self.spelled, keys), key)
+            if isinstance(value, dict) and lower in ("probe", "stdout", "stderr"):
+                value = self._lowered(value, (*keys, lower))
+            if lower not in made:
+                made[lower] = value
+            elif not keys and isinstance(value, dict) and isinstance(made[lower], dict):
+                made[lower] = self._merged(lower, made[lower], value)
+            else:
+                self._fault((*keys, lower), "given twice, in different capitalisation", True)
+        return made
+
+    def _merged(self, kind: str, one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
+        for name in two:
+            if name in one:
+                self._fault((kind, name), "given twice, in different capitalisation", True)
+        return one | two
+
+    def _fault(self, keys: Keys, message: str, on_key: bool = False) -> None:
+        self.faults.append(Fault(self.path, keys, message, on_key))
+
+
+def _native(detail: ErrorDetails, prop: Property | None) -> str:
+    """One of pydantic's own findings in our words."""
+    value = detail["input"]
+    kind = detail["type"]
+    context: dict[str, Any] = detail.get("ctx", {})
+    if kind in ("greater_than_equal", "less_than_equal"):
+        bounds = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
+        return f"expected a number of {bounds}, not {shown(value)}"
+    words = {
+        "int_type": "a whole number",
+        "bool_type": KINDS["boolean"],
+        "string_type": "a string",
+        "list_type": "an array",
+        "dict_type": "a table",
+    }
+    what = KINDS[prop.kind] if prop is not None and prop.kind != "integer" else words.get(kind, detail["msg"])
+    return f"expected {what}, not {shown(value)}"
