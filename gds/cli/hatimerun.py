@@ -378,7 +378,8 @@ def _watch(group: Group, began: float, claimed: set[signal.Signals], options: Op
             status = group.status()
             return _expired(group, options) if status is None else _ended(status, options.limit - left, options)
         news = signal.sigtimedwait(claimed, min(left, _LONGEST_WAIT))
-        if news is None:
+        if news is None or began + options.limit <= time.monotonic():
+            # Stopped (SIGSTOP) and continued after the limit, CPython 3.11 returns a siginfo that nobody filled in.
             continue
         if news.si_signo == signal.SIGCHLD:
             status = group.status()

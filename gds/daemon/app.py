@@ -1,5 +1,4 @@
-"""App: all the runner keeps in memory about one resource. One object each, slots only; nothing runs for it when idle.
-"""
+"""App: all the runner keeps in memory about one resource: one object, slots only, nothing runs for it when idle."""
 
 from __future__ import annotations
 

@@ -6,6 +6,8 @@ answer when the life of every resource concerned has come to rest. Exit statuses
 
 from __future__ import annotations
 
+from functools import partial
+
 from gds.daemon import report
 from gds.daemon.rgmd import SETTLED
 from gds.fault import score
@@ -273,7 +275,7 @@ class Receptionist:
                 self._verdict(client, apps, goal)
 
         for app in apps:
-            self._rgmd.settled(app, lambda app=app: settled(app))
+            self._rgmd.settled(app, partial(settled, app))
 
     def _verdict(self, client: Client, apps: list[App], goal: str) -> None:
         bad = []

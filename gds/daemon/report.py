@@ -23,6 +23,8 @@ def of_resource(rgmd: Rgmd, app: App, stamp: Callable[[float], str]) -> dict[str
     now = rgmd.loop.now()
     span = resource.retry_interval
     state = rgmd.public(app)
+    pids = app.tree.members() if app.tree is not None else []
+    main = app.tree.main_pid if app.tree is not None and app.tree.main_alive else 0
     probe = None
     if app.probe_score >= 0:
         probe = {
@@ -42,8 +44,9 @@ def of_resource(rgmd: Rgmd, app: App, stamp: Callable[[float], str]) -> dict[str
         "enabled": app.enabled,
         "monitored": app.monitored,
         "incarnation": app.incarnation,
-        "main_pid": app.tree.main_pid if app.tree is not None and app.tree.main_alive else None,
-        "pids": app.tree.members() if app.tree is not None else [],
+        # of one that daemonised, the eldest that is left
+        "main_pid": main or (pids[0] if pids else None),
+        "pids": pids,
         "online_since": stamp(app.online_since_wall) if state in UP and app.online_since_wall else None,
         "restarts": {
             "done": app.history.done(span, now),

@@ -60,9 +60,9 @@ if TYPE_CHECKING:
     class Log(Protocol):
         """The runner's own log."""
 
-        def info(self, text: str, **fields: object) -> None: ...
-        def warning(self, text: str, **fields: object) -> None: ...
-        def error(self, text: str, **fields: object) -> None: ...
+        def info(self, text: str, **fields: str | int | float | bool | None) -> None: ...
+        def warning(self, text: str, **fields: str | int | float | bool | None) -> None: ...
+        def error(self, text: str, **fields: str | int | float | bool | None) -> None: ...
 
 
 SETTLED = frozenset((Life.OFFLINE, Life.ONLINE, Life.START_FAILED, Life.STOP_FAILED))
@@ -186,8 +186,8 @@ class Rgmd:
         after = made.view
         if after.life is not before.life or after.because != before.because:
             self.kept.changed(app)
-        if made.because and made.because != before.because:
-            self._tell(app, made.because)
+        if (made.because and made.because != before.because) or after.life is not before.life:
+            self._tell(app, after.because)
         if after.life is Life.ONLINE and before.life is not Life.ONLINE:
             app.online_since_wall = self.wall()
         for order in made.orders:
@@ -349,10 +349,19 @@ class Rgmd:
         """Run a command of a method; `limit` seconds."""
 
         def launch(output: int) -> Launch:
-            main_pid = app.tree.main_pid if app.tree is not None else 0
+            main_pid = self._main_pid(app)
             return self._launch(app, method, command, limit, because, output, output, main_pid)
 
         return self._world.fed.run(f"{app.name}:{method}", launch, limit, on_done, first_signal)
+
+    def _main_pid(self, app: App) -> int:
+        tree = app.tree
+        if tree is None:
+            return 0
+        if tree.main_alive:
+            return tree.main_pid
+        left = tree.members()  # it daemonised: the eldest that is left
+        return left[0] if left else 0
 
     def launch_of(self, app: App, because: str) -> Launch:
         """How the application itself is started. Raises ConfigError or OSError."""

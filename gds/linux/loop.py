@@ -43,9 +43,9 @@ class Timer:
 
     __slots__ = ("callback", "when")
 
-    def __init__(self, when: float, callback: Callable[[], None]) -> None:
+    def __init__(self, when: float, callback: Callable[[], object]) -> None:
         self.when = when
-        self.callback: Callable[[], None] | None = callback
+        self.callback: Callable[[], object] | None = callback
 
     def cancel(self) -> None:
         """Nothing happens at its instant. Harmless when it has fired or was cancelled."""
@@ -64,9 +64,9 @@ class Loop:
         self._ready: dict[int, Callable[[int], None]] = {}
         self._timers: list[Timer] = []
         self._sweep_above = 64
-        self._soon: list[Callable[[], None]] = []
-        self._idle: list[Callable[[], None]] = []
-        self._signals: dict[int, Callable[[], None]] = {}
+        self._soon: list[Callable[[], object]] = []
+        self._idle: list[Callable[[], object]] = []
+        self._signals: dict[int, Callable[[], object]] = {}
         self._wake: int = -1
         self._running = False
         self.turns = 0
@@ -94,7 +94,7 @@ class Loop:
             except OSError:
                 pass  # closed already: the kernel forgot it by itself
 
-    def at(self, when: float, callback: Callable[[], None]) -> Timer:
+    def at(self, when: float, callback: Callable[[], object]) -> Timer:
         """Call back at the instant `when`."""
         timer = Timer(when, callback)
         heappush(self._timers, timer)
@@ -102,19 +102,19 @@ class Loop:
             self._sweep()
         return timer
 
-    def after(self, seconds: float, callback: Callable[[], None]) -> Timer:
+    def after(self, seconds: float, callback: Callable[[], object]) -> Timer:
         """Call back in so many seconds."""
         return self.at(self.clock.monotonic() + seconds, callback)
 
-    def soon(self, callback: Callable[[], None]) -> None:
+    def soon(self, callback: Callable[[], object]) -> None:
         """Call back after the callbacks of this turn."""
         self._soon.append(callback)
 
-    def when_idle(self, callback: Callable[[], None]) -> None:
+    def when_idle(self, callback: Callable[[], object]) -> None:
         """Call back when nothing else waits: for tidying that must not delay a restart."""
         self._idle.append(callback)
 
-    def on_signal(self, number: int, callback: Callable[[], None]) -> None:
+    def on_signal(self, number: int, callback: Callable[[], object]) -> None:
         """Call back, from the loop, when the signal arrives. Arrivals close together are told once."""
         if self._wake < 0:
             reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -182,7 +182,7 @@ class Loop:
             for each in batch:
                 self._call(each)
 
-    def _call(self, callback: Callable[[], None]) -> None:
+    def _call(self, callback: Callable[[], object]) -> None:
         try:
             callback()
         except Exception as error:  # our bug, see the module

@@ -1,0 +1,149 @@
+"""gds run: from the command line to a running Runner, with as little loaded on the way as can be.
+
+With a plan compiled before, nothing but the cache is read. Without one, a compiler process makes it (and keeps it).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from gds.cli import options
+from gds.errors import ConfigError, EngineError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from gds.model.resource import Plan
+
+USAGE = """usage: gds run PATH... [OPTION...]            descriptors, or directories of them (*.toml)
+       gds run [OPTION...] -- COMMAND [ARG...]   a bare command, with all defaults
+
+  --on-giveover auto|exit|refuse   what a giveover leads to (auto: exit as PID 1, else refuse)
+  --runtime-dir DIR   sockets, and what lasts until the next boot
+  --state-dir DIR     history, and what lasts over a boot
+  --socket PATH       the control socket          --socket-group GROUP   who may read through it
+  --node NAME         the name of this node       --engine NAME          standalone
+  --log-format text|json
+
+Signals: TERM, INT stop everything in order (a second one: SIGKILL); HUP reload; USR1 state to the log; USR2 reopen
+log files. Exit status: 0 stopped as asked, 1 something could not be stopped, 75 giveover or another runner has the
+directories, 78 bad descriptor or settings."""
+
+_VALUED = {
+    "--on-giveover": "on_giveover",
+    "--runtime-dir": "runtime_dir",
+    "--state-dir": "state_dir",
+    "--node": "node",
+    "--engine": "engine",
+    "--socket": "socket",
+    "--socket-group": "socket_group",
+    "--log-format": "log_format",
+}
+
+
+def main(argv: list[str]) -> int:
+    """Run until told to stop; exit status as above."""
+    try:
+        typed = options.parse(argv, {}, _VALUED)
+        if typed.after is not None and (typed.names or not typed.after):
+            raise UsageError("cannot run: give either descriptors, or -- and a command")
+        if typed.after is None and not typed.names:
+            raise UsageError("cannot run: no descriptor and no command is given")
+    except options.HelpAsked:
+        print(USAGE)
+        return 0
+    except UsageError as error:
+        print(f"gds: {error}\n{USAGE}", file=sys.stderr)
+        return 2
+    _close_inherited()
+    try:
+        return _run(typed)
+    except ConfigError as error:
+        print(f"gds: {error}", file=sys.stderr)
+        return 78
+    except EngineError as error:
+        print(f"gds: {error}", file=sys.stderr)
+        return 75 if "another runner" in str(error) else 1
+
+
+def _close_inherited() -> None:
+    """Descriptors somebody left open in us must not reach applications."""
+    for entry in os.listdir("/proc/self/fd"):
+        fd = int(entry)
+        if fd > 2:
+            try:
+                os.set_inheritable(fd, False)
+            except OSError:
+                continue  # the one that listed the directory
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            # started with a closed descriptor: the next file opened would become an application's stdout
+            os.open(os.devnull, os.O_RDWR)
+
+
+def _run(typed: options.Options) -> int:
+    from gds.config import cache
+    from gds.model.settings import Settings
+
+    paths = [] if typed.after is not None else typed.names
+    cache_dirs = cache.directories(typed.values, os.environ, os.geteuid())
+    cached = cache.load_cached(paths, cache_dirs, typed.values)
+    if cached is not None:
+        plan, values = cached
+        warnings: list[str] = []
+    else:
+        plan, values, warnings = _compile(paths, typed.values, cache_dirs)
+    settings = Settings(**values)
+    if not settings.socket:
+        settings = settings.replace(socket=f"{settings.runtime_dir}/control.sock")
+    if typed.after is not None:
+        plan = _bare(typed.after)
+    from gds.linux.journal import Log, format_for
+
+    log = Log(format_for(settings.log_format, os.environ))
+    for line in warnings:
+        log.warning(line)
+    from gds.runner import Runner, Sources
+
+    return Runner(
+        plan, settings, Sources([os.path.abspath(p) for p in paths], typed.values, cache_dirs), os.environ, log
+    ).run()
+
+
+def _compile(paths: list[str], flags: dict[str, str], cache_dirs: list[str]) -> tuple[Plan, dict[str, Any], list[str]]:
+    from gds.linux.compiling import ask_and_wait
+    from gds.model import codec
+    from gds.runner import Sources
+
+    answer = ask_and_wait(Sources(paths, flags, cache_dirs).command())
+    if answer.get("errors"):
+        from gds.daemon.reloading import told
+
+        for problem in answer["errors"]:
+            print(told(problem), file=sys.stderr)
+        count = len(answer["errors"])
+        raise ConfigError(
+            f"cannot run: {count} error{'' if count == 1 else 's'} in descriptors or settings; nothing was started"
+        )
+    return codec.unpack(answer["plan"]), answer["settings"], [_warned(w) for w in answer["warnings"]]
+
+
+def _warned(problem: dict[str, Any]) -> str:
+    from gds.daemon.reloading import told
+
+    return told(problem)
+
+
+def _bare(command: list[str]) -> Plan:
+    """A command without a file: one resource, all defaults, named after the program."""
+    from gds.model.names import FIRST_LETTERS, LETTERS
+    from gds.model.resource import Command, Group, Plan, Resource
+
+    stem = "".join([c if c in LETTERS else "-" for c in os.path.basename(command[0])]).lstrip("-_0123456789")
+    name = stem if stem and stem[0] in FIRST_LETTERS else "app"
+    made = Resource(name, Command(tuple(command)), group=name)
+    return Plan((made,), (Group(name, "", (name,)),))

@@ -1,0 +1,162 @@
+"""gds status: a table for people, one document for programs, an exit status for scripts."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from gds.api import client
+from gds.cli import options
+from gds.cli.control import failed, owners
+from gds.errors import GdsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+USAGE = """usage: gds status [NAME...] [--json] [--watch [--interval SECONDS]] [--socket PATH] [--runtime-dir DIR]
+
+Exit status with NAME: 0 online, 3 not online (or FAULTED), 4 no runner, or no such name."""
+UP = ("ONLINE", "ONLINE_NOT_MONITORED", "MONITOR_FAILED")
+
+
+def main(argv: list[str]) -> int:
+    """Show what runs, and why."""
+    try:
+        typed = options.parse(
+            argv,
+            {"--json": "json", "--watch": "watch", "-w": "watch"},
+            {"--socket": "socket", "--runtime-dir": "runtime_dir", "--interval": "interval"},
+        )
+        if "watch" in typed.flags:
+            return _watch(typed)
+        return _once(typed)
+    except options.HelpAsked:
+        print(USAGE)
+        return 0
+    except GdsError as error:
+        return failed(error)
+
+
+def ask(typed: options.Options) -> tuple[dict[str, Any] | None, int, str]:
+    """The merged status of every runner concerned, the exit status, and what went wrong."""
+    merged: dict[str, Any] | None = None
+    for path, names in owners(typed.names, typed).items():
+        answer = client.ask(path, {"verb": "status", "names": names}, timeout=30.0)
+        if answer["code"]:
+            return None, int(answer["code"]), str(answer["message"])
+        status: dict[str, Any] = answer["status"]
+        if merged is None:
+            merged = status
+        else:
+            merged["groups"] += status["groups"]
+            merged.setdefault("runners", [{k: v for k, v in merged.items() if k != "groups"}])
+            merged["runners"].append({k: v for k, v in status.items() if k != "groups"})
+    if merged is None:
+        return None, 4, "cannot find a runner"
+    return merged, 0, ""
+
+
+def verdict(status: dict[str, Any]) -> int:
+    """LSB: 0 when all of them are online and none is FAULTED, else 3."""
+    resources = [r for g in status["groups"] for r in g["resources"]]
+    return 0 if resources and all(r["state"] in UP and r["status"] != "FAULTED" for r in resources) else 3
+
+
+def _once(typed: options.Options) -> int:
+    status, code, message = ask(typed)
+    if status is None:
+        print(f"gds: {message}", file=sys.stderr)
+        return code
+    if "json" in typed.flags:
+        import json
+
+        print(json.dumps(status, ensure_ascii=False))
+        return 0
+    print("\n".join(table(status, _coloured())))
+    return verdict(status) if typed.names else 0
+
+
+def _coloured() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+_COLOURS = {"OK": "32", "DEGRADED": "33", "FAULTED": "31;1", "UNKNOWN": "36", "OFFLINE": "2"}
+
+
+def _cell(resource: dict[str, Any]) -> list[str]:
+    restarts = resource["restarts"]
+    limit = restarts["limit"]
+    probe = resource["probe"]
+    return [
+        resource["name"],
+        resource["group"] if resource["group"] != resource["name"] else "-",
+        resource["state"] + ("" if resource["enabled"] else " (disabled)"),
+        resource["status"],
+        str(resource["main_pid"] or (resource["pids"][0] if resource["pids"] else "-")),
+        str(len(resource["pids"])),
+        f"{restarts['done']}/{limit if limit >= 0 else '-'}",
+        str(probe["sum"]) if probe else "-",
+    ]
+
+
+def table(status: dict[str, Any], coloured: bool) -> list[str]:
+    """The lines of the table, each resource followed by its reason."""
+    heads = ["RESOURCE", "GROUP", "STATE", "STATUS", "PID", "PROCS", "RESTARTS", "SUM"]
+    resources = [r for g in status["groups"] for r in g["resources"]]
+    rows = [_cell(r) for r in resources]
+    widths = [max(len(x) for x in column) for column in zip(heads, *rows, strict=True)]
+    lines = ["  ".join(h.ljust(w) for h, w in zip(heads, widths, strict=True)).rstrip()]
+    for resource, row in zip(resources, rows, strict=True):
+        cells = [c.ljust(w) for c, w in zip(row, widths, strict=True)]
+        if coloured:
+            cells[3] = f"\x1b[{_COLOURS.get(row[3], '0')}m{cells[3]}\x1b[0m"
+        lines.append("  ".join(cells).rstrip())
+        because = resource["because"]
+        if because:
+            lines.append(f"    because {because}")
+        message = resource["status_msg"]
+        if message and message not in because:
+            lines.append(f"    {message}")
+    if not resources:
+        lines.append("(nothing declared)")
+    tracking = status["tracking"]
+    lines.append(
+        f"runner pid {status['pid']}, up {_span(status['uptime_seconds'])}, node {status['node']}, tracking {tracking}"
+    )
+    lines += [f"problem: {p}" for p in status.get("problems", [])]
+    return lines
+
+
+def _span(seconds: float) -> str:
+    whole = int(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    if whole < 7200:
+        return f"{whole // 60} min"
+    if whole < 172800:
+        return f"{whole // 3600} h"
+    return f"{whole // 86400} d"
+
+
+def _watch(typed: options.Options) -> int:
+    """Redraw on a terminal; elsewhere print the table again whenever it differs."""
+    import time
+
+    pause = options.seconds(typed.values.get("interval", "1"), "--interval")
+    terminal = sys.stdout.isatty()
+    last: list[str] = []
+    while True:
+        try:
+            status, _, message = ask(typed)
+            lines = table(status, _coloured()) if status is not None else [f"gds: {message}"]
+        except client.NoRunner as error:
+            lines = [f"gds: {error}"]
+        shown = [line for line in lines if terminal or not line.startswith("runner pid")]
+        if terminal:
+            sys.stdout.write("\x1b[H\x1b[J" + "\n".join(lines) + "\n")
+        elif shown != last:
+            print("\n".join(lines))
+        sys.stdout.flush()
+        last = shown
+        time.sleep(max(pause, 0.05))

@@ -1,0 +1,221 @@
+"""Reload: two sets of resources, what differs, and carrying it out. Design.md 2 ("Reload and `set`").
+
+One bad file, or one validate command that says no, refuses the whole reload; nothing that was running is touched then.
+What changed and is tunable ANYTIME is taken over while the application runs; any other change is a stop, the change,
+a start, and never counts in a budget; what was removed is stopped, what is new is started, the rest is not touched.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from gds.model import codec
+from gds.model.value import Value, fields_of
+from gds.rgm.events import StartAsked, StopAsked
+from gds.rgm.resource import Life
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from gds.daemon.app import App
+    from gds.daemon.fed import Result
+    from gds.daemon.rgmd import Rgmd
+    from gds.model.resource import Plan, Resource
+
+
+def told(problem: dict[str, Any]) -> str:
+    """A problem the compiler found, as one line: file:line:column: key: message."""
+    place = str(problem["path"])
+    if problem["line"]:
+        place += f":{problem['line']}:{problem['column']}"
+    key = f" {problem['key']}:" if problem["key"] else ""
+    return f"{place}:{key} {problem['message']}"
+
+
+class Difference(Value):
+    """What a reload would do to one resource: `act` is start, stop, change (live) or restart; `keys` what differs."""
+
+    name: str
+    act: str
+    keys: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        keys = ", ".join(self.keys)
+        return {
+            "start": f"{self.name}: start, it is new",
+            "stop": f"{self.name}: stop, no descriptor names it any more",
+            "change": f"{self.name}: change {keys} while it runs",
+            "restart": f"{self.name}: stop, change {keys}, start",
+        }[self.act]
+
+
+def differences(
+    before: Iterable[Resource], after: Iterable[Resource], anytime: frozenset[str]
+) -> tuple[Difference, ...]:
+    """What differs, stops first, then changes, then starts. `anytime`: the keys that may change live."""
+    old = {r.name: r for r in before}
+    new = {r.name: r for r in after}
+    made = [Difference(name, "stop") for name in old if name not in new]
+    for name, resource in new.items():
+        if name in old and old[name] != resource:
+            keys = tuple(k for k in fields_of(type(resource)) if getattr(old[name], k) != getattr(resource, k))
+            made.append(Difference(name, "change" if set(keys) <= anytime else "restart", keys))
+    made += [Difference(name, "start") for name in new if name not in old]
+    return tuple(made)
+
+
+class Reload:
+    """One reload, from the question to the compiler until everything has come to rest."""
+
+    def __init__(
+        self,
+        rgmd: Rgmd,
+        compile_: Callable[[Callable[[dict[str, Any]], None]], None],
+        new_app: Callable[[Resource], App],
+        release: Callable[[str], None],
+        finished: Callable[[int, str, list[str]], None],
+    ) -> None:
+        self._rgmd = rgmd
+        self._compile = compile_
+        self._new_app = new_app
+        self._release = release
+        self._finished = finished
+        self._dry = False
+        self._plan: Plan | None = None
+        self._todo: tuple[Difference, ...] = ()
+        self._waiting: set[str] = set()
+        self._refused: list[str] = []
+        self._applied = False
+
+    def begin(self, dry: bool) -> None:
+        """Go; with `dry` only the plan is told."""
+        self._dry = dry
+        self._compile(self._compiled)
+
+    def _compiled(self, answer: dict[str, Any]) -> None:
+        if answer.get("errors"):
+            self._end(78, "\n".join([*map(told, answer["errors"]), "cannot reload: nothing was touched"]))
+            return
+        plan: Plan = codec.unpack(answer["plan"])
+        self._plan = plan
+        from gds.model.properties import RESOURCE, Tunable
+
+        anytime = frozenset(p.name for p in RESOURCE if p.tunable is Tunable.ANYTIME)
+
+        apps = [a.resource for a in self._rgmd.apps.values()]
+        self._todo = differences(apps, plan.resources, anytime)
+        if self._dry or not self._todo:
+            self._end(0, "")
+            return
+        self._validate()
+
+    def _validate(self) -> None:
+        assert self._plan is not None
+        after = {r.name: r for r in self._plan.resources}
+        asked = 0
+        for each in self._todo:
+            resource = after.get(each.name)
+            if resource is None or resource.validate_command is None:
+                continue
+            asked += 1
+            self._waiting.add(each.name)
+            trial = self._new_app(resource)
+            self._rgmd.run_method(
+                trial,
+                "Validate",
+                resource.validate_command,
+                resource.validate_timeout,
+                partial(self._validated, each.name),
+                "reload",
+            )
+        if not asked:
+            self._apply()
+
+    def _validated(self, name: str, result: Result) -> None:
+        self._waiting.discard(name)
+        if not (result.kind == "exit" and result.code == 0):
+            self._refused.append(f"{name}: validate_command {result.said}")
+        if self._waiting:
+            return
+        if self._refused:
+            self._end(1, "\n".join([*self._refused, "cannot reload: nothing was touched"]))
+        else:
+            self._apply()
+
+    # -- carrying it out ----------------------------------------------------------------------------------------------
+
+    def _apply(self) -> None:
+        assert self._plan is not None
+        rgmd = self._rgmd
+        after = {r.name: r for r in self._plan.resources}
+        self._waiting = {d.name for d in self._todo}
+        for each in self._todo:
+            because = f"reload: {each}"
+            if each.act == "start":
+                app = rgmd.apps[each.name] = self._new_app(after[each.name])
+                self._up(app, because)
+            elif each.act == "change":
+                self._change(rgmd.apps[each.name], after[each.name], because)
+            else:
+                app = rgmd.apps[each.name]
+                resource = after.get(each.name)
+                rgmd.submit(app, StopAsked(because))
+                rgmd.settled(app, partial(self._down, app, resource, because))
+        order = {r.name: i for i, r in enumerate(self._plan.resources)}
+        ordered = sorted(rgmd.apps.items(), key=lambda item: order.get(item[0], -1))
+        rgmd.apps.clear()
+        rgmd.apps.update(ordered)
+        probed = [a for a in rgmd.apps.values() if a.resource.has_probe]
+        for rank, app in enumerate(probed):
+            app.clock_rank = rank / len(probed)
+        self._applied = True
+        if not self._waiting:
+            self._end(0, "")
+
+    def _up(self, app: App, because: str) -> None:
+        rgmd = self._rgmd
+        if app.enabled and app.wanted:
+            rgmd.submit(app, StartAsked(because))
+            rgmd.settled(app, lambda: self._rested(app))
+        else:
+            self._rested(app)
+
+    def _change(self, app: App, resource: Resource, because: str) -> None:
+        app.resource = resource
+        self._rgmd.kept.decided(app, "change", because)
+        if app.view.life is Life.ONLINE:
+            self._rgmd.monitor.end(app)
+            self._rgmd.monitor.begin(app, False)
+        self._rested(app)
+
+    def _down(self, app: App, resource: Resource | None, because: str) -> None:
+        rgmd = self._rgmd
+        if app.view.life is Life.STOP_FAILED:
+            self._refused.append(f"{app.name}: {app.view.because}")
+            self._rested(app)
+        elif app.view.life is not Life.OFFLINE:
+            rgmd.settled(app, lambda: self._down(app, resource, because))
+        elif resource is None:
+            rgmd.apps.pop(app.name, None)
+            self._release(app.name)
+            self._rested(app)
+        else:
+            fresh = self._new_app(resource)
+            app.resource = resource
+            app.enabled, app.monitored = fresh.enabled, fresh.monitored
+            self._up(app, because)
+
+    def _rested(self, app: App) -> None:
+        self._waiting.discard(app.name)
+        if app.view.life is Life.START_FAILED:
+            self._refused.append(f"{app.name}: {app.view.because}")
+        if self._applied and not self._waiting:
+            self._end(1 if self._refused else 0, "\n".join(self._refused))
+
+    def _end(self, code: int, message: str) -> None:
+        plan = [str(d) for d in self._todo] if code in (0, 1) else []
+        if code == 0 and not self._todo:
+            plan = ["nothing changed"]
+        self._finished(code, message, plan)

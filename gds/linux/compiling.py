@@ -1,0 +1,87 @@
+"""Asking the compiler: a process that loads pydantic, hands over a frozen Plan, and ends.
+
+`gds.config.compiler` says what it is asked and answers; here is only how. The runner never loads any of it.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from gds.linux.loop import Loop
+    from gds.linux.reaper import Reaper
+
+
+_SILENT = "cannot compile the descriptors: the compiler ended without an answer"
+
+
+def _spawn(argv: list[str]) -> tuple[int, int]:
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    try:
+        pid = os.posix_spawn(
+            argv[0],
+            argv,
+            os.environ,
+            file_actions=[(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0), (os.POSIX_SPAWN_DUP2, writer, 1)],
+            setsigmask=(),
+        )
+    except BaseException:
+        os.close(reader)
+        raise
+    finally:
+        os.close(writer)
+    return pid, reader
+
+
+def _understood(data: bytes) -> dict[str, Any]:
+    try:
+        answer = marshal.loads(data)
+    except (ValueError, EOFError, TypeError):
+        answer = None
+    if not isinstance(answer, dict):
+        return {
+            "errors": [{"path": "gds", "line": 0, "column": 0, "key": "", "message": _SILENT}],
+            "warnings": [],
+        }
+    return answer
+
+
+def ask_and_wait(argv: list[str]) -> dict[str, Any]:
+    """Before there is a loop: the answer."""
+    pid, reader = _spawn(argv)
+    data = b""
+    while chunk := os.read(reader, 1 << 20):
+        data += chunk
+    os.close(reader)
+    os.waitpid(pid, 0)
+    return _understood(data)
+
+
+class Question:
+    """From the loop: the answer comes to `done`, once."""
+
+    def __init__(self, loop: Loop, reaper: Reaper, argv: list[str], done: Callable[[dict[str, Any]], None]) -> None:
+        self._loop = loop
+        self._done = done
+        self._data = b""
+        pid, self._reader = _spawn(argv)
+        reaper.expect(pid, lambda _status: None)
+        os.set_blocking(self._reader, False)
+        loop.watch(self._reader, self._readable)
+
+    def _readable(self, _events: int) -> None:
+        try:
+            chunk = os.read(self._reader, 1 << 20)
+        except BlockingIOError:
+            return
+        if chunk:
+            self._data += chunk
+            return
+        self._loop.unwatch(self._reader)
+        os.close(self._reader)
+        self._done(_understood(self._data))
