@@ -1,0 +1,493 @@
+"""A keeper: the tiny process that is one tree's own sub-reaper (rung B of the tracking ladder).
+
+It obeys its runner over one SEQPACKET socket: start a command, kill the tree, end. It tells: hello, started or failed,
+the first process ended, the tree is empty; each with wait statuses, which only a parent learns. One tree at a time;
+when it is empty the keeper is free for the next one.
+
+When the socket ends, the runner is dead. The tree of a method or probe is then killed, and the keeper ends. A lasting
+tree (an application) goes on: the keeper listens on a named socket that it made before the application was started,
+and hands everything over to the next runner that connects. If the tree empties with no runner there, the last status
+stays behind in the keeper's record.
+
+The record, a small file `PID.tree` beside the socket `PID.sock`, is written before the start, and the runner is looked
+for once more after that: so a runner that comes later finds every tree that was ever started, and a keeper that slept
+over the death of its runner (SIGSTOP) starts nothing.
+
+Nobody else may speak to it: the folder is 0700, and the kernel's word on who connects must be root or our own user.
+Making it undumpable as well would keep out nobody whom this lets in, and would hide it from an unprivileged runner
+where /proc is mounted with hidepid.
+
+Killing is by rounds (lineage.strike) until waitpid says that there is nobody: at once as long as a round meets somebody
+new, else when a child ends or after a pause that doubles, so that one that cannot die costs nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+import sys
+from _socket import AF_UNIX, SO_PEERCRED, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_SEQPACKET, SOL_SOCKET, socket
+
+from gds.linux import launch, lineage, parcel, prctl, procfs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    from gds.ports import Launch
+
+PROTOCOL = 1
+IGNORED = frozenset(
+    (
+        signal.SIGHUP,
+        signal.SIGINT,
+        signal.SIGQUIT,
+        signal.SIGTERM,
+        signal.SIGUSR1,
+        signal.SIGUSR2,
+        signal.SIGPIPE,
+        signal.SIGALRM,
+        signal.SIGTSTP,
+        signal.SIGTTIN,
+        signal.SIGTTOU,
+    )
+)
+"""What a keeper and the zygote do not hear: a shutdown's or a terminal's signal is the runner's to answer, in order."""
+
+_PEERS = 12
+"""struct ucred: pid, uid, gid."""
+
+_REAPED_AT_ONCE = 256
+"""Then the runner is listened to again, also while the tree forks and exits without end."""
+
+_LONGEST_PAUSE = 1.0
+"""Seconds between two rounds for one that cannot die (a process in uninterruptible sleep)."""
+
+
+class Record:
+    """What a keeper leaves in its folder for the next runner. `status` None: the tree had processes."""
+
+    __slots__ = ("incarnation", "name", "start", "status")
+
+    def __init__(self, name: str, incarnation: int, start: int, status: int | None) -> None:
+        self.name = name
+        self.incarnation = incarnation
+        self.start = start
+        self.status = status
+
+    def write(self, path: str) -> None:
+        """Put it in place whole. Raises OSError."""
+        status = "-" if self.status is None else str(self.status)
+        text = f"{PROTOCOL}\n{self.start}\n{self.incarnation}\n{status}\n{self.name}"
+        new = path + ".new"
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            os.write(fd, text.encode("utf-8", "surrogateescape"))
+        finally:
+            os.close(fd)
+        os.rename(new, path)
+
+    @classmethod
+    def read(cls, path: str) -> Record | None:
+        """None when it is not there, or not one of ours."""
+        data = procfs.read(path, 8192)
+        if not data:
+            return None
+        try:
+            protocol, start, incarnation, status, name = data.decode("utf-8", "surrogateescape").split("\n", 4)
+            if int(protocol) != PROTOCOL:
+                return None
+            return cls(name, int(incarnation), int(start), None if status == "-" else int(status))
+        except ValueError:
+            return None
+
+
+class Keeper:
+    """The process; see the module. Every method runs in it alone."""
+
+    def __init__(self, runner: socket, wake: int) -> None:
+        self._runner: socket | None = runner
+        self._wake = wake
+        self._poll = select.poll()
+        self._poll.register(wake, select.POLLIN)
+        self._poll.register(runner.fileno(), select.POLLIN)
+        self._pid = os.getpid()
+        facts = procfs.stat(self._pid)
+        self._start = facts[2] if facts is not None else 0
+        self._listener: socket | None = None
+        self._place = ""
+        self._niceness: int | None = None
+        self._next()
+
+    def _next(self) -> None:
+        """No tree."""
+        self._busy = False
+        self._lasting = False
+        self._name = ""
+        self._incarnation = 0
+        self._main = 0
+        self._main_status: int | None = None
+        self._status: int | None = None
+        self._failure: tuple[int, str] | None = None
+        self._report = -1
+        self._killing = False
+        self._pause = 0.0
+        self._more = False
+        self._struck: set[int] = set()
+        if self._niceness is not None:
+            try:
+                os.setpriority(os.PRIO_PROCESS, 0, self._niceness)
+            except OSError:
+                pass  # cannot be: less is always allowed
+            self._niceness = None
+
+    def run(self) -> NoReturn:
+        """Obey and tell until there is nothing left to do."""
+        self._tell(("hello", PROTOCOL, self._pid, self._start, *self._state()))
+        while True:
+            ready = dict(self._poll.poll(self._wait()))
+            if self._wake in ready:
+                drain(self._wake)
+            if self._runner is not None and self._runner.fileno() in ready:
+                self._hear()
+            if self._listener is not None and self._listener.fileno() in ready:
+                self._accept()
+            if self._report in ready:
+                self._launched()
+            if self._busy:
+                self._look()
+
+    def _wait(self) -> float | None:
+        if self._more:
+            return 0
+        return self._pause * 1000.0 if self._killing else None
+
+    # -- what the runner says -----------------------------------------------------------------------------------------
+
+    def _hear(self) -> None:
+        assert self._runner is not None
+        try:
+            message, fds = parcel.receive(self._runner)
+        except (ValueError, EOFError, TypeError):
+            message, fds = None, []  # not a runner of ours: we want nothing more from it
+        if message is None:
+            self._left_alone()
+            return
+        try:
+            if message[0] == "start":
+                self._begin(message[1], message[2], message[3], message[4], fds)
+            elif message[0] == "kill" and self._busy:
+                self._kill()
+                self._tell(("killing",))
+        finally:
+            parcel.close(fds)
+
+    def _left_alone(self) -> None:
+        """The runner is gone."""
+        assert self._runner is not None
+        self._poll.unregister(self._runner.fileno())
+        self._runner.close()
+        self._runner = None
+        if not self._busy:
+            self._end()
+        if not self._lasting:
+            self._kill()
+
+    def _accept(self) -> None:
+        """A new runner, perhaps."""
+        assert self._listener is not None
+        try:
+            fd, _address = self._listener._accept()  # type: ignore[attr-defined]  # the module in C calls it so
+        except OSError:
+            return  # went away again
+        caller = socket(AF_UNIX, SOCK_SEQPACKET, 0, fd)
+        if self._runner is not None and launch.is_alone(self._runner.fileno()):
+            self._left_alone()
+        _pid, uid = peer(caller)
+        if uid not in (0, os.geteuid()) or self._runner is not None or not self._lasting:
+            try:
+                parcel.send(caller, ("busy",))
+            except OSError:
+                pass  # as much as it deserves
+            caller.close()
+            return
+        self._runner = caller
+        self._poll.register(caller.fileno(), select.POLLIN)
+        self._tell(("hello", PROTOCOL, self._pid, self._start, *self._state()))
+
+    def _state(self) -> tuple[Any, ...]:
+        return self._name, self._incarnation, self._main, self._main_status
+
+    def _tell(self, *messages: tuple[Any, ...]) -> None:
+        if self._runner is None:
+            return
+        try:
+            for message in messages:
+                parcel.send(self._runner, message)
+        except OSError:
+            pass  # it is dying: the end of its socket says so next
+
+    # -- starting -----------------------------------------------------------------------------------------------------
+
+    def _begin(self, folder: str, name: str, incarnation: int, fields: tuple[Any, ...], fds: list[int]) -> None:
+        assert self._runner is not None
+        self._next()
+        self._busy = True
+        self._name = name
+        self._incarnation = incarnation
+        self._lasting = bool(folder) and self._be_findable(folder)
+        if launch.is_alone(self._runner.fileno()):
+            self._forget_record()
+            self._end()
+        try:
+            order = launch.settled(launch.unplain(fields, fds[0], fds[1]))
+            if order.needs_launcher:
+                self._fork(order)
+                return
+            self._main = launch.spawn(order, 0)
+        except OSError as error:
+            self._failure = error.errno or errno.EIO, error.strerror or str(error)
+            return
+        self._started()
+
+    def _fork(self, order: Launch) -> None:
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, launch.DEFAULT_SIGNALS)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                assert self._runner is not None
+                launch.become(order, writer, self._runner.fileno())
+        except OSError:
+            os.close(reader)
+            raise
+        finally:
+            os.close(writer)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        self._main = pid
+        self._report = reader
+        self._poll.register(reader, select.POLLIN)
+
+    def _launched(self) -> None:
+        """It has turned into the command, or it has not."""
+        self._poll.unregister(self._report)
+        number, words = launch.failure(read_all(self._report))
+        self._report = -1
+        if number:
+            self._failure = number, words
+        else:
+            self._started()
+
+    def _started(self) -> None:
+        self._tell(("started", self._main, self._lasting))
+
+    # -- being found --------------------------------------------------------------------------------------------------
+
+    def _be_findable(self, folder: str) -> bool:
+        """Listen, and write the record. False: it cannot be done here, so the tree must end with its runner."""
+        try:
+            if self._listener is None:
+                self._listener = self._listen(folder)
+                self._place = f"{folder}/{self._pid}"
+                self._poll.register(self._listener.fileno(), select.POLLIN)
+            Record(self._name, self._incarnation, self._start, None).write(f"{self._place}.tree")
+        except OSError:
+            return False
+        return True
+
+    def _listen(self, folder: str) -> socket:
+        place = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC)
+        umask = os.umask(0o177)
+        try:
+            path = address(place, self._pid)
+            if os.path.lexists(path):
+                os.unlink(path)  # of a process that had our number before
+            listener.bind(path)
+            listener.listen(4)
+        except OSError:
+            listener.close()
+            raise
+        finally:
+            os.umask(umask)
+            os.close(place)
+        return listener
+
+    def _forget_record(self) -> None:
+        if self._lasting:
+            remove(f"{self._place}.tree")
+
+    def _end(self) -> NoReturn:
+        if self._place:
+            remove(f"{self._place}.sock")
+        os._exit(0)
+
+    # -- ending -------------------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Reap who ended; strike again; is it empty?"""
+        self._more = False
+        if self._report >= 0:
+            # reaped when we know what became of it; it is a zombie at worst
+            if self._killing:
+                self._strike()
+            return
+        news, empty = self._reap()
+        if self._failure is None:
+            self._tell(*news)
+        if empty:
+            self._emptied()
+        elif self._killing:
+            self._strike()
+
+    def _reap(self) -> tuple[list[tuple[Any, ...]], bool]:
+        news: list[tuple[Any, ...]] = []
+        for _each in range(_REAPED_AT_ONCE):
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return news, True
+            if pid == 0:
+                return news, False
+            self._status = status
+            self._pause = 0.0
+            self._struck.discard(pid)
+            if pid == self._main and self._main_status is None:
+                self._main_status = status
+                news.append(("main", status))
+        self._more = True
+        return news, False
+
+    def _emptied(self) -> None:
+        failure, status = self._failure, self._status
+        if self._runner is None:
+            self._accept_last()
+        if self._runner is None:
+            if failure is None and status is not None:
+                self._leave(status)
+            else:
+                self._forget_record()
+            self._end()
+        self._forget_record()
+        self._next()
+        self._tell(("failed", *failure) if failure is not None else ("empty", status))
+
+    def _accept_last(self) -> None:
+        """A runner may have connected just now: then it hears the end, and no record is left."""
+        if self._listener is not None:
+            poll = select.poll()
+            poll.register(self._listener.fileno(), select.POLLIN)
+            if poll.poll(0):
+                self._accept()
+
+    def _leave(self, status: int) -> None:
+        """The last word of a lasting tree, for a runner to come."""
+        if self._lasting:
+            try:
+                Record(self._name, self._incarnation, self._start, status).write(f"{self._place}.tree")
+            except OSError:
+                self._forget_record()
+
+    def _kill(self) -> None:
+        if not self._killing:
+            self._killing = True
+            self._pause = 0.0
+            self._struck = set()
+            try:
+                # ahead of those who fork without end, where we may; unprivileged, the rounds win all the same, later
+                self._niceness = os.getpriority(os.PRIO_PROCESS, 0)
+                os.setpriority(os.PRIO_PROCESS, 0, -20)
+            except OSError:
+                pass
+
+    def _strike(self) -> None:
+        struck = lineage.strike(lineage.children_of()(self._pid))
+        if struck - self._struck:
+            self._pause = 0.0
+            self._more = True
+            self._struck |= struck
+        else:
+            self._pause = min(_LONGEST_PAUSE, max(0.001, 2 * self._pause))
+
+
+def live(fd: int) -> NoReturn:
+    """The life of a keeper, in a process just forked, with all signals blocked; `fd` is its end of the socket."""
+    runner: socket | None = None
+    try:
+        os.setsid()
+        os.closerange(3, fd)
+        os.closerange(fd + 1, 1 << 20)
+        runner = socket(AF_UNIX, SOCK_SEQPACKET, 0, fd)
+        prctl.become_subreaper()
+        prctl.set_name(b"gds-keeper")
+        wake = wake_on_children()
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        Keeper(runner, wake).run()
+    except BaseException:  # the last frame of this process: whatever it is, the runner is told, and we end
+        if runner is not None:
+            _report_trouble(runner)
+    finally:
+        os._exit(1)
+
+
+def wake_on_children() -> int:
+    """A descriptor that is readable when a child ended or was stopped."""
+    reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, _nothing)
+    return reader
+
+
+def drain(wake: int) -> None:
+    """Forget what woke us; call it before looking."""
+    try:
+        while len(os.read(wake, 4096)) == 4096:
+            pass
+    except BlockingIOError:
+        pass  # read in full
+
+
+def read_all(fd: int) -> bytes:
+    """What was written into a pipe until nobody could write any more; closes it."""
+    data = b""
+    try:
+        while more := os.read(fd, 4096):
+            data += more
+    finally:
+        os.close(fd)
+    return data
+
+
+def peer(sock: socket) -> tuple[int, int]:
+    """(pid, uid) of the process at the other end, as the kernel knows it."""
+    data = memoryview(sock.getsockopt(SOL_SOCKET, SO_PEERCRED, _PEERS)).cast("i")
+    return data[0], data[1]
+
+
+def address(folder: int, pid: int) -> str:
+    """Where a keeper listens, by way of a descriptor of the folder: the folder's name may be as long as it likes."""
+    return f"/proc/self/fd/{folder}/{pid}.sock"
+
+
+def remove(path: str) -> None:
+    """It may be gone already."""
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+
+
+def _nothing(_number: int, _frame: object) -> None:
+    """The wake-up descriptor carries the news."""
+
+
+def _report_trouble(runner: socket) -> None:
+    import traceback  # large, and needed once in a process that ends
+
+    words = "".join(traceback.format_exception(*sys.exc_info()))[-2000:]
+    try:
+        parcel.send(runner, ("trouble", words))
+    except OSError:
+        pass  # nobody there to be told
