@@ -111,7 +111,7 @@ def _plan(paths: Sequence[str], cache_dirs: Sequence[str], euid: int, can_abort:
         return EmptyPlan()
     for file in (beside(paths), *[plan_file(directory, paths) for directory in cache_dirs]):
         kept = _kept(file, euid)
-        if kept is not None and _is_current(kept, list(paths), euid, can_abort):
+        if kept is not None and _is_current(kept, _named(paths), euid, can_abort):
             plan: Plan = unpack(kept["plan"])
             return plan
     return None

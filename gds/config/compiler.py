@@ -86,10 +86,10 @@ def _keep(paths: list[str], plan: Any, loaded: Loaded, can_abort: bool, request:
     from gds.config import cache
 
     content = {
-        "paths": paths,
+        "paths": [os.path.abspath(path) for path in paths],
         "can_abort": can_abort,
-        "listings": loaded.listings,
-        "files": loaded.files,
+        "listings": [(os.path.abspath(directory), names) for directory, names in loaded.listings],
+        "files": [(os.path.abspath(file), content) for file, content in loaded.files],
         "facts": loaded.facts,
         "plan": plan,
     }

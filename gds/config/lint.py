@@ -1,7 +1,7 @@
 """The linter: what is allowed and yet hardly meant. Pure; a warning never stops a run (design.md 2).
 
-Each rule has a code, explained in `CODES`. It is asked only about tables without fault, so every resource of the plan
-has been declared exactly once.
+Each rule has a code, explained in `CODES`. It is asked only about tables without fault, so every table of a
+resource has its resource in the plan.
 """
 
 from __future__ import annotations
@@ -73,13 +73,14 @@ def lint_questions(declared: Iterable[Declared]) -> set[Question]:
 
 def lint(declared: tuple[Declared, ...], plan: Plan, facts: Mapping[Question, str]) -> list[Fault]:
     """Every remark about a plan without fault, in the order of the declarations."""
-    remarks: list[Fault] = []
-    for each in declared:
-        resource = None if each.group else plan.resource(each.name)
-        if resource is not None:
-            for keys, code, message in _about(each, resource, facts):
-                remarks.append(Fault(each.path, (*each.keys, *keys), message, code=code))
-    return [*remarks, *_ports(declared, plan), *_outputs(declared, plan), *_names(declared, plan)]
+    by_name = {resource.name: resource for resource in plan.resources}
+    pairs = [(each, by_name[each.name]) for each in declared if not each.group]
+    remarks = [
+        Fault(each.path, (*each.keys, *keys), message, code=code)
+        for each, resource in pairs
+        for keys, code, message in _about(each, resource, facts)
+    ]
+    return [*remarks, *_ports(pairs), *_outputs(pairs), *_names(declared, plan)]
 
 
 def _about(declared: Declared, resource: Resource, facts: Mapping[Question, str]) -> Iterable[Remark]:
@@ -292,13 +293,12 @@ def _asked(declared: Declared) -> Iterable[tuple[Keys, Question, str, str]]:
 # -- between resources
 
 
-def _ports(declared: tuple[Declared, ...], plan: Plan) -> Iterable[Fault]:
+def _ports(pairs: list[tuple[Declared, Resource]]) -> Iterable[Fault]:
     first: dict[str, tuple[Declared, int]] = {}
-    for each in declared:
-        resource = None if each.group else plan.resource(each.name)
-        for place, port in enumerate(resource.port_list if resource is not None else ()):
+    for each, resource in pairs:
+        for place, port in enumerate(resource.port_list):
             other, other_place = first.setdefault(str(port), (each, place))
-            if (other, other_place) != (each, place):
+            if other is not each or other_place != place:
                 whose = "in this list" if other is each else f"by {other.name}"
                 keys = (*each.keys, "port_list", place)
                 yield Fault(
@@ -310,12 +310,9 @@ def _ports(declared: tuple[Declared, ...], plan: Plan) -> Iterable[Fault]:
                 )
 
 
-def _outputs(declared: tuple[Declared, ...], plan: Plan) -> Iterable[Fault]:
+def _outputs(pairs: list[tuple[Declared, Resource]]) -> Iterable[Fault]:
     first: dict[str, tuple[Declared, str, Output]] = {}
-    for each in declared:
-        resource = None if each.group else plan.resource(each.name)
-        if resource is None:
-            continue
+    for each, resource in pairs:
         for key, output in (("stdout", resource.stdout), ("stderr", resource.stderr)):
             if output.kind != "file":
                 continue
