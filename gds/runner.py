@@ -121,9 +121,7 @@ class Runner:
         world.prober = Probes(self)
         self._outputs = Outputs(loop, self._runtime_dir, log)
         world.outputs = self._outputs
-        self._notifies = Notifies(
-            loop, self._runtime_dir, lambda name, said, _pid: self.rgmd.notified(name, said), log
-        )
+        self._notifies = Notifies(loop, self._runtime_dir, lambda name, said, _pid: self.rgmd.notified(name, said), log)
         world.notifies = self._notifies
         world.kept = self._keeping
         world.log = log

@@ -63,12 +63,20 @@ def _tell_why(each: dict[str, Any]) -> None:
         print(f"  failures: {budget['probe_sum']} of 100; the oldest drops out in {left:g} s")
     if each["chain"]:
         print("  what led here, oldest first:")
-        for record in each["chain"]:
-            print(f"    {_line(record)}")
+        for line in _lines(each["chain"]):
+            print(f"    {line}")
 
 
-def _line(record: dict[str, Any]) -> str:
-    return f"{record['at']}  {record['resource']}  {record['event']}: {record['because']}"
+def _lines(records: list[dict[str, Any]]) -> list[str]:
+    """One line a decision; a reason that goes on is said once."""
+    said: dict[str, str] = {}
+    lines = []
+    for record in records:
+        name, because = record["resource"], record["because"]
+        again = said.get(name) == because
+        said[name] = because
+        lines.append(f"{record['at']}  {name}  {record['event']}" + ("" if again or not because else f": {because}"))
+    return lines
 
 
 def history(argv: list[str]) -> int:
@@ -98,8 +106,8 @@ def history(argv: list[str]) -> int:
 
         print(json.dumps({"schema": 1, "history": found}, ensure_ascii=False))
     else:
-        for record in found:
-            print(_line(record))
+        for line in _lines(found):
+            print(line)
     return 0
 
 

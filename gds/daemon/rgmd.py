@@ -186,12 +186,16 @@ class Rgmd:
         after = made.view
         if after.life is not before.life or after.because != before.because:
             self.kept.changed(app)
-        if (made.because and made.because != before.because) or after.life is not before.life:
-            self._tell(app, after.because)
         if after.life is Life.ONLINE and before.life is not Life.ONLINE:
             app.online_since_wall = self.wall()
         for order in made.orders:
             self._carry_out(app, order)
+        # told after it was begun: a restart does not wait for its own log line
+        if made.because and made.because != before.because:
+            self._tell(app, after.life, made.because)
+        elif after.life is not before.life and after.life in SETTLED:
+            self.kept.decided(app, after.life.value, after.because)
+            self.log.info(f"{app.name} is {after.life.value}", resource=app.name)
         if after.life is not before.life:
             if after.life in SETTLED and app.asked:
                 waiting, app.asked = app.asked, None
@@ -199,12 +203,12 @@ class Rgmd:
                     self.loop.soon(callback)
             self._world.observed(app)
 
-    def _tell(self, app: App, because: str) -> None:
-        self.kept.decided(app, app.view.life.value, because)
+    def _tell(self, app: App, life: Life, because: str) -> None:
+        self.kept.decided(app, life.value, because)
         say = (
             self.log.warning if app.view.status in (ResourceStatus.FAULTED, ResourceStatus.DEGRADED) else self.log.info
         )
-        say(because, resource=app.name, state=app.view.life.value)
+        say(because, resource=app.name, state=life.value)
 
     def _carry_out(self, app: App, order: commands.Order) -> None:
         if isinstance(order, commands.RunStart):
@@ -239,7 +243,7 @@ class Rgmd:
     def changed(self, app: App, because: str) -> None:
         """Something to be seen changed beside the life: say so."""
         app.view = app.view.replace(because=because)
-        self._tell(app, because)
+        self._tell(app, app.view.life, because)
         self._world.observed(app)
 
     def set_status(self, app: App, status: ResourceStatus, message: str) -> None:

@@ -182,7 +182,11 @@ def test_stop_ends_the_application_in_its_own_way_and_leaves_nothing(box: Box) -
         "calm",
         """
 start_command = "trap 'echo by TERM >>/run/calm.end; exit 0' TERM; while :; do sleep 0.1; done"
-stop_command = "echo by the stop command >>/run/calm.end; kill -TERM $MAINPID"
+stop_command = '''
+echo by the stop command >>/run/calm.end
+kill -TERM $MAINPID
+while kill -0 $MAINPID 2>/dev/null; do sleep 0.05; done
+'''
 """,
     )
     box.run("systemctl", "start", unit)
