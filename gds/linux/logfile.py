@@ -14,9 +14,14 @@ read its log but not change it.
 writing is tried again with what comes a second later, and when it works the file gets a line that says how many bytes
 are missing at that place, and so does the log.
 
+**Nothing is lost in a crash.** Bytes go from the application's pipe to the file by splice(2), never through our
+memory: at each instant a byte is in the pipe or in the file. (Read and write cost the same, but a SIGKILL between the
+two loses what was read.)
+
 **Rotation** is at `rotate` bytes, at the end of a line where one is nearby (the last 64 KiB, or a sixteenth of the
-file when that is less); a longer line is cut at exactly `rotate` bytes. PATH.1 is the newest old file. A crash between
-two renames leaves a gap that the next rotation fills: no file is lost.
+file when that is less); what follows it moves to the new file. A longer line is cut at exactly `rotate` bytes. PATH.1
+is the newest old file. A crash between two renames leaves a gap that the next rotation fills: no file is lost; a crash
+while the beginning of a line moves leaves it in both files.
 """
 
 from __future__ import annotations
@@ -39,8 +44,11 @@ NEARBY = 65536
 TRY_AGAIN_AFTER = 1.0
 """Seconds until a file that could not be written is tried again."""
 
+PIECE = 1 << 18
+"""Bytes moved at a time, at most."""
+
 _MODE = 0o640
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NOCTTY | os.O_NONBLOCK
+_SAFE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NOCTTY | os.O_NONBLOCK
 _PR_GET_DUMPABLE = 3
 _PR_SET_DUMPABLE = 4
 
@@ -129,16 +137,21 @@ class Place:
             )
 
     def open(self, handed_over: bool) -> int:
-        """A descriptor to append with; made when it is not there. Raises OSError."""
+        """A descriptor to append with, for the application or for ourselves; the file is made when it is not there.
+
+        Raises OSError.
+        """
+        # splice does not take O_APPEND; we look for the end ourselves, and read back where the last line ended
+        flags = _SAFE | (os.O_WRONLY | os.O_APPEND if handed_over else os.O_RDWR)
         with AsUser(self.rights, self.gid):
             try:
-                fd = os.open(self.path, _FLAGS | os.O_CREAT | os.O_EXCL, _MODE)
+                fd = os.open(self.path, flags | os.O_CREAT | os.O_EXCL, _MODE)
                 new = True
             except FileExistsError:
-                fd = os.open(self.path, _FLAGS)
+                fd = os.open(self.path, flags)
                 new = False
         try:
-            self._check(fd)
+            self._check(fd, handed_over)
             if new and self.rights < 0 and os.geteuid() == 0 and (self.uid >= 0 or self.gid >= 0):
                 os.fchown(fd, self.uid if handed_over else -1, self.gid)
             os.set_blocking(fd, True)
@@ -147,9 +160,9 @@ class Place:
             raise
         return fd
 
-    def _check(self, fd: int) -> None:
+    def _check(self, fd: int, handed_over: bool) -> None:
         facts = os.fstat(fd)
-        if stat.S_ISCHR(facts.st_mode):
+        if handed_over and stat.S_ISCHR(facts.st_mode):
             return
         if not stat.S_ISREG(facts.st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
@@ -169,11 +182,10 @@ class LogFile:
         "_fd",
         "_gid",
         "_limit",
-        "_line_ended",
         "_log",
         "_now",
         "_place",
-        "_size",
+        "_splices",
         "_stuck",
         "_uid",
         "keep",
@@ -188,7 +200,7 @@ class LogFile:
     ) -> None:
         """Raises OSError when it cannot be opened."""
         self.path = path
-        self.rotate = rotate
+        self.rotate = self._limit = rotate
         self.keep = keep
         self.users = 0
         """How many streams write it."""
@@ -200,6 +212,7 @@ class LogFile:
         self._gid = gid
         self._fault = ""
         self._again_at = 0.0
+        self._splices = True
         self._stuck = False
         self._fd = -1
         self._open()
@@ -210,14 +223,11 @@ class LogFile:
         if self._fd >= 0:
             os.close(self._fd)
         self._fd = fd
-        self._size = os.fstat(fd).st_size
-        self._line_ended = self._size == 0
         self._limit = self.rotate
 
     def resize(self, rotate: int, keep: int) -> None:
         """Other limits from now on."""
-        if rotate != self.rotate:
-            self.rotate = self._limit = rotate
+        self.rotate = self._limit = rotate
         self.keep = keep
 
     def reopen(self) -> None:
@@ -237,73 +247,114 @@ class LogFile:
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
-    def write(self, data: bytearray, end: int) -> None:
-        """Append data[:end], rotating where it is due. Never raises OSError: see the module."""
-        view = memoryview(data)
-        start = 0
-        while start < end:
-            if self._fault and not self._healed():
-                self.lost += end - start
-                return
-            room = self._limit - self._size
-            nearby = min(NEARBY, self.rotate >> 4)
-            if end - start <= room - nearby:
-                self._append(view[start:end])
-                return
-            until = min(end, start + max(room, 0))
-            cut = data.rfind(b"\n", start, until) + 1
-            if not (cut and cut - start >= room - nearby):
-                # no line ends nearby: a line that begins here goes into the next file, a longer one is cut
-                cut = start if self._line_ended and room <= nearby else until
-            if cut > start and not self._append(view[start:cut]):
-                start = cut
-                continue
-            start = cut
-            if self._size >= self._limit or self._line_ended:
-                self._start_anew()
-
-    def _append(self, piece: memoryview) -> bool:
-        self._line_ended = piece[-1] == 10
+    def take(self, pipe: int) -> int:
+        """Move a piece of what is in `pipe` to the end of the file, rotating where it is due; how many bytes, 0 = it
+        is empty. What cannot be written is dropped: see the module. Raises OSError only for the pipe."""
+        if self._fault and not self._healed():
+            return self._drop(pipe)
         try:
-            while piece:
-                done = os.write(self._fd, piece)
-                self._size += done
-                piece = piece[done:]
+            size = os.lseek(self._fd, 0, os.SEEK_END)
+            if size >= self._limit:
+                self._turn_over(size)
+                size = os.lseek(self._fd, 0, os.SEEK_END)
+            moved = self._move(pipe, min(PIECE, max(self._limit - size, 1)))
+        except BlockingIOError:
+            return 0
         except OSError as error:
-            self.lost += len(piece)
-            self._line_ended = False
-            self._again_at = self._now() + TRY_AGAIN_AFTER
-            if not self._fault:
-                self._fault = _words(error)
-                self._log.error(f"cannot write {self.path}: {self._fault}; output is dropped until it works again")
-            return False
-        return True
+            self._failed(error)
+            return self._drop(pipe)
+        size += moved
+        if size >= self._limit - self._nearby():
+            self._near_the_end(size)
+        return moved
+
+    def _move(self, pipe: int, most: int) -> int:
+        if self._splices:
+            try:
+                return os.splice(pipe, self._fd, most)
+            except OSError as error:
+                if error.errno != errno.EINVAL:
+                    raise
+                self._splices = False  # a filesystem that cannot
+        data = os.read(pipe, most)
+        done = 0
+        try:
+            while done < len(data):
+                done += os.write(self._fd, data[done:])
+        except OSError:
+            self.lost += len(data) - done
+            raise
+        return done
+
+    def _drop(self, pipe: int) -> int:
+        try:
+            gone = len(os.read(pipe, 65536))
+        except BlockingIOError:
+            return 0
+        self.lost += gone
+        return gone
+
+    def _failed(self, error: OSError) -> None:
+        self._again_at = self._now() + TRY_AGAIN_AFTER
+        if not self._fault:
+            self._fault = _words(error)
+            self._log.error(f"cannot write {self.path}: {self._fault}; output is dropped until it works again")
 
     def _healed(self) -> bool:
         """Try the file again when it is time, with a line that says what is missing."""
         if self._now() < self._again_at:
             return False
-        lost = self.lost
-        note = f"[gds: {lost} bytes of output are missing here: {self._fault}]\n"
-        if not self._append(memoryview((note if self._line_ended else "\n" + note).encode())):
-            self.lost = lost
+        note = f"[gds: {self.lost} bytes of output are missing here: {self._fault}]\n".encode()
+        try:
+            size = os.lseek(self._fd, 0, os.SEEK_END)
+            if size and os.pread(self._fd, 1, size - 1) != b"\n":
+                note = b"\n" + note
+            done = os.write(self._fd, note)
+            if done < len(note):
+                os.ftruncate(self._fd, size)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            self._failed(error)
             return False
-        self._log.warning(f"{self.path} can be written again; {lost} bytes of output were lost: {self._fault}")
+        self._log.warning(f"{self.path} can be written again; {self.lost} bytes of output were lost: {self._fault}")
         self.lost = 0
         self._fault = ""
         return True
 
     # -- rotating -----------------------------------------------------------------------------------------------------
 
-    def _start_anew(self) -> None:
+    def _nearby(self) -> int:
+        return min(NEARBY, self.rotate >> 4)
+
+    def _near_the_end(self, size: int) -> None:
+        """It is full, or nearly: rotate when a line has ended, at the latest when it is full."""
         try:
-            with AsUser(self._place.rights, self._place.gid):
-                self._shift()
-            self._open()
+            if size >= self._limit or os.pread(self._fd, 1, size - 1) == b"\n":
+                self._turn_over(size)
+        except OSError as error:
+            self._failed(error)
+
+    def _turn_over(self, size: int) -> None:
+        """Close this file at its last line that ends nearby; what follows begins the next one."""
+        start = max(0, size - self._nearby())
+        tail = os.pread(self._fd, size - start, start)
+        tail = tail[tail.rfind(b"\n") + 1 :]
+        if len(tail) == size - start:
+            tail = b""  # no line ends nearby: it is cut here
+        try:
+            old = os.dup(self._fd)
+            try:
+                with AsUser(self._place.rights, self._place.gid):
+                    self._shift()
+                self._open()
+                if tail and os.write(self._fd, tail) == len(tail) and self.keep:
+                    os.ftruncate(old, size - len(tail))
+            finally:
+                os.close(old)
             self._stuck = False
         except OSError as error:
             # written on, larger than asked; tried again when as much has come once more
-            self._limit = self._size + self.rotate
+            self._limit = os.lseek(self._fd, 0, os.SEEK_END) + self.rotate
             if not self._stuck:
                 self._stuck = True
                 self._log.error(f"cannot rotate {self.path}: {_words(error)}; it grows on")

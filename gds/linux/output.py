@@ -7,8 +7,8 @@ same FIFO and goes on; meanwhile nothing is lost, an application that fills the 
 application's user, 0600, so that it can open /dev/stdout anew. stdout and stderr into the same rotated file share one
 FIFO, which keeps their order.
 
-The runner copies in large pieces through one buffer for all, at most `TURN` bytes in a turn of the loop, so that an
-application that prints without end delays nobody else.
+The runner moves large pieces, at most `TURN` bytes in a turn of the loop, so that an application that prints without
+end delays nobody else. No memory is needed for it: see logfile.py.
 
 Without a journal (a container, a laptop without systemd) `journal` falls back to `inherit`, with a warning: whoever
 operates it wants the application up and its words somewhere, and the runner's own output is the place where they are
@@ -80,7 +80,6 @@ class Outputs:
         self._feeds: dict[tuple[str, str], _Feed] = {}
         self._paths: dict[str, dict[str, str]] = {}
         self._lent: dict[str, dict[str, int]] = {}
-        self._buffer = bytearray()
         self._turn = -1
         self._copied = 0
         self._large = 0
@@ -235,17 +234,23 @@ class Outputs:
         return feed
 
     def _make_fifo(self, stream: str, name: str) -> str:
+        """Its path; "" when none can be made: better a stream that ends with the runner than no application."""
         if not self._directory:
             return ""
         directory = f"{self._directory}/{stream}"
-        os.makedirs(directory, 0o700, exist_ok=True)
         path = f"{directory}/{name}"
         try:
-            os.mkfifo(path, 0o600)
-        except FileExistsError:
-            if not stat.S_ISFIFO(os.lstat(path).st_mode):
-                os.unlink(path)
+            os.makedirs(directory, 0o700, exist_ok=True)
+            try:
                 os.mkfifo(path, 0o600)
+            except FileExistsError:
+                if not stat.S_ISFIFO(os.lstat(path).st_mode):
+                    os.unlink(path)
+                    os.mkfifo(path, 0o600)
+        except OSError as error:
+            why = os.strerror(error.errno or 0).lower()
+            self._log.warning(f"cannot make {path}: {why}; after a crash of the runner {stream} breaks", resource=name)
+            return ""
         return path
 
     def _file(self, output: Output, uid: int, gid: int) -> LogFile:
@@ -275,8 +280,6 @@ class Outputs:
             except OSError:
                 pass  # gone already; the next start makes a new one anyway
         self._give_back(feed.file)
-        if not self._feeds:
-            self._buffer = bytearray()
 
     def _give_back(self, file: LogFile) -> None:
         file.users -= 1
@@ -298,15 +301,11 @@ class Outputs:
 
     def _copy(self, feed: _Feed) -> int:
         """One piece, from the FIFO into the file; its length."""
-        if not self._buffer:
-            self._buffer = bytearray(_LARGE)
         try:
-            got = os.readv(feed.fd, (self._buffer,))
+            got = feed.file.take(feed.fd)
         except OSError as error:
-            if error.errno != errno.EAGAIN:
-                self._log.error(f"cannot read {feed.fifo}: {os.strerror(error.errno or 0)}")
+            self._log.error(f"cannot read {feed.path}: {os.strerror(error.errno or 0)}")
             return 0
-        feed.file.write(self._buffer, got)
         if got >= 65536 and not feed.large:
             self._enlarge(feed)
         return got
