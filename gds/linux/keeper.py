@@ -62,29 +62,36 @@ _PEERS = 12
 _REAPED_AT_ONCE = 256
 """Then the runner is listened to again, also while the tree forks and exits without end."""
 
-_LONGEST_PAUSE = 1.0
-"""Seconds between two rounds for one that cannot die (a process in uninterruptible sleep)."""
-
 
 class Record:
-    """What a keeper leaves in its folder for the next runner. `status` None: the tree had processes."""
+    """What a keeper leaves in its folder for the next runner.
 
-    __slots__ = ("incarnation", "name", "start", "status")
+    `status` None: the tree has processes. `start` is the keeper's own start time, `guard` and `guard_start` are the
+    zygote that it is a child of: while that lives, it kills what a killed keeper leaves, and then removes the record.
+    """
 
-    def __init__(self, name: str, incarnation: int, start: int, status: int | None) -> None:
+    __slots__ = ("guard", "guard_start", "incarnation", "name", "start", "status")
+
+    def __init__(
+        self, name: str, incarnation: int, start: int, guard: int, guard_start: int, status: int | None
+    ) -> None:
         self.name = name
         self.incarnation = incarnation
         self.start = start
+        self.guard = guard
+        self.guard_start = guard_start
         self.status = status
 
     def write(self, path: str) -> None:
         """Put it in place whole. Raises OSError."""
         status = "-" if self.status is None else str(self.status)
-        text = f"{PROTOCOL}\n{self.start}\n{self.incarnation}\n{status}\n{self.name}"
+        lines = PROTOCOL, self.start, self.guard, self.guard_start, self.incarnation, status, self.name
         new = path + ".new"
         fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            os.write(fd, text.encode("utf-8", "surrogateescape"))
+            data = "\n".join(map(str, lines)).encode("utf-8", "surrogateescape")
+            if os.write(fd, data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(fd)
         os.rename(new, path)
@@ -96,10 +103,13 @@ class Record:
         if not data:
             return None
         try:
-            protocol, start, incarnation, status, name = data.decode("utf-8", "surrogateescape").split("\n", 4)
+            protocol, start, guard, guard_start, incarnation, status, name = data.decode(
+                "utf-8", "surrogateescape"
+            ).split("\n", 6)
             if int(protocol) != PROTOCOL:
                 return None
-            return cls(name, int(incarnation), int(start), None if status == "-" else int(status))
+            ended = None if status == "-" else int(status)
+            return cls(name, int(incarnation), int(start), int(guard), int(guard_start), ended)
         except ValueError:
             return None
 
@@ -114,8 +124,9 @@ class Keeper:
         self._poll.register(wake, select.POLLIN)
         self._poll.register(runner.fileno(), select.POLLIN)
         self._pid = os.getpid()
-        facts = procfs.stat(self._pid)
-        self._start = facts[2] if facts is not None else 0
+        self._start = lineage.start_of(self._pid)
+        self._guard = os.getppid()
+        self._guard_start = lineage.start_of(self._guard)
         self._listener: socket | None = None
         self._place = ""
         self._niceness: int | None = None
@@ -132,10 +143,8 @@ class Keeper:
         self._status: int | None = None
         self._failure: tuple[int, str] | None = None
         self._report = -1
-        self._killing = False
-        self._pause = 0.0
+        self._killing: lineage.Rounds | None = None
         self._more = False
-        self._struck: set[int] = set()
         if self._niceness is not None:
             try:
                 os.setpriority(os.PRIO_PROCESS, 0, self._niceness)
@@ -162,7 +171,7 @@ class Keeper:
     def _wait(self) -> float | None:
         if self._more:
             return 0
-        return self._pause * 1000.0 if self._killing else None
+        return self._killing.pause * 1000.0 if self._killing is not None else None
 
     # -- what the runner says -----------------------------------------------------------------------------------------
 
@@ -186,14 +195,17 @@ class Keeper:
 
     def _left_alone(self) -> None:
         """The runner is gone."""
-        assert self._runner is not None
-        self._poll.unregister(self._runner.fileno())
-        self._runner.close()
-        self._runner = None
+        self._hang_up()
         if not self._busy:
             self._end()
         if not self._lasting:
             self._kill()
+
+    def _hang_up(self) -> None:
+        assert self._runner is not None
+        self._poll.unregister(self._runner.fileno())
+        self._runner.close()
+        self._runner = None
 
     def _accept(self) -> None:
         """A new runner, perhaps."""
@@ -292,7 +304,7 @@ class Keeper:
                 self._listener = self._listen(folder)
                 self._place = f"{folder}/{self._pid}"
                 self._poll.register(self._listener.fileno(), select.POLLIN)
-            Record(self._name, self._incarnation, self._start, None).write(f"{self._place}.tree")
+            self._write_record(None)
         except OSError:
             return False
         return True
@@ -315,6 +327,11 @@ class Keeper:
             os.close(place)
         return listener
 
+    def _write_record(self, status: int | None) -> None:
+        Record(self._name, self._incarnation, self._start, self._guard, self._guard_start, status).write(
+            f"{self._place}.tree"
+        )
+
     def _forget_record(self) -> None:
         if self._lasting:
             remove(f"{self._place}.tree")
@@ -331,16 +348,16 @@ class Keeper:
         self._more = False
         if self._report >= 0:
             # reaped when we know what became of it; it is a zombie at worst
-            if self._killing:
-                self._strike()
+            if self._killing is not None:
+                self._strike(self._killing)
             return
         news, empty = self._reap()
         if self._failure is None:
             self._tell(*news)
         if empty:
             self._emptied()
-        elif self._killing:
-            self._strike()
+        elif self._killing is not None:
+            self._strike(self._killing)
 
     def _reap(self) -> tuple[list[tuple[Any, ...]], bool]:
         news: list[tuple[Any, ...]] = []
@@ -352,8 +369,8 @@ class Keeper:
             if pid == 0:
                 return news, False
             self._status = status
-            self._pause = 0.0
-            self._struck.discard(pid)
+            if self._killing is not None:
+                self._killing.progress()
             if pid == self._main and self._main_status is None:
                 self._main_status = status
                 news.append(("main", status))
@@ -362,6 +379,8 @@ class Keeper:
 
     def _emptied(self) -> None:
         failure, status = self._failure, self._status
+        if self._runner is not None and launch.is_alone(self._runner.fileno()):
+            self._hang_up()
         if self._runner is None:
             self._accept_last()
         if self._runner is None:
@@ -386,15 +405,13 @@ class Keeper:
         """The last word of a lasting tree, for a runner to come."""
         if self._lasting:
             try:
-                Record(self._name, self._incarnation, self._start, status).write(f"{self._place}.tree")
+                self._write_record(status)
             except OSError:
                 self._forget_record()
 
     def _kill(self) -> None:
-        if not self._killing:
-            self._killing = True
-            self._pause = 0.0
-            self._struck = set()
+        if self._killing is None:
+            self._killing = lineage.Rounds()
             try:
                 # ahead of those who fork without end, where we may; unprivileged, the rounds win all the same, later
                 self._niceness = os.getpriority(os.PRIO_PROCESS, 0)
@@ -402,14 +419,8 @@ class Keeper:
             except OSError:
                 pass
 
-    def _strike(self) -> None:
-        struck = lineage.strike(lineage.children_of()(self._pid))
-        if struck - self._struck:
-            self._pause = 0.0
-            self._more = True
-            self._struck |= struck
-        else:
-            self._pause = min(_LONGEST_PAUSE, max(0.001, 2 * self._pause))
+    def _strike(self, rounds: lineage.Rounds) -> None:
+        rounds.strike(lineage.children_of()(self._pid))
 
 
 def live(fd: int) -> NoReturn:

@@ -5,17 +5,18 @@ it plants trees, hears what their keepers tell, and looks into /proc only when s
 
 - Keepers are made by the zygote and used again: an empty tree's keeper waits for the next command. A few wait for
   ever, some for half a minute, no more than `_MOST_IDLE` at all.
-- A keeper that was killed: its tree's processes climb to the runner, which is a sub-reaper too. They are told from
-  other children by being nobody's, and killed to the last one; only then is the tree said to be empty, with the reason
-  why it was lost. When two keepers are killed at once nobody knows whose orphan is whose: both trees end.
+- A keeper that was killed: its tree's processes climb to the zygote, which kills them to the last one and says so; if
+  the zygote is dead too, they climb to the runner, where they are told from other children by being nobody's. Only
+  then is the tree said to be empty, with the reason why it was lost. Of two killed at once nobody knows whose orphan is
+  whose: both trees end.
 - A keeper that does not answer: it is continued, in case somebody stopped it; a kill is carried out from here
   meanwhile, and a keeper that stays dumb is killed itself, which ends the tree as above.
-- After a crash of the runner, keepers of lasting trees are found by their records (keeper.Record) and taken back.
-  Adopted keepers are children of init: if one of those is killed, only processes that were seen before are still known,
-  and the reason says so. Runner and keeper killed together is not covered: what that keeper had climbs to init.
+- After a crash of the runner, keepers of lasting trees are found by their records (keeper.Record) and taken back. The
+  zygote of the dead runner still stands behind them. Only if that is killed too, and then the keeper, do processes
+  climb to init; those that were seen before are still killed, and the reason says that others may be left.
 
-Narrower than rung A: an orphan that reaches the runner as PID 1 from outside of all trees (a command executed in the
-container by somebody else, gone, its child left) is not told from one of a tree whose keeper was just killed.
+Narrower than rung A: with its zygote dead, a runner that is PID 1 cannot tell an orphan from outside of all trees (left
+by a command that somebody executed in the container) from one of a tree whose keeper was just killed, and kills both.
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ import os
 import select
 import signal
 import stat
+import time
 from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_SEQPACKET, socket
 
 from gds.errors import EngineError, InternalError
 from gds.linux import keeper as process
 from gds.linux import launch as starting
 from gds.linux import lineage, parcel, prctl, procfs
+from gds.linux.keepertree import Keeper, KeeperTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,136 +57,11 @@ _STRIKES = 5
 _TRIES = 3
 """Keepers asked for one tree, when they are killed before they could say hello."""
 
+_GUARD_PAUSE = 0.005
+_GUARD_LOOKS = 400
+
 KEEPER_KILLED = "its keeper was killed"
 KEEPER_KILLED_LATE = "its keeper was killed after its runner: processes that were never seen may be left"
-
-
-class _Keeper:
-    """The runner's end of one keeper."""
-
-    __slots__ = ("adopted", "idle_since", "pid", "pidfd", "sock", "start", "tree")
-
-    def __init__(self, sock: socket) -> None:
-        self.sock = sock
-        self.pid = 0
-        self.start = 0
-        self.pidfd = -1
-        self.adopted = False
-        self.tree: KeeperTree | None = None
-        self.idle_since = 0.0
-
-    def is_itself(self) -> bool:
-        """The process with its number is still that keeper."""
-        facts = procfs.stat(self.pid) if self.pid else None
-        return facts is not None and facts[2] == self.start
-
-    def signal(self, number: int) -> None:
-        """Only ever to that very process."""
-        if self.pid:
-            try:
-                fd = os.pidfd_open(self.pid)
-            except OSError:
-                return
-            try:
-                if self.is_itself():
-                    signal.pidfd_send_signal(fd, number)
-            except OSError:
-                pass  # gone in between
-            finally:
-                os.close(fd)
-
-
-class KeeperTree:
-    """One start of one command; see ports.Tree."""
-
-    __slots__ = (
-        "_forest",
-        "again",
-        "incarnation",
-        "keeper",
-        "killing",
-        "known",
-        "lasting",
-        "listener",
-        "lost",
-        "main_alive",
-        "main_exit_told",
-        "main_pid",
-        "name",
-        "over",
-        "patience",
-        "reminders",
-        "started",
-        "tries",
-    )
-
-    def __init__(self, forest: KeeperForest, name: str, incarnation: int, listener: TreeListener) -> None:
-        self._forest = forest
-        self.name = name
-        self.incarnation = incarnation
-        self.listener = listener
-        self.again: Launch | None = None
-        """How to start it once more, until its keeper has said hello; the descriptors in it are copies."""
-        self.keeper: _Keeper | None = None
-        self.main_pid = 0
-        self.main_alive = False
-        self.main_exit_told = False
-        self.started = False
-        self.over = False
-        self.lasting = False
-        """It survives a crash of the runner: asked for, and its keeper could make itself findable."""
-        self.lost = ""
-        self.killing = False
-        self.patience: Timer | None = None
-        self.reminders = 0
-        self.tries = 0
-        self.known: dict[int, int] = {}
-        """pid -> start time of members seen: what is left to go by when an adopted keeper is killed."""
-
-    def members(self) -> list[int]:
-        """The live processes, the first one first when it lives."""
-        found = self.parents()
-        pids = list(found)
-        if self.main_pid in found and pids[0] != self.main_pid:
-            pids.remove(self.main_pid)
-            pids.insert(0, self.main_pid)
-        return pids
-
-    def parents(self) -> dict[int, int]:
-        """pid -> parent pid of each live member."""
-        if self.over:
-            return {}
-        found = self._forest.members_of(self)
-        if self.keeper is not None and self.keeper.adopted:
-            self._remember(found)
-        return found
-
-    def forget_again(self) -> None:
-        """It will not be started once more."""
-        if self.again is not None:
-            os.close(self.again.stdout)
-            os.close(self.again.stderr)
-            self.again = None
-
-    def _remember(self, pids: dict[int, int]) -> None:
-        self.known = {pid: facts[2] for pid in pids if (facts := procfs.stat(pid)) is not None}
-
-    def signal(self, number: int, pids: list[int] | None = None) -> list[int]:
-        """See ports.Tree. SIGCONT follows but for SIGKILL and those that stop."""
-        if self.over:
-            return []
-        roots = self._forest.roots_of(self)
-        wanted = self.members() if pids is None else pids
-        return [pid for pid in wanted if pid not in roots and lineage.send(pid, number, roots)]
-
-    def kill(self) -> None:
-        """See ports.Tree."""
-        if not self.over:
-            self._forest.kill(self)
-
-    def release(self) -> None:
-        """See ports.Tree; the keeper was free when the tree was empty."""
-        self.known.clear()
 
 
 class KeeperForest:
@@ -199,10 +77,10 @@ class KeeperForest:
         self._reaper = reaper
         self._zygote = zygote
         self._folder = folder
-        self._keepers: dict[int, _Keeper] = {}
-        self._idle: list[_Keeper] = []
+        self._keepers: dict[int, Keeper] = {}
+        self._idle: list[Keeper] = []
         self._idle_timer: Timer | None = None
-        self._found: dict[tuple[str, int], _Keeper] = {}
+        self._found: dict[tuple[str, int], Keeper] = {}
         self._gone: dict[str, tuple[int, int, str]] = {}
         self._lost: list[KeeperTree] = []
         self._hunt_timer: Timer | None = None
@@ -212,7 +90,7 @@ class KeeperForest:
         if folder:
             _make_private(folder)
         prctl.become_subreaper()
-        self._foreign = {pid: _start_of(pid) for pid in procfs.children(os.getpid())}
+        self._foreign = {pid: lineage.start_of(pid) for pid in procfs.children(os.getpid())}
         reaper.on_stranger = self._stranger
 
     # -- Forest -------------------------------------------------------------------------------------------------------
@@ -318,28 +196,39 @@ class KeeperForest:
             self._remind_later(tree)
             return
 
-    def _make(self) -> _Keeper:
+    def _make(self) -> Keeper:
         ours, theirs = parcel.pair()
         ours.setblocking(False)
-        keeper = _Keeper(ours)
+        keeper = Keeper(ours)
         self._serve(keeper)
-        self._zygote().keeper(theirs, lambda pid, number, words: self._made(keeper, pid, number, words))
+        self._zygote().keeper(
+            theirs,
+            self._folder,
+            lambda pid, number, words: self._made(keeper, pid, number, words),
+            lambda climbed: self._cleaned(keeper, climbed),
+        )
         return keeper
 
-    def _made(self, keeper: _Keeper, pid: int, number: int, words: str) -> None:
+    def _made(self, keeper: Keeper, pid: int, number: int, words: str) -> None:
         tree = keeper.tree
         if not pid and tree is not None:
             keeper.tree = None
+            tree.keeper = None
             self._hang_up(keeper)
             self._failed(tree, number, words)
 
-    def _serve(self, keeper: _Keeper) -> None:
+    def _cleaned(self, keeper: Keeper, climbed: bool) -> None:
+        keeper.cleaned = True
+        keeper.climbed = climbed
+        self._hunt_soon()
+
+    def _serve(self, keeper: Keeper) -> None:
         self._keepers[keeper.sock.fileno()] = keeper
         self._loop.watch(keeper.sock.fileno(), lambda _events: self._heard(keeper))
 
     # -- what keepers say ---------------------------------------------------------------------------------------------
 
-    def _heard(self, keeper: _Keeper) -> None:
+    def _heard(self, keeper: Keeper) -> None:
         while keeper.sock.fileno() >= 0:
             try:
                 message, fds = parcel.receive(keeper.sock)
@@ -351,7 +240,7 @@ class KeeperForest:
                 return
             self._told(keeper, message)
 
-    def _told(self, keeper: _Keeper, message: tuple[Any, ...]) -> None:
+    def _told(self, keeper: Keeper, message: tuple[Any, ...]) -> None:
         what, tree = message[0], keeper.tree
         if what == "hello":
             self._hello(keeper, message)
@@ -374,7 +263,7 @@ class KeeperForest:
             self._free(keeper)
             self._empty(tree, message[1])
 
-    def _hello(self, keeper: _Keeper, message: tuple[Any, ...]) -> None:
+    def _hello(self, keeper: Keeper, message: tuple[Any, ...]) -> None:
         _hello, _protocol, keeper.pid, keeper.start, _name, _incarnation, main, status = message
         tree = keeper.tree
         if tree is not None:
@@ -421,7 +310,7 @@ class KeeperForest:
 
     # -- keepers that wait --------------------------------------------------------------------------------------------
 
-    def _free(self, keeper: _Keeper) -> None:
+    def _free(self, keeper: Keeper) -> None:
         """Its tree is empty: it waits for the next one."""
         if keeper.tree is not None:
             keeper.tree.keeper = None
@@ -449,13 +338,13 @@ class KeeperForest:
         if len(self._idle) > _KEPT_IDLE:
             self._idle_timer = self._loop.at(self._idle[0].idle_since + _IDLE_SECONDS, self._too_long)
 
-    def _retire(self, keeper: _Keeper) -> None:
+    def _retire(self, keeper: Keeper) -> None:
         """At the end of its socket it ends."""
         if keeper in self._idle:
             self._idle.remove(keeper)
         self._hang_up(keeper)
 
-    def _hang_up(self, keeper: _Keeper) -> None:
+    def _hang_up(self, keeper: Keeper) -> None:
         fd = keeper.sock.fileno()
         if fd >= 0:
             self._loop.unwatch(fd)
@@ -508,7 +397,7 @@ class KeeperForest:
 
     # -- keepers that died --------------------------------------------------------------------------------------------
 
-    def _hung_up(self, keeper: _Keeper) -> None:
+    def _hung_up(self, keeper: Keeper) -> None:
         """Its end of the socket is closed: it is dead, or is just about to be."""
         tree = keeper.tree
         if keeper in self._idle:
@@ -540,7 +429,7 @@ class KeeperForest:
             os.close(again.stdout)
             os.close(again.stderr)
 
-    def _wait_for_end(self, keeper: _Keeper) -> None:
+    def _wait_for_end(self, keeper: Keeper) -> None:
         """Its orphans climb when it is dead for the kernel, which is later than the end of its socket."""
         keeper.signal(signal.SIGKILL)
         try:
@@ -553,18 +442,17 @@ class KeeperForest:
             return
         self._loop.watch(keeper.pidfd, lambda _events: self._keeper_died(keeper), select.EPOLLIN)
 
-    def _keeper_died(self, keeper: _Keeper) -> None:
+    def _keeper_died(self, keeper: Keeper) -> None:
         self._hang_up(keeper)
-        tree, keeper.tree = keeper.tree, None
-        if tree is None or tree.over:
+        tree = keeper.tree
+        if tree is None or tree.over or keeper.dead:
             return
-        tree.keeper = None
+        keeper.dead = True
         self._patient(tree)
         if keeper.adopted and (left := self._read_last_word(keeper, tree)) is not None:
             self._empty(tree, left)
             return
-        tree.lost = KEEPER_KILLED_LATE if keeper.adopted else KEEPER_KILLED
-        self._clean_up_after(keeper)
+        tree.lost = KEEPER_KILLED
         self._lost.append(tree)
         self._hunt_pause = 0.0
         self._hunt()
@@ -575,33 +463,55 @@ class KeeperForest:
         for tree in self._lost:
             if pid == tree.main_pid and tree.main_alive:
                 self._main_exited(tree, status)
+        self._hunt_soon()
+
+    def _hunt_soon(self) -> None:
         if self._lost and not self._hunt_due:
             self._hunt_due = True
             self._loop.soon(self._hunt)
 
     def _hunt(self) -> None:
-        """Kill the orphans of dead keepers; when none is left, their trees are empty."""
+        """Trees whose keepers are dead: empty when the zygote has cleaned up, or else our children that are nobody's
+        are gone."""
         self._hunt_due = False
         if self._hunt_timer is not None:
             self._hunt_timer.cancel()
             self._hunt_timer = None
-        if not self._lost:
-            return
-        game = self._orphans()
+        climbed = any(tree.keeper is not None and tree.keeper.climbed for tree in self._lost)
+        game = self._orphans() if climbed else []
         lineage.strike(game)
-        others = self._remembered()
-        for pid in others:
-            lineage.send(pid, signal.SIGKILL, {pid})
-        if game or others:
+        for tree in list(self._lost):
+            keeper = tree.keeper
+            if keeper is not None and not (game and keeper.climbed) and self._is_cleaned(tree, keeper):
+                self._lost.remove(tree)
+                self._clean_up_after(keeper)
+                if tree.started:
+                    self._empty(tree, None)
+                else:
+                    self._failed(tree, errno.ECANCELED, f"cannot start it: {tree.lost}")
+        if self._lost:
+            self._zygote().wake()
             self._hunt_pause = min(1.0, max(0.002, 2 * self._hunt_pause))
             self._hunt_timer = self._loop.after(self._hunt_pause, self._hunt)
-            return
-        trees, self._lost = self._lost, []
-        for tree in trees:
-            if tree.started:
-                self._empty(tree, None)
-            else:
-                self._failed(tree, errno.ECANCELED, f"cannot start it: {tree.lost}")
+
+    def _is_cleaned(self, tree: KeeperTree, keeper: Keeper) -> bool:
+        """Nothing is left of it, but perhaps among our own children."""
+        record = keeper.record
+        if record is None:
+            return keeper.cleaned
+        if record.guard and lineage.start_of(record.guard) == record.guard_start:
+            return not os.path.exists(f"{self._folder}/{keeper.pid}.tree")
+        # nobody stood behind it: its orphans are init's now, and we know those we saw
+        tree.lost = KEEPER_KILLED_LATE
+        left = [
+            pid
+            for pid, start in tree.known.items()
+            if (facts := procfs.stat(pid)) is not None and facts[2] == start and facts[0] not in "ZX"
+        ]
+        lineage.strike_below(left)
+        for pid in left:
+            lineage.send(pid, signal.SIGKILL, {pid})
+        return not left
 
     def _orphans(self) -> list[int]:
         """Children of ours that are nobody's."""
@@ -610,16 +520,7 @@ class KeeperForest:
         return [
             pid
             for pid in lineage.children_of()(os.getpid())
-            if pid not in keepers and pid not in expected and self._foreign.get(pid) != _start_of(pid)
-        ]
-
-    def _remembered(self) -> list[int]:
-        """Members of lost adopted trees that were seen before and are still there."""
-        return [
-            pid
-            for tree in self._lost
-            for pid, start in tree.known.items()
-            if (facts := procfs.stat(pid)) is not None and facts[2] == start and facts[0] not in "ZX"
+            if pid not in keepers and pid not in expected and self._foreign.get(pid) != lineage.start_of(pid)
         ]
 
     # -- membership ---------------------------------------------------------------------------------------------------
@@ -641,13 +542,14 @@ class KeeperForest:
 
     # -- after a crash ------------------------------------------------------------------------------------------------
 
-    def _reach(self, pid: int, record: process.Record) -> _Keeper | None:
+    def _reach(self, pid: int, record: process.Record) -> Keeper | None:
         """Connect to the keeper of an earlier runner; None: it is dead, or had to be killed with its tree."""
-        if _start_of(pid) != record.start:
+        if lineage.start_of(pid) != record.start:
+            self._wait_for_guard(pid, record)
             return None
         sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC)
-        keeper = _Keeper(sock)
-        keeper.pid, keeper.start, keeper.adopted = pid, record.start, True
+        keeper = Keeper(sock)
+        keeper.pid, keeper.start, keeper.record = pid, record.start, record
         folder = os.open(self._folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             sock.connect(process.address(folder, pid))
@@ -656,23 +558,32 @@ class KeeperForest:
         except OSError:
             sock.close()
             # never two copies: what cannot be followed must not go on
-            keeper.signal(signal.SIGSTOP)
             lineage.strike_below([pid])
             keeper.signal(signal.SIGKILL)
+            self._wait_for_guard(pid, record)
             return None
         finally:
             os.close(folder)
         keeper.signal(signal.SIGCONT)
         return keeper
 
-    def _busy(self, keeper: _Keeper) -> None:
+    def _wait_for_guard(self, pid: int, record: process.Record) -> None:
+        """A zygote of an earlier runner kills what a keeper of its left, and then removes the record. It takes
+        milliseconds, and starting the same again before it is done would be a second copy; so this waits, but not
+        for ever: at the start of the runner nobody else does yet."""
+        for _each in range(_GUARD_LOOKS):
+            if lineage.start_of(record.guard) != record.guard_start or not os.path.exists(f"{self._folder}/{pid}.tree"):
+                return
+            time.sleep(_GUARD_PAUSE)
+
+    def _busy(self, keeper: Keeper) -> None:
         raise InternalError(f"cannot adopt {keeper.tree.name if keeper.tree else '?'}: it serves another runner")
 
     def _last_word(self, tree: KeeperTree) -> int | None:
         left = self._gone.get(tree.name)
         return left[1] if left is not None and left[0] == tree.incarnation else None
 
-    def _read_last_word(self, keeper: _Keeper, tree: KeeperTree) -> int | None:
+    def _read_last_word(self, keeper: Keeper, tree: KeeperTree) -> int | None:
         path = f"{self._folder}/{keeper.pid}.tree"
         record = process.Record.read(path)
         if record is not None and (record.name, record.incarnation) == (tree.name, tree.incarnation):
@@ -685,15 +596,10 @@ class KeeperForest:
         if left is not None:
             process.remove(left[2])
 
-    def _clean_up_after(self, keeper: _Keeper) -> None:
+    def _clean_up_after(self, keeper: Keeper) -> None:
         if self._folder:
             for kind in ("tree", "sock"):
                 process.remove(f"{self._folder}/{keeper.pid}.{kind}")
-
-
-def _start_of(pid: int) -> int:
-    facts = procfs.stat(pid)
-    return facts[2] if facts is not None else 0
 
 
 def _make_private(folder: str) -> None:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 _SIGNAL_PROCESS_GROUP = 4
 """PIDFD_SIGNAL_PROCESS_GROUP, Linux 6.9: older kernels refuse it, and then each process is signalled by itself."""
 
+_SHORTEST_PAUSE = 0.001
+_LONGEST_PAUSE = 1.0
+"""Seconds between two rounds: the second for one that cannot die (a process in uninterruptible sleep)."""
+
 _STOPS = frozenset((signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU))
 _ALONE = _STOPS | {0, signal.SIGKILL, signal.SIGCONT}
 """Not followed by SIGCONT: it would undo them, or they do not need it."""
@@ -48,6 +52,12 @@ def look(pid: int) -> Facts | None:
         return None
     rest = data[data.rfind(b")") + 2 :].split(None, 20)
     return Facts(rest[0] not in (b"Z", b"X") or int(rest[17]) > 1, int(rest[1]), int(rest[2]), int(rest[19]))
+
+
+def start_of(pid: int) -> int:
+    """When it was started, in ticks since boot: with its pid, its identity. 0 when it is gone."""
+    facts = procfs.stat(pid)
+    return facts[2] if facts is not None else 0
 
 
 def children_of() -> Callable[[int], list[int]]:
@@ -142,6 +152,37 @@ def strike_below(roots: Iterable[int]) -> set[int]:
     for pid in struck:
         _strike_one(pid, tops)
     return struck
+
+
+class Rounds:
+    """The pace of strikes: at once while a round meets somebody new, else after a pause that doubles.
+
+    A round is also due whenever somebody was reaped (`progress`), for his children have climbed to us.
+    """
+
+    __slots__ = ("_pause", "_struck")
+
+    def __init__(self) -> None:
+        self._struck: set[int] = set()
+        self._pause = 0.0
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next round."""
+        return self._pause
+
+    def progress(self) -> None:
+        """Somebody is gone: the next round is due now."""
+        self._pause = 0.0
+
+    def strike(self, own: Iterable[int]) -> None:
+        """One round; see `strike`."""
+        struck = strike(own)
+        if struck - self._struck:
+            self._pause = 0.0
+        else:
+            self._pause = min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, 2 * self._pause))
+        self._struck = struck
 
 
 def _strike_one(pid: int, roots: set[int]) -> None:
