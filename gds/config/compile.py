@@ -62,10 +62,11 @@ class Fault(Value):
 
 
 class Compiled(Value):
-    """What came of it: `plan` is trusted only when there is no fault."""
+    """What came of it: `plan` is trusted only when there is no fault. `sound` are the tables that are in it."""
 
     plan: Plan
     faults: tuple[Fault, ...] = ()
+    sound: tuple[Declared, ...] = ()
 
 
 def questions(declared: Iterable[Declared]) -> set[Question]:
@@ -81,21 +82,21 @@ def compile_plan(declared: tuple[Declared, ...], facts: Mapping[Question, str], 
     """The Plan of all tables; `can_abort` says that node_abort_command is set (failover_mode HARD)."""
     faults: list[Fault] = []
     resources: list[Resource] = []
+    sound: list[Declared] = []
     first: dict[tuple[bool, str], Declared] = {}
     for each in declared:
+        found = [] if each.group else _faults_of(each, facts, can_abort)
         known = first.setdefault((each.group, each.name), each)
         if known is not each:
-            what = "group" if each.group else "resource"
-            text = f"the {what} {each.name} is declared twice"
-            faults.append(Fault(each.path, each.keys, text, True, other=(known.path, known.keys)))
-    for each in declared:
-        if not each.group:
-            found = _faults_of(each, facts, can_abort)
-            faults.extend(found)
-            if not found and not each.broken:
+            text = f"the {'group' if each.group else 'resource'} {each.name} is declared twice"
+            found.append(Fault(each.path, each.keys, text, True, other=(known.path, known.keys)))
+        faults.extend(found)
+        if not found and not each.broken:
+            sound.append(each)
+            if not each.group:
                 resources.append(_resource(each))
-    groups = _groups(resources, {d.name: d for d in declared if d.group})
-    return Compiled(Plan(tuple(resources), groups), tuple(faults))
+    groups = _groups(resources, {d.name: d for d in sound if d.group})
+    return Compiled(Plan(tuple(resources), groups), tuple(faults), tuple(sound))
 
 
 def _resource(declared: Declared) -> Resource:

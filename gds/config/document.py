@@ -35,6 +35,7 @@ from gds.config.forms import (
 from gds.config.refusal import NOT_YET, nearest, refused, shown, unexpected
 from gds.config.values import (
     DURATION_SCHEMA,
+    LIMITS_SCHEMA,
     CommandText,
     Given,
     LimitName,
@@ -122,7 +123,9 @@ _TYPES: dict[str, Any] = {
     "umask": Umask,
     "environment": Annotated[dict[Variable, VariableValue], AfterValidator(lambda d: tuple(sorted(d.items())))],
     "variables": Annotated[list[Variable], AfterValidator(tuple)],
-    "limits": Annotated[dict[LimitName, LimitValue], AfterValidator(read_limits)],
+    "limits": Annotated[
+        dict[LimitName, LimitValue], AfterValidator(read_limits), WithJsonSchema(LIMITS_SCHEMA)
+    ],
     "probe": Annotated[ProbeTable, WrapValidator(read_probe)],
     "exit_map": ExitMapTable,
     "output": Annotated[OutputTable, WrapValidator(read_output), OrWords(*OUTPUT_WORDS)],

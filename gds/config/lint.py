@@ -1,14 +1,13 @@
 """The linter: what is allowed and yet hardly meant. Pure; a warning never stops a run (design.md 2).
 
-Each rule has a code, explained in `CODES`. It is asked only about tables without fault, so every table of a
-resource has its resource in the plan.
+Each rule has a code, explained in `CODES`. Tables with a fault are left out.
 """
 
 from __future__ import annotations
 
-from gds.config.compile import COMMANDS, PLAIN, Declared, Fault
+from gds.config.compile import COMMANDS, PLAIN, Compiled, Declared, Fault
 from gds.config.shell import Simple, simple_commands
-from gds.model.resource import Command, Output, Plan, Resource
+from gds.model.resource import Command, Output, Resource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,16 +70,17 @@ def lint_questions(declared: Iterable[Declared]) -> set[Question]:
     return {question for each in declared for _, question, _, _ in _asked(each)}
 
 
-def lint(declared: tuple[Declared, ...], plan: Plan, facts: Mapping[Question, str]) -> list[Fault]:
-    """Every remark about a plan without fault, in the order of the declarations."""
-    by_name = {resource.name: resource for resource in plan.resources}
-    pairs = [(each, by_name[each.name]) for each in declared if not each.group]
+def lint(
+    declared: tuple[Declared, ...], compiled: Compiled, facts: Mapping[Question, str]
+) -> list[Fault]:
+    """Every remark about the sound tables of what was declared."""
+    pairs = list(zip([each for each in compiled.sound if not each.group], compiled.plan.resources, strict=True))
     remarks = [
         Fault(each.path, (*each.keys, *keys), message, code=code)
         for each, resource in pairs
         for keys, code, message in _about(each, resource, facts)
     ]
-    return [*remarks, *_ports(pairs), *_outputs(pairs), *_names(declared, plan)]
+    return [*remarks, *_ports(pairs), *_outputs(pairs), *_names(declared)]
 
 
 def _about(declared: Declared, resource: Resource, facts: Mapping[Question, str]) -> Iterable[Remark]:
@@ -327,12 +327,13 @@ def _outputs(pairs: list[tuple[Declared, Resource]]) -> Iterable[Fault]:
                 )
 
 
-def _names(declared: tuple[Declared, ...], plan: Plan) -> Iterable[Fault]:
-    groups = {group.name: group for group in plan.groups}
+def _names(declared: tuple[Declared, ...]) -> Iterable[Fault]:
+    inhabited = {each.values.get("group", each.name) for each in declared if not each.group}
+    groups = inhabited | {each.name for each in declared if each.group}
     for each in declared:
         if each.group:
-            if not groups[each.name].resources:
+            if each.name not in inhabited:
                 yield Fault(each.path, each.keys, "no resource lives in this group", True, "empty-group")
-        elif each.name in groups and each.name not in groups[each.name].resources:
+        elif each.name in groups and each.values.get("group", each.name) != each.name:
             text = f"there is also a group {each.name}, and this resource does not live in it"
             yield Fault(each.path, each.keys, text, True, "ambiguous-name")

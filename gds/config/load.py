@@ -108,9 +108,7 @@ class _Run:
         answers = facts.gather(questions(declared) | lint_questions(declared))
         compiled = compile_plan(tuple(declared), answers, can_abort)
         faults.extend(compiled.faults)
-        remarks = (
-            [*empty, *lint(tuple(declared), compiled.plan, answers)] if not faults and not self.problems else empty
-        )
+        remarks = [*empty, *lint(tuple(declared), compiled, answers)]
         self.problems.extend([self._problem(f) for f in faults])
         order = {path: number for number, (path, _) in enumerate(self.files)}
         warnings = [self._warning(f) for f in remarks]

@@ -297,6 +297,11 @@ LIMIT_SCHEMA = {
         {"type": "string", "pattern": "^[^:]+(:[^:]+)?$"},
     ]
 }
+LIMITS_SCHEMA = {
+    "type": "object",
+    "properties": dict.fromkeys(LIMITS, LIMIT_SCHEMA),
+    "additionalProperties": False,
+}
 UMASK_SCHEMA = {
     "anyOf": [
         {"type": "string", "pattern": "^(0o)?[0-7]{1,4}$"},
