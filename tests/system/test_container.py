@@ -30,6 +30,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContainerBox]:
 def box(machine: ContainerBox) -> Iterator[ContainerBox]:
     """The same machine, without containers before and after."""
     yield machine
+    print(machine.podman("logs", "c", check=False))  # pytest shows it if the test failed
     machine.podman("rm", "--force", "--all", "--time", "1")
 
 
