@@ -45,6 +45,7 @@ class HttpAsking:
         self._awaited = 0
         self._line: Connecting | None = None
         self._talk = h11.Connection(h11.CLIENT, max_incomplete_event_size=LARGEST_HEAD)
+        self._begun = False
         self._ended = False
         self._status = 0
         self._body = b""
@@ -114,12 +115,16 @@ class HttpAsking:
             if self._ended:
                 self._broken(0)
             else:
-                self._say("error", f"{self._where}: does not speak HTTP as it should: {one_line(str(error))}")
+                self._say("error", f"{self._where}: does not speak HTTP: {one_line(str(error))}")
         except OSError as error:
             self._broken(error.errno or errno.EIO)
 
     def _hear(self, line: _socket.socket) -> None:
         data = line.recv(_CHUNK)
+        if data and not self._begun and data[:5] != b"HTTP/"[: len(data)]:
+            self._say("error", f"{self._where}: does not speak HTTP: it began with {data[:20]!r}")
+            return
+        self._begun = True
         self._ended = not data
         self._talk.receive_data(data)
         while True:
