@@ -62,9 +62,13 @@ class Loaded(Value):
     facts: tuple[tuple[tuple[str, ...], str], ...]
 
 
-def load(paths: Sequence[str], can_abort: bool = False, euid: int | None = None) -> Loaded:
-    """Reads files and directories (their `*.toml`, sorted) into one Plan."""
-    return _Run(os.geteuid() if euid is None else euid).load(paths, can_abort)
+def load(paths: Sequence[str], can_abort: bool = False, look: bool = True) -> Loaded:
+    """Reads files and directories (their `*.toml`, sorted) into one Plan.
+
+    `can_abort`: node_abort_command is set. Without `look` this machine is not asked whether commands, users and
+    directories are there.
+    """
+    return _Run(os.geteuid()).load(paths, can_abort, look)
 
 
 def shown_keys(keys: Keys) -> str:
@@ -92,7 +96,7 @@ class _Run:
         self.positions: dict[str, Positions] = {}
         self.spelled: dict[str, dict[Keys, Keys]] = {}
 
-    def load(self, paths: Sequence[str], can_abort: bool) -> Loaded:
+    def load(self, paths: Sequence[str], can_abort: bool, look: bool) -> Loaded:
         declared: list[Declared] = []
         faults: list[Fault] = []
         empty: list[Fault] = []
@@ -105,7 +109,8 @@ class _Run:
             declared.extend(document.tables)
             faults.extend(document.faults)
             faults.extend(self._misread(path, document.numeric))
-        answers = facts.gather(questions(declared) | lint_questions(declared))
+        asked = questions(declared) | lint_questions(declared)
+        answers = facts.gather(asked) if look else dict.fromkeys(asked, "")
         compiled = compile_plan(tuple(declared), answers, can_abort)
         faults.extend(compiled.faults)
         remarks = [*empty, *lint(tuple(declared), compiled, answers)]
@@ -118,8 +123,8 @@ class _Run:
         if not problems:
             sources = tuple([Source(path, sha256(content).hexdigest()) for path, content in self.files])
             plan = compiled.plan.replace(sources=sources, warnings=tuple(warnings))
-        asked = tuple(sorted(answers.items()))
-        return Loaded(plan, problems, tuple(warnings), tuple(self.files), tuple(self.listings), asked)
+        known = tuple(sorted(answers.items()))
+        return Loaded(plan, problems, tuple(warnings), tuple(self.files), tuple(self.listings), known)
 
     # -- reading
 
