@@ -20,6 +20,7 @@ from _socket import socket
 from gc import disable as stop_collecting
 
 from gds.linux import keeper, launch, lineage, parcel, prctl
+from gds.linux.keeperrecord import remove
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,8 +128,8 @@ class Forker:
             return
         for pid, (ident, folder) in self._dead.items():
             if folder:
-                keeper.remove(f"{folder}/{pid}.sock")
-                keeper.remove(f"{folder}/{pid}.tree")
+                remove(f"{folder}/{pid}.sock")
+                remove(f"{folder}/{pid}.tree")
             self._tell(("cleaned", ident))
         self._dead.clear()
         self._rounds = lineage.Rounds()

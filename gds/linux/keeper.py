@@ -28,9 +28,10 @@ import os
 import select
 import signal
 import sys
-from _socket import AF_UNIX, SO_PEERCRED, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_SEQPACKET, SOL_SOCKET, socket
+from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_SEQPACKET, socket
 
-from gds.linux import launch, lineage, parcel, prctl, procfs
+from gds.linux import launch, lineage, parcel, prctl
+from gds.linux.keeperrecord import PROTOCOL, Record, address, peer, remove
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
     from gds.ports import Launch
 
-PROTOCOL = 1
 IGNORED = frozenset(
     (
         signal.SIGHUP,
@@ -56,62 +56,8 @@ IGNORED = frozenset(
 )
 """What a keeper and the zygote do not hear: a shutdown's or a terminal's signal is the runner's to answer, in order."""
 
-_PEERS = 12
-"""struct ucred: pid, uid, gid."""
-
 _REAPED_AT_ONCE = 256
 """Then the runner is listened to again, also while the tree forks and exits without end."""
-
-
-class Record:
-    """What a keeper leaves in its folder for the next runner.
-
-    `status` None: the tree has processes. `start` is the keeper's own start time, `guard` and `guard_start` are the
-    zygote that it is a child of: while that lives, it kills what a killed keeper leaves, and then removes the record.
-    """
-
-    __slots__ = ("guard", "guard_start", "incarnation", "name", "start", "status")
-
-    def __init__(
-        self, name: str, incarnation: int, start: int, guard: int, guard_start: int, status: int | None
-    ) -> None:
-        self.name = name
-        self.incarnation = incarnation
-        self.start = start
-        self.guard = guard
-        self.guard_start = guard_start
-        self.status = status
-
-    def write(self, path: str) -> None:
-        """Put it in place whole. Raises OSError."""
-        status = "-" if self.status is None else str(self.status)
-        lines = PROTOCOL, self.start, self.guard, self.guard_start, self.incarnation, status, self.name
-        new = path + ".new"
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            data = "\n".join(map(str, lines)).encode("utf-8", "surrogateescape")
-            if os.write(fd, data) != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        finally:
-            os.close(fd)
-        os.rename(new, path)
-
-    @classmethod
-    def read(cls, path: str) -> Record | None:
-        """None when it is not there, or not one of ours."""
-        data = procfs.read(path, 8192)
-        if not data:
-            return None
-        try:
-            protocol, start, guard, guard_start, incarnation, status, name = data.decode(
-                "utf-8", "surrogateescape"
-            ).split("\n", 6)
-            if int(protocol) != PROTOCOL:
-                return None
-            ended = None if status == "-" else int(status)
-            return cls(name, int(incarnation), int(start), int(guard), int(guard_start), ended)
-        except ValueError:
-            return None
 
 
 class Keeper:
@@ -469,25 +415,6 @@ def read_all(fd: int) -> bytes:
     finally:
         os.close(fd)
     return data
-
-
-def peer(sock: socket) -> tuple[int, int]:
-    """(pid, uid) of the process at the other end, as the kernel knows it."""
-    data = memoryview(sock.getsockopt(SOL_SOCKET, SO_PEERCRED, _PEERS)).cast("i")
-    return data[0], data[1]
-
-
-def address(folder: int, pid: int) -> str:
-    """Where a keeper listens, by way of a descriptor of the folder: the folder's name may be as long as it likes."""
-    return f"/proc/self/fd/{folder}/{pid}.sock"
-
-
-def remove(path: str) -> None:
-    """It may be gone already."""
-    try:
-        os.unlink(path)
-    except OSError:
-        pass
 
 
 def _nothing(_number: int, _frame: object) -> None:

@@ -26,13 +26,12 @@ import os
 import select
 import signal
 import stat
-import time
-from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_SEQPACKET, socket
 
 from gds.errors import EngineError, InternalError
-from gds.linux import keeper as process
 from gds.linux import launch as starting
 from gds.linux import lineage, parcel, prctl, procfs
+from gds.linux.keeperhunt import Hunt
+from gds.linux.keeperlegacy import Legacy
 from gds.linux.keepertree import Keeper, KeeperTree
 
 TYPE_CHECKING = False
@@ -57,12 +56,6 @@ _STRIKES = 5
 _TRIES = 3
 """Keepers asked for one tree, when they are killed before they could say hello."""
 
-_GUARD_PAUSE = 0.005
-_GUARD_LOOKS = 400
-
-KEEPER_KILLED = "its keeper was killed"
-KEEPER_KILLED_LATE = "its keeper was killed after its runner: processes that were never seen may be left"
-
 
 class KeeperForest:
     """See the module. `folder`: where lasting trees' keepers are found after a crash; "" = nowhere, they end with us.
@@ -74,24 +67,17 @@ class KeeperForest:
 
     def __init__(self, loop: Loop, reaper: Reaper, zygote: Callable[[], Zygote], folder: str = "") -> None:
         self._loop = loop
-        self._reaper = reaper
         self._zygote = zygote
         self._folder = folder
         self._keepers: dict[int, Keeper] = {}
         self._idle: list[Keeper] = []
         self._idle_timer: Timer | None = None
-        self._found: dict[tuple[str, int], Keeper] = {}
-        self._gone: dict[str, tuple[int, int, str]] = {}
-        self._lost: list[KeeperTree] = []
-        self._hunt_timer: Timer | None = None
-        self._hunt_pause = 0.0
-        self._hunt_due = False
+        self._legacy = Legacy(folder)
         self._closed = False
         if folder:
             _make_private(folder)
         prctl.become_subreaper()
-        self._foreign = {pid: lineage.start_of(pid) for pid in procfs.children(os.getpid())}
-        reaper.on_stranger = self._stranger
+        self._hunt = Hunt(loop, reaper, zygote, folder, self._keepers, self._cleaned_up, self._main_exited)
 
     # -- Forest -------------------------------------------------------------------------------------------------------
 
@@ -102,42 +88,18 @@ class KeeperForest:
         tree = KeeperTree(self, name, incarnation, listener)
         tree.lasting = lasting and bool(self._folder)
         if lasting:
-            self._drop_gone(name)
+            self._legacy.forget(name)
         self._start(tree, launch)
         return tree
 
     def survivors(self) -> list[tuple[str, int]]:
         """See ports.Forest. A keeper that cannot be reached though it lives is killed with its tree."""
-        found: list[tuple[str, int]] = []
-        if not self._folder:
-            return found
-        for entry in sorted(os.listdir(self._folder)):
-            number, _dot, kind = entry.partition(".")
-            path = f"{self._folder}/{entry}"
-            if not number.isdigit() or kind != "tree":
-                continue
-            record = process.Record.read(path)
-            if record is None:
-                process.remove(path)
-                continue
-            if record.status is not None:
-                self._gone[record.name] = record.incarnation, record.status, path
-                continue
-            keeper = self._reach(int(number), record)
-            if keeper is None:
-                process.remove(path)
-                process.remove(f"{self._folder}/{number}.sock")
-                continue
-            key = record.name, record.incarnation
-            self._found[key] = keeper
-            found.append(key)
-        return found
+        return self._legacy.look() if self._folder else []
 
     def gone(self, name: str) -> tuple[int, int] | None:
         """(incarnation, wait status) of a lasting tree that emptied while no runner was there; known after
         `survivors`, forgotten when the name is planted again."""
-        left = self._gone.get(name)
-        return left[:2] if left is not None else None
+        return self._legacy.gone(name)
 
     def adopt(self, name: str, incarnation: int, main_pid: int, listener: TreeListener) -> KeeperTree:
         """See ports.Forest."""
@@ -145,15 +107,18 @@ class KeeperForest:
         tree.lasting = True
         tree.started = True
         tree.main_pid = main_pid
-        keeper = self._found.pop((name, incarnation), None)
+        keeper = self._legacy.take(name, incarnation)
         if keeper is None:
-            self._loop.soon(lambda: self._empty(tree, self._last_word(tree)))
+            gone = self._legacy.gone(name)
+            status = gone[1] if gone is not None and gone[0] == incarnation else None
+            self._loop.soon(lambda: self._empty(tree, status))
         else:
             tree.keeper = keeper
             keeper.tree = tree
             tree.main_alive = main_pid > 0 and procfs.alive(main_pid) and lineage.descends(main_pid, {keeper.pid})
+            seen = tree.parents()
             if not tree.main_pid:
-                tree.main_pid = next(iter(tree.parents()), 0)
+                tree.main_pid = next(iter(seen), 0)
             self._serve(keeper)
         listener.tree_started(tree)
         return tree
@@ -161,40 +126,57 @@ class KeeperForest:
     def close(self) -> None:
         """See ports.Forest."""
         self._closed = True
-        for timer in (self._idle_timer, self._hunt_timer):
-            if timer is not None:
-                timer.cancel()
-        for keeper in [*self._keepers.values(), *self._found.values()]:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        self._hunt.close()
+        for keeper in list(self._keepers.values()):
             self._hang_up(keeper)
-        self._found.clear()
         self._idle.clear()
-        for name in list(self._gone):
-            self._drop_gone(name)
+        self._legacy.close()
 
     # -- starting -----------------------------------------------------------------------------------------------------
 
     def _start(self, tree: KeeperTree, launch: Launch) -> None:
         folder = self._folder if tree.lasting else ""
         order = "start", folder, tree.name, tree.incarnation, starting.plain(launch)
-        while True:
-            keeper = None
-            try:
-                keeper = self._idle.pop() if self._idle else self._make()
-                parcel.send(keeper.sock, order, (launch.stdout, launch.stderr))
-                if not keeper.pid:
-                    # it may yet be killed before it reads its orders; the caller may close these as soon as we return
-                    tree.again = launch.replace(stdout=os.dup(launch.stdout), stderr=os.dup(launch.stderr))
-            except OSError as error:
-                if keeper is not None:
-                    self._retire(keeper)
-                    if error.errno in (errno.EPIPE, errno.ECONNRESET):
-                        continue  # it was killed while it waited
-                self._fail_soon(tree, error.errno or errno.EAGAIN, f"cannot make a keeper: {error.strerror}")
-                return
-            tree.keeper = keeper
-            keeper.tree = tree
-            self._remind_later(tree)
-            return
+        try:
+            while self._idle:
+                keeper = self._idle.pop()
+                if self._order(keeper, order, launch):
+                    self._assign(keeper, tree)
+                    return
+                self._hang_up(keeper)  # it was killed while it waited
+            keeper = self._make()
+            self._assign(keeper, tree)
+            self._order(keeper, order, launch)
+            # it may yet be killed before it reads its orders, and the caller may close these as soon as we return
+            tree.again = launch.replace(stdout=os.dup(launch.stdout), stderr=os.dup(launch.stderr))
+        except OSError as error:
+            number, words = error.errno or errno.EAGAIN, f"cannot make a keeper: {error.strerror}"
+            self._loop.soon(lambda: self._give_up(tree, number, words))
+
+    def _order(self, keeper: Keeper, order: tuple[Any, ...], launch: Launch) -> bool:
+        """False: nobody is there any more."""
+        try:
+            parcel.send(keeper.sock, order, (launch.stdout, launch.stderr))
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.ECONNRESET):
+                self._hang_up(keeper)
+                raise
+            return False
+        return True
+
+    def _assign(self, keeper: Keeper, tree: KeeperTree) -> None:
+        tree.keeper = keeper
+        keeper.tree = tree
+        self._remind_later(tree)
+
+    def _give_up(self, tree: KeeperTree, number: int, words: str) -> None:
+        keeper, tree.keeper = tree.keeper, None
+        if keeper is not None:
+            keeper.tree = None
+            self._hang_up(keeper)
+        self._failed(tree, number, words)
 
     def _make(self) -> Keeper:
         ours, theirs = parcel.pair()
@@ -210,17 +192,13 @@ class KeeperForest:
         return keeper
 
     def _made(self, keeper: Keeper, pid: int, number: int, words: str) -> None:
-        tree = keeper.tree
-        if not pid and tree is not None:
-            keeper.tree = None
-            tree.keeper = None
-            self._hang_up(keeper)
-            self._failed(tree, number, words)
+        if not pid and keeper.tree is not None:
+            self._give_up(keeper.tree, number, words)
 
     def _cleaned(self, keeper: Keeper, climbed: bool) -> None:
         keeper.cleaned = True
         keeper.climbed = climbed
-        self._hunt_soon()
+        self._hunt.soon()
 
     def _serve(self, keeper: Keeper) -> None:
         self._keepers[keeper.sock.fileno()] = keeper
@@ -297,9 +275,6 @@ class KeeperForest:
             tree.forget_again()
             self._patient(tree)
             tree.listener.tree_failed(tree, number, words)
-
-    def _fail_soon(self, tree: KeeperTree, number: int, words: str) -> None:
-        self._loop.soon(lambda: self._failed(tree, number, words))
 
     def _empty(self, tree: KeeperTree, status: int | None) -> None:
         if not tree.over:
@@ -449,79 +424,17 @@ class KeeperForest:
             return
         keeper.dead = True
         self._patient(tree)
-        if keeper.adopted and (left := self._read_last_word(keeper, tree)) is not None:
+        if keeper.record is not None and (left := self._legacy.last_word(keeper.pid, keeper.record)) is not None:
             self._empty(tree, left)
             return
-        tree.lost = KEEPER_KILLED
-        self._lost.append(tree)
-        self._hunt_pause = 0.0
-        self._hunt()
+        self._hunt.add(tree)
 
-    def _stranger(self, pid: int, status: int) -> None:
-        """The reaper: a child that nobody expects has ended."""
-        self._foreign.pop(pid, None)
-        for tree in self._lost:
-            if pid == tree.main_pid and tree.main_alive:
-                self._main_exited(tree, status)
-        self._hunt_soon()
-
-    def _hunt_soon(self) -> None:
-        if self._lost and not self._hunt_due:
-            self._hunt_due = True
-            self._loop.soon(self._hunt)
-
-    def _hunt(self) -> None:
-        """Trees whose keepers are dead: empty when the zygote has cleaned up, or else our children that are nobody's
-        are gone."""
-        self._hunt_due = False
-        if self._hunt_timer is not None:
-            self._hunt_timer.cancel()
-            self._hunt_timer = None
-        climbed = any(tree.keeper is not None and tree.keeper.climbed for tree in self._lost)
-        game = self._orphans() if climbed else []
-        lineage.strike(game)
-        for tree in list(self._lost):
-            keeper = tree.keeper
-            if keeper is not None and not (game and keeper.climbed) and self._is_cleaned(tree, keeper):
-                self._lost.remove(tree)
-                self._clean_up_after(keeper)
-                if tree.started:
-                    self._empty(tree, None)
-                else:
-                    self._failed(tree, errno.ECANCELED, f"cannot start it: {tree.lost}")
-        if self._lost:
-            self._zygote().wake()
-            self._hunt_pause = min(1.0, max(0.002, 2 * self._hunt_pause))
-            self._hunt_timer = self._loop.after(self._hunt_pause, self._hunt)
-
-    def _is_cleaned(self, tree: KeeperTree, keeper: Keeper) -> bool:
-        """Nothing is left of it, but perhaps among our own children."""
-        record = keeper.record
-        if record is None:
-            return keeper.cleaned
-        if record.guard and lineage.start_of(record.guard) == record.guard_start:
-            return not os.path.exists(f"{self._folder}/{keeper.pid}.tree")
-        # nobody stood behind it: its orphans are init's now, and we know those we saw
-        tree.lost = KEEPER_KILLED_LATE
-        left = [
-            pid
-            for pid, start in tree.known.items()
-            if (facts := procfs.stat(pid)) is not None and facts[2] == start and facts[0] not in "ZX"
-        ]
-        lineage.strike_below(left)
-        for pid in left:
-            lineage.send(pid, signal.SIGKILL, {pid})
-        return not left
-
-    def _orphans(self) -> list[int]:
-        """Children of ours that are nobody's."""
-        keepers = {keeper.pid for keeper in self._keepers.values()}
-        expected = self._reaper._expected  # the reaper has no question for it
-        return [
-            pid
-            for pid in lineage.children_of()(os.getpid())
-            if pid not in keepers and pid not in expected and self._foreign.get(pid) != lineage.start_of(pid)
-        ]
+    def _cleaned_up(self, tree: KeeperTree) -> None:
+        """The hunt: nothing is left of a tree whose keeper was killed."""
+        if tree.started:
+            self._empty(tree, None)
+        else:
+            self._failed(tree, errno.ECANCELED, f"cannot start it: {tree.lost}")
 
     # -- membership ---------------------------------------------------------------------------------------------------
 
@@ -535,71 +448,13 @@ class KeeperForest:
     def members_of(self, tree: KeeperTree) -> dict[int, int]:
         """pid -> parent pid."""
         if tree.lost:
-            tops = self._orphans()
+            tops = self._hunt.orphans()
             me = os.getpid()
             return {**{pid: me for pid in tops if procfs.alive(pid)}, **lineage.below(tops)}
         return lineage.below(self.roots_of(tree))
 
-    # -- after a crash ------------------------------------------------------------------------------------------------
-
-    def _reach(self, pid: int, record: process.Record) -> Keeper | None:
-        """Connect to the keeper of an earlier runner; None: it is dead, or had to be killed with its tree."""
-        if lineage.start_of(pid) != record.start:
-            self._wait_for_guard(pid, record)
-            return None
-        sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC)
-        keeper = Keeper(sock)
-        keeper.pid, keeper.start, keeper.record = pid, record.start, record
-        folder = os.open(self._folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            sock.connect(process.address(folder, pid))
-            if process.peer(sock) != (pid, os.geteuid()):
-                raise OSError(errno.EPERM, "another process listens there")
-        except OSError:
-            sock.close()
-            # never two copies: what cannot be followed must not go on
-            lineage.strike_below([pid])
-            keeper.signal(signal.SIGKILL)
-            self._wait_for_guard(pid, record)
-            return None
-        finally:
-            os.close(folder)
-        keeper.signal(signal.SIGCONT)
-        return keeper
-
-    def _wait_for_guard(self, pid: int, record: process.Record) -> None:
-        """A zygote of an earlier runner kills what a keeper of its left, and then removes the record. It takes
-        milliseconds, and starting the same again before it is done would be a second copy; so this waits, but not
-        for ever: at the start of the runner nobody else does yet."""
-        for _each in range(_GUARD_LOOKS):
-            if lineage.start_of(record.guard) != record.guard_start or not os.path.exists(f"{self._folder}/{pid}.tree"):
-                return
-            time.sleep(_GUARD_PAUSE)
-
     def _busy(self, keeper: Keeper) -> None:
         raise InternalError(f"cannot adopt {keeper.tree.name if keeper.tree else '?'}: it serves another runner")
-
-    def _last_word(self, tree: KeeperTree) -> int | None:
-        left = self._gone.get(tree.name)
-        return left[1] if left is not None and left[0] == tree.incarnation else None
-
-    def _read_last_word(self, keeper: Keeper, tree: KeeperTree) -> int | None:
-        path = f"{self._folder}/{keeper.pid}.tree"
-        record = process.Record.read(path)
-        if record is not None and (record.name, record.incarnation) == (tree.name, tree.incarnation):
-            process.remove(path)
-            return record.status
-        return None
-
-    def _drop_gone(self, name: str) -> None:
-        left = self._gone.pop(name, None)
-        if left is not None:
-            process.remove(left[2])
-
-    def _clean_up_after(self, keeper: Keeper) -> None:
-        if self._folder:
-            for kind in ("tree", "sock"):
-                process.remove(f"{self._folder}/{keeper.pid}.{kind}")
 
 
 def _make_private(folder: str) -> None:

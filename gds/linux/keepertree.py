@@ -11,8 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
 
-    from gds.linux.keeper import Record
     from gds.linux.keeperforest import KeeperForest
+    from gds.linux.keeperrecord import Record
     from gds.linux.loop import Timer
     from gds.ports import Launch, TreeListener
 

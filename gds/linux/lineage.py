@@ -60,6 +60,12 @@ def start_of(pid: int) -> int:
     return facts[2] if facts is not None else 0
 
 
+def is_alive(pid: int, start: int) -> bool:
+    """That very process is there, and not as a zombie."""
+    facts = look(pid) if pid > 0 else None
+    return facts is not None and facts.alive and facts.start == start
+
+
 def children_of() -> Callable[[int], list[int]]:
     """The way to list children here: the kernel's own list, else (CONFIG_PROC_CHILDREN is off) one scan of /proc."""
     if os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
