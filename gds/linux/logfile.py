@@ -1,14 +1,4 @@
-"""LogFile: a file that the runner opens for an application, safely, and where asked writes and rotates itself.
-
-**Whose rights.** The runner may be root while a directory on the way belongs to somebody else, who could put a link in
-the place of the file. So: in directories that only root (or ourselves) may write, links are root's own doing and are
-followed. Where the last directory can be written by others, the file is opened, renamed and removed with the rights
-of the application's user, and the kernel judges; without a `user`, only a file of ours with one name is taken, and
-no link. Where a directory further up can be written by others, who could exchange what is below it, root refuses.
-
-**Whose file.** 0640, never readable by the world. A file handed to the application belongs to its user, so that it can
-open /dev/stdout anew. A file that the runner rotates stays ours, with the group of the application's user: it can
-read its log but not change it.
+"""LogFile: a file that the runner writes for an application, and rotates.
 
 **A full disk** never blocks the application. What cannot be written is dropped and counted; the log says so once;
 writing is tried again with what comes a second later, and when it works the file gets a line that says how many bytes
@@ -26,15 +16,14 @@ while the beginning of a line moves leaves it in both files.
 
 from __future__ import annotations
 
-import _ctypes
 import errno
 import os
-import stat
+
+from gds.linux.place import AsUser, Place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from gds.linux.journal import Log
 
@@ -46,131 +35,6 @@ TRY_AGAIN_AFTER = 1.0
 
 PIECE = 1 << 18
 """Bytes moved at a time, at most."""
-
-_MODE = 0o640
-_SAFE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NOCTTY | os.O_NONBLOCK
-_PR_GET_DUMPABLE = 3
-_PR_SET_DUMPABLE = 4
-
-
-class AsUser:
-    """Act on files with the rights of another user, for the length of a `with`. Does nothing for uid -1.
-
-    One thread only, as the runner has. Changing identity makes a process undumpable, which hides its own /proc from
-    it in some containers, so that is put back too.
-    """
-
-    def __init__(self, uid: int, gid: int) -> None:
-        self._uid = uid
-        self._gid = gid
-        self._before: tuple[int, int, list[int]] | None = None
-
-    def __enter__(self) -> None:
-        if self._uid < 0 or os.geteuid() != 0:
-            return
-        self._before = (os.geteuid(), os.getegid(), os.getgroups())
-        gid = self._gid if self._gid >= 0 else self._before[1]
-        try:
-            os.setgroups([gid])
-            os.setegid(gid)
-            os.seteuid(self._uid)
-        except OSError:
-            self._back()
-            raise
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        self._back()
-
-    def _back(self) -> None:
-        if self._before is None:
-            return
-        uid, gid, groups = self._before
-        self._before = None
-        os.seteuid(uid)
-        os.setegid(gid)
-        os.setgroups(groups)
-        prctl = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")  # type: ignore[arg-type]  # None = ourselves
-        if _ctypes.call_function(prctl, (_PR_GET_DUMPABLE, 0, 0, 0, 0)) == 0:
-            _ctypes.call_function(prctl, (_PR_SET_DUMPABLE, 1, 0, 0, 0))
-
-
-def _exposed(directory: str) -> tuple[bool, str]:
-    """(others than root and we may put files into `directory`, a directory above in which others could exchange it)."""
-    ours = {0, os.geteuid(), os.stat("/").st_uid}
-    facts = os.stat(directory)
-    open_here = facts.st_uid not in ours or bool(facts.st_mode & 0o022)
-    while directory != "/":
-        above = os.path.dirname(directory)
-        child, facts = facts, os.stat(above)
-        # in a sticky directory nobody can rename what is ours
-        loose = facts.st_mode & 0o022 and not (facts.st_mode & stat.S_ISVTX and child.st_uid in ours)
-        if facts.st_uid not in ours or loose:
-            return open_here, above
-        directory = above
-    return open_here, ""
-
-
-class Place:
-    """Where a file is, and with whose rights it is touched: see the module. Raises OSError with a readable reason."""
-
-    __slots__ = ("gid", "path", "rights", "uid")
-
-    def __init__(self, path: str, uid: int, gid: int) -> None:
-        directory = os.path.realpath(os.path.dirname(path) or ".")
-        here, above = _exposed(directory)
-        real = os.path.join(directory, os.path.basename(path))
-        if not here and not above and os.path.islink(real):
-            real = os.path.realpath(real)
-            here, above = _exposed(os.path.dirname(real))
-        self.path = real
-        self.uid = uid
-        self.gid = gid
-        other = uid >= 0 and uid != os.geteuid() and os.geteuid() == 0
-        self.rights = uid if (here or above) and other else -1
-        if above and not other:
-            raise PermissionError(
-                errno.EPERM,
-                f"{above} can be written by others, who could put another file in its place; "
-                "set user, or choose a directory that only its owner can write",
-            )
-
-    def open(self, handed_over: bool) -> int:
-        """A descriptor to append with, for the application or for ourselves; the file is made when it is not there.
-
-        Raises OSError.
-        """
-        # splice does not take O_APPEND; we look for the end ourselves, and read back where the last line ended
-        flags = _SAFE | (os.O_WRONLY | os.O_APPEND if handed_over else os.O_RDWR)
-        with AsUser(self.rights, self.gid):
-            try:
-                fd = os.open(self.path, flags | os.O_CREAT | os.O_EXCL, _MODE)
-                new = True
-            except FileExistsError:
-                fd = os.open(self.path, flags)
-                new = False
-        try:
-            self._check(fd, handed_over)
-            if new and self.rights < 0 and os.geteuid() == 0 and (self.uid >= 0 or self.gid >= 0):
-                os.fchown(fd, self.uid if handed_over else -1, self.gid)
-            os.set_blocking(fd, True)
-        except OSError:
-            os.close(fd)
-            raise
-        return fd
-
-    def _check(self, fd: int, handed_over: bool) -> None:
-        facts = os.fstat(fd)
-        if handed_over and stat.S_ISCHR(facts.st_mode):
-            return
-        if not stat.S_ISREG(facts.st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file")
-        if self.rights < 0 and _exposed(os.path.dirname(self.path))[0]:
-            if facts.st_nlink > 1:
-                raise PermissionError(errno.EPERM, "it has a second name, and others can write its directory")
-            if facts.st_uid not in (0, os.geteuid(), self.uid):
-                raise PermissionError(errno.EPERM, "it belongs to another user, and others can write its directory")
 
 
 class LogFile:

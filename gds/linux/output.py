@@ -24,7 +24,8 @@ import os
 import stat
 
 from gds.errors import ConfigError
-from gds.linux.logfile import LogFile, Place, kept
+from gds.linux.logfile import LogFile, kept
+from gds.linux.place import Place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
