@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from gds.config.lint import CODES
 from gds.config.refusal import nearest, shown
+from gds.config.values import plain
 from gds.model.glossary import GLOSSARY, Entry
 from gds.model.properties import GROUP, KINDS, RESOURCE, SETTINGS, TUNABLE_HELP, Property, default_of
 from gds.model.resource import Output, Port
@@ -90,8 +91,8 @@ def _property(topic: str, prop: Property) -> dict[str, Any]:
 
 def _bounds(prop: Property) -> str:
     unit = " s" if prop.kind == "duration" else ""
-    low = f"at least {prop.minimum:g}{unit}" if prop.minimum is not None else ""
-    high = f"at most {prop.maximum:g}{unit}" if prop.maximum is not None else ""
+    low = f"at least {plain(prop.minimum)}{unit}" if prop.minimum is not None else ""
+    high = f"at most {plain(prop.maximum)}{unit}" if prop.maximum is not None else ""
     return ", ".join([part for part in (low, high) if part])
 
 
@@ -107,6 +108,8 @@ def shown_default(prop: Property, default: Any) -> str:
         return shown(default.kind)
     if isinstance(default, FailoverMode):
         return shown(str(default.value))
+    if prop.kind == "signal":
+        return f"{default} (SIGTERM)"
     if prop.kind == "duration":
         return f"{default:g} s"
     if default == () or default == "":

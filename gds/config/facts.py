@@ -51,7 +51,7 @@ def _command(name: str, search: str, directory: str) -> str:
 def _executable(path: str) -> str:
     try:
         mode = os.stat(path).st_mode
-    except OSError as error:
+    except (OSError, ValueError) as error:
         return _trouble(error)
     if stat.S_ISDIR(mode):
         return "is a directory"
@@ -63,7 +63,7 @@ def _executable(path: str) -> str:
 def _directory(path: str) -> str:
     try:
         mode = os.stat(path).st_mode
-    except OSError as error:
+    except (OSError, ValueError) as error:
         return _trouble(error)
     return "" if stat.S_ISDIR(mode) else "is not a directory"
 
@@ -71,7 +71,7 @@ def _directory(path: str) -> str:
 def _file(path: str) -> str:
     try:
         mode = os.stat(path).st_mode
-    except OSError as error:
+    except (OSError, ValueError) as error:
         return _trouble(error)
     if stat.S_ISDIR(mode):
         return "is a directory"
@@ -86,8 +86,8 @@ def _user(name: str) -> str:
     import pwd
 
     try:
-        pwd.getpwnam(name)
-    except (KeyError, ValueError):
+        pwd.getpwuid(int(name)) if _is_number(name) else pwd.getpwnam(name)
+    except (KeyError, ValueError, OverflowError):
         return "does not exist"
     return ""
 
@@ -96,17 +96,23 @@ def _group(name: str) -> str:
     import grp
 
     try:
-        grp.getgrnam(name)
-    except (KeyError, ValueError):
+        grp.getgrgid(int(name)) if _is_number(name) else grp.getgrnam(name)
+    except (KeyError, ValueError, OverflowError):
         return "does not exist"
     return ""
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit()
 
 
 def _root() -> str:
     return "" if os.geteuid() == 0 else "not root"
 
 
-def _trouble(error: OSError) -> str:
+def _trouble(error: OSError | ValueError) -> str:
+    if isinstance(error, ValueError):
+        return "is not a file name here"  # characters that the locale's encoding lacks
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return "does not exist"
     return f"cannot be looked at: {error.strerror}"

@@ -16,6 +16,7 @@ from gds.config.files import FileFault, listing, read_trusted
 from gds.config.lint import lint, lint_questions
 from gds.config.positions import DEEPEST, Keys, Place, Positions, TooDeep
 from gds.config.reading import read_document, written
+from gds.config.refusal import hints_anew
 from gds.model.resource import Plan, Source, Warning_
 from gds.model.value import Value
 
@@ -68,6 +69,7 @@ def load(paths: Sequence[str], can_abort: bool = False, look: bool = True) -> Lo
     `can_abort`: node_abort_command is set. Without `look` this machine is not asked whether commands, users and
     directories are there.
     """
+    hints_anew()
     return _Run(os.geteuid()).load(paths, can_abort, look)
 
 
@@ -78,9 +80,10 @@ def shown_keys(keys: Keys) -> str:
         if isinstance(key, int):
             text += f"[{key}]"
         else:
+            key = key if len(key) <= 80 else key[:77] + "..."
             bare = key.isascii() and bool(key) and all(c.isalnum() or c in "-_" for c in key)
             quoted = (
-                key if bare else '"' + "".join([c if c.isprintable() else f"\\u{ord(c):04x}" for c in key[:80]]) + '"'
+                key if bare else '"' + "".join([c if c.isprintable() else f"\\u{ord(c):04x}" for c in key]) + '"'
             )
             text += f".{quoted}" if text else quoted
     return text
@@ -261,5 +264,5 @@ def _syntax(text: str, message: str) -> Unreadable:
         return Unreadable(f"given twice; first at line {before.line}", *place, key=shown_keys(keys))
     if match is None or match[1] is None:
         place = positions.place(len(text))
-        return Unreadable(f"not TOML: {plain[:1].lower()}{plain[1:]} at the end of the file", *place)
+        return Unreadable(f"not TOML: {plain[:1].lower()}{plain[1:]} at the end of the file; is it cut off?", *place)
     return Unreadable(f"not TOML: {plain[:1].lower()}{plain[1:]}", int(match[1]), int(match[2]))

@@ -16,7 +16,7 @@ from gds.errors import ConfigError
 
 Keys = tuple[str | int, ...]
 
-DEEPEST = 64
+DEEPEST = 32
 """Arrays and inline tables inside each other, and parts of a dotted key."""
 
 _BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")

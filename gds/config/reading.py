@@ -25,6 +25,9 @@ Keys = tuple[str | int, ...]
 _RESOURCE_KEYS, _GROUP_KEYS, _SETTING_KEYS = by_name(RESOURCE), by_name(GROUP), by_name(SETTINGS)
 
 
+RUNNER = "[runner] belongs into /etc/gds/gds.toml, not into a descriptor"
+
+
 class Document(Value):
     """What one file declares.
 
@@ -113,7 +116,7 @@ class _Reading:
         if key in _RESOURCE_KEYS:
             text = "a key of a resource outside of any [resource.NAME]"
         elif key == "runner":
-            text = "[runner] belongs into /etc/gds/gds.toml, not into a descriptor"
+            text = RUNNER
         else:
             known = ["resource", "group", *_RESOURCE_KEYS]
             text = "unknown key" + did_you_mean(key, known, "; expected [resource.NAME] or [group.NAME]")
@@ -123,8 +126,6 @@ class _Reading:
         self, keys: Keys, name: str, written: dict[str, Any], adapter: TypeAdapter[dict[str, Any]], *, group: bool
     ) -> None:
         values = self._lowered(written, keys) if keys else written
-        if isinstance(values.get("umask"), int):
-            self.numeric.append((*keys, "umask"))
         broken: set[str] = set()
         try:
             read = adapter.validate_python(values)
@@ -134,6 +135,8 @@ class _Reading:
                 broken.add(str(detail["loc"][0]))
             rest = {key: value for key, value in values.items() if key not in broken}
             read = adapter.validate_python(rest)
+        if "umask" in read and isinstance(values["umask"], int):
+            self.numeric.append((*keys, "umask"))
         self.tables.append(Declared(name, self.path, keys, read, group, frozenset(broken)))
 
     def _translated(self, detail: ErrorDetails, keys: Keys, group: bool) -> Fault:
@@ -155,6 +158,8 @@ class _Reading:
         if len(loc) > 1:
             inner = ProbeTable.__annotations__ if loc[0] == "probe" else OutputTable.__annotations__
             return "unknown key" + did_you_mean(key, inner, f"; known: {', '.join(inner)}")
+        if key == "runner":
+            return RUNNER
         known, others = (_GROUP_KEYS, _RESOURCE_KEYS) if group else (_RESOURCE_KEYS, _GROUP_KEYS)
         if key in known:
             return f"{key} is {NOT_YET}"
@@ -169,23 +174,27 @@ class _Reading:
         made: dict[str, Any] = {}
         for key, value in table.items():
             lower = key.lower()
-            if lower != key:
+            named = not keys and lower in ("resource", "group") and isinstance(value, dict)
+            if lower != key and named:
+                taken = made.get(lower, {})
+                self.spelled.update({(lower, name): (key, name) for name in value if name not in taken})
+            elif lower != key:
                 self.spelled[(*keys, lower)] = (*written(self.spelled, keys), key)
             if isinstance(value, dict) and lower in ("probe", "stdout", "stderr"):
                 value = self._lowered(value, (*keys, lower))
             if lower not in made:
                 made[lower] = value
-            elif not keys and isinstance(value, dict) and isinstance(made[lower], dict):
-                made[lower] = self._merged(lower, made[lower], value)
+            elif named and isinstance(made[lower], dict):
+                made[lower] = self._merged(key, made[lower], value)
             else:
                 self._fault((*keys, lower), "given twice, in different capitalisation", True)
         return made
 
-    def _merged(self, kind: str, one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
+    def _merged(self, key: str, one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
         for name in two:
             if name in one:
-                self._fault((kind, name), "given twice, in different capitalisation", True)
-        return one | two
+                self._fault((key, name), "given twice, in different capitalisation", True)
+        return two | one
 
     def _fault(self, keys: Keys, message: str, on_key: bool = False) -> None:
         self.faults.append(Fault(self.path, keys, message, on_key))

@@ -43,8 +43,23 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     return f"; did you mean {close}?" if close else otherwise
 
 
+class _Hints:
+    """How many suggestions are still looked for. A file of a hundred thousand bad keys is not worth minutes."""
+
+    MOST = 500
+    left = MOST
+
+
+def hints_anew() -> None:
+    """Every run starts with all its suggestions."""
+    _Hints.left = _Hints.MOST
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The known name most like `word`, or an empty string."""
+    """The known name most like `word`, or an empty string; also when too many have been asked for in this run."""
+    if _Hints.left <= 0:
+        return ""
+    _Hints.left -= 1
     import difflib
 
     found = difflib.get_close_matches(word[:64], list(known), 1, 0.6)

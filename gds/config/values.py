@@ -75,7 +75,7 @@ def parse_duration(value: object, minimum: float = 0.0, forever: bool = False) -
     if seconds > _LONGEST:
         raise refused(f"a duration may be at most 100 years, not {shown(value)}")
     if seconds < minimum:
-        raise refused(f"expected at least {_plain(minimum)} s, not {shown(value)}")
+        raise refused(f"expected at least {plain(minimum)} s, not {shown(value)}")
     return seconds
 
 
@@ -98,7 +98,8 @@ def parse_size(value: object) -> int:
     return value
 
 
-def _plain(number: float) -> str:
+def plain(number: float) -> str:
+    """A number without a needless fraction."""
     return str(int(number)) if number == int(number) else str(number)
 
 

@@ -57,6 +57,9 @@ class Property(Value):
     fixed: tuple[object, ...] = ()
 
 
+MOST = 1_000_000_000
+"""The largest count that anybody means."""
+
 KINDS = {
     "boolean": "true or false",
     "integer": "a whole number",
@@ -70,7 +73,7 @@ KINDS = {
     "names": "an array of names",
     "word": "one of a few words",
     "type": '"gds"',
-    "command": "an array of strings, executed as it is, or a string, handed to /bin/sh -c",
+    "command": "a string (handed to /bin/sh -c) or an array of strings (executed as it is)",
     "signal": 'the name of a signal such as "SIGINT" or "INT", or its number',
     "ports": 'an array of ports such as "8080/tcp" or "53/udp"; protocols tcp, tcp6, udp, udp6; without one tcp',
     "umask": 'a string of octal digits such as "027", or a number written 0o027',
@@ -176,6 +179,7 @@ RESOURCE: tuple[Property, ...] = (
         WHEN_DISABLED,
         "Child_mon_level",
         minimum=-1,
+        maximum=MOST,
         example="-1",
     ),
     Property(
@@ -263,6 +267,7 @@ RESOURCE: tuple[Property, ...] = (
         ANYTIME,
         "Retry_count",
         minimum=-1,
+        maximum=MOST,
         example="2",
     ),
     Property(
@@ -290,6 +295,7 @@ RESOURCE: tuple[Property, ...] = (
         ANYTIME,
         "Num_probe_timeouts",
         minimum=1,
+        maximum=MOST,
         example="2",
     ),
     Property(
@@ -299,6 +305,7 @@ RESOURCE: tuple[Property, ...] = (
         ANYTIME,
         "Monitor_retry_count",
         minimum=-1,
+        maximum=MOST,
         example="4",
     ),
     Property(
