@@ -37,7 +37,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-    from gds.ports import Launch
+    from gds.model.launch import Launch
 
 IGNORED = frozenset(
     (

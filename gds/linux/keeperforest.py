@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from gds.linux.loop import Loop, Timer
     from gds.linux.reaper import Reaper
     from gds.linux.zygote import Zygote
-    from gds.ports import Launch, TreeListener
+    from gds.model.launch import Launch
+    from gds.ports import TreeListener
 
 _MOST_IDLE = 16
 """Keepers that wait for work, at 1 MB each."""
@@ -58,24 +59,24 @@ _TRIES = 3
 
 
 class KeeperForest:
-    """See the module. `folder`: where lasting trees' keepers are found after a crash; "" = nowhere, they end with us.
+    """See the module. In `runtime_dir`/keepers a later runner finds the keepers of lasting trees.
 
-    Raises EngineError when the folder is another's or cannot be made safe.
+    Without a runtime_dir ("", or one that we may not write) lasting trees end with the runner, and
+    `why_not_lasting` says why. Raises EngineError when the folder is another's.
     """
 
     rung = "keeper"
 
-    def __init__(self, loop: Loop, reaper: Reaper, zygote: Callable[[], Zygote], folder: str = "") -> None:
+    def __init__(self, loop: Loop, reaper: Reaper, zygote: Callable[[], Zygote], runtime_dir: str = "") -> None:
         self._loop = loop
         self._zygote = zygote
+        folder, self.why_not_lasting = _private_folder(runtime_dir)
         self._folder = folder
         self._keepers: dict[int, Keeper] = {}
         self._idle: list[Keeper] = []
         self._idle_timer: Timer | None = None
         self._legacy = Legacy(folder)
         self._closed = False
-        if folder:
-            _make_private(folder)
         prctl.become_subreaper()
         self._hunt = Hunt(loop, reaper, zygote, folder, self._keepers, self._cleaned_up, self._main_exited)
 
@@ -457,8 +458,11 @@ class KeeperForest:
         raise InternalError(f"cannot adopt {keeper.tree.name if keeper.tree else '?'}: it serves another runner")
 
 
-def _make_private(folder: str) -> None:
-    """Make the folder, ours alone."""
+def _private_folder(runtime_dir: str) -> tuple[str, str]:
+    """Make the folder, ours alone; ("", why not) when there can be none."""
+    if not runtime_dir:
+        return "", "there is no runtime_dir"
+    folder = runtime_dir + "/keepers"
     try:
         os.makedirs(folder, 0o700, exist_ok=True)
         facts = os.lstat(folder)
@@ -467,4 +471,7 @@ def _make_private(folder: str) -> None:
         if facts.st_mode & 0o077:
             os.chmod(folder, 0o700)
     except OSError as error:
-        raise EngineError(f"cannot keep keepers in {folder}: {error.strerror}") from error
+        return "", f"cannot write to {folder}: {error.strerror}"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return "", f"cannot write to {folder}"
+    return folder, ""

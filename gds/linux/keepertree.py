@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from gds.linux.keeperforest import KeeperForest
     from gds.linux.keeperrecord import Record
     from gds.linux.loop import Timer
-    from gds.ports import Launch, TreeListener
+    from gds.model.launch import Launch
+    from gds.ports import TreeListener
 
 
 class Keeper:

@@ -19,8 +19,8 @@ import os
 import select
 import signal
 
+from gds.model.launch import Launch
 from gds.model.value import fields_of
-from gds.ports import Launch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from gds.linux.loop import Loop, Timer
     from gds.linux.reaper import Reaper
-    from gds.ports import Launch
+    from gds.model.launch import Launch
 
 _AT_MOST_UNDER_WAY = 64
 """Requests sent and not answered: bounds the descriptors in flight, which the kernel counts against our limit."""
