@@ -7,7 +7,6 @@ left, bring everything up, serve, and on TERM bring everything down and end with
 from __future__ import annotations
 
 import os
-import random
 import signal
 import sys
 from functools import partial
@@ -38,9 +37,11 @@ if TYPE_CHECKING:
     from gds.daemon.fed import Run
     from gds.daemon.receptionist import Receptionist
     from gds.linux.journal import Log
+    from gds.linux.notify import Notifies
+    from gds.linux.output import Outputs
     from gds.linux.probing import Answer, Asking
     from gds.linux.zygote import Zygote
-    from gds.model.resource import Plan, Resource
+    from gds.model.resource import Output, Plan, Resource
     from gds.model.settings import Settings
     from gds.ports import Forest
 
@@ -73,6 +74,7 @@ class Runner:
         self._server: Server | None = None
         self._receptionist: Receptionist | None = None
         self._zygote: Zygote | None = None
+        self._notifies: Notifies | None = None
 
         loop = self.loop = Loop()
         loop.on_error = self._our_bug
@@ -89,10 +91,10 @@ class Runner:
                 number = getattr(signal, name)
                 loop.on_signal(number, partial(self._forward, number))
 
-        self._runtime_dir = self._directory(settings.runtime_dir, "runtime_dir")
+        self.runtime_dir = self._directory(settings.runtime_dir, "runtime_dir")
         self._state_dir = self._directory(settings.state_dir, "state_dir")
         # One runner a directory: two would double every application.
-        self._locks = [Lock(d) for d in dict.fromkeys((self._runtime_dir, self._state_dir)) if d]
+        self._locks = [Lock(d) for d in dict.fromkeys((self.runtime_dir, self._state_dir)) if d]
 
         # The service manager is found first, because it takes NOTIFY_SOCKET out of the environment applications see.
         self._manager = _manager(loop, environ)
@@ -105,13 +107,10 @@ class Runner:
         self.reaper = Reaper(loop)
         self.forest = self._choose_forest()
 
-        self._memory = Memory(self._runtime_dir, log) if self._runtime_dir else None
+        self._memory = Memory(self.runtime_dir, log) if self.runtime_dir else None
         self._switches = Switches(self._state_dir, log)
         self._history = History(loop, self._state_dir, log)
         self._keeping = Keeping(loop, self, self._history, self._stamp_now)
-
-        from gds.linux.notify import Notifies
-        from gds.linux.output import Outputs
 
         world = World()
         world.loop = loop
@@ -119,10 +118,10 @@ class Runner:
         # Methods run in trees of their own on the same rung as applications.
         world.fed = Fed(loop, self.forest, loop.watch, loop.unwatch)
         world.prober = Probes(self)
-        self._outputs = Outputs(loop, self._runtime_dir, log)
+        # Most applications inherit our stdout: what copies and rotates is loaded for the first that does not.
+        self._outputs = LateOutputs(self)
         world.outputs = self._outputs
-        self._notifies = Notifies(loop, self._runtime_dir, lambda name, said, _pid: self.rgmd.notified(name, said), log)
-        world.notifies = self._notifies
+        world.notifies = self
         world.kept = self._keeping
         world.log = log
         world.launch = Launch
@@ -139,7 +138,7 @@ class Runner:
         world.leave = self._leave
         world.observed = self._observed
         world.wall = clock.wall
-        world.chance = random.random
+        world.chance = _chance
         self.rgmd: Rgmd = Rgmd(world)
         if self._memory is not None:
             self._memory.snapshot = lambda: [record_of(a) for a in self.rgmd.apps.values()]
@@ -185,7 +184,7 @@ class Runner:
                 self.log.debug(f"{error}; keepers track instead")
         from gds.linux.keeperforest import KeeperForest
 
-        return KeeperForest(self.loop, self.reaper, self._get_zygote, self._runtime_dir)
+        return KeeperForest(self.loop, self.reaper, self._get_zygote, self.runtime_dir)
 
     def _get_zygote(self) -> Zygote:
         """The fork server, made when it is first needed."""
@@ -194,6 +193,16 @@ class Runner:
 
             self._zygote = Zygote(self.loop, self.reaper)
         return self._zygote
+
+    def open(self, name: str, uid: int) -> str:
+        """An application's NOTIFY_SOCKET."""
+        if self._notifies is None:
+            from gds.linux.notify import Notifies
+
+            self._notifies = Notifies(
+                self.loop, self.runtime_dir, lambda who, said, _pid: self.rgmd.notified(who, said), self.log
+            )
+        return self._notifies.open(name, uid)
 
     def _take(self, plan: Plan) -> None:
         """Bring up what the plan says, after taking back what an earlier runner of this boot left."""
@@ -271,7 +280,7 @@ class Runner:
             for stream, output in (("stdout", app.resource.stdout), ("stderr", app.resource.stderr)):
                 self._outputs.adopt(app.name, stream, output, account.uid, account.gid)
             if app.resource.wants_notify:
-                self._notifies.open(app.name, account.uid)
+                self.open(app.name, account.uid)
             self._keeping.changed(app)
             self._keeping.decided(app, "taken back", app.view.because)
             self.log.info(app.view.because, resource=app.name, pid=pid)
@@ -295,7 +304,7 @@ class Runner:
 
     def serve(self) -> None:
         """Open the control socket; after the applications, because they must not wait for it."""
-        if not self._runtime_dir:
+        if not self.runtime_dir:
             return
         from gds.api.server import Server
         from gds.daemon.receptionist import Receptionist
@@ -555,6 +564,61 @@ class Sources:
         return [sys.executable, "-m", "gds.config.compiler", json.dumps(request)]
 
 
+class LateOutputs:
+    """Outputs, loaded when the first application wants more than to inherit."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._made: Outputs | None = None
+
+    def _get(self) -> Outputs:
+        if self._made is None:
+            from gds.linux.output import Outputs
+
+            self._made = Outputs(self._runner.loop, self._runner.runtime_dir, self._runner.log)
+        return self._made
+
+    def open(self, name: str, stream: str, output: Output, uid: int, gid: int) -> int:
+        """The descriptor to hand over."""
+        if output.kind == "inherit" and self._made is None:
+            return 1 if stream == "stdout" else 2
+        return self._get().open(name, stream, output, uid, gid)
+
+    def adopt(self, name: str, stream: str, output: Output, uid: int, gid: int) -> None:
+        """After a crash of the runner before us."""
+        if output.kind != "inherit":
+            self._get().adopt(name, stream, output, uid, gid)
+
+    def after_spawn(self, name: str) -> None:
+        """The application has its descriptors."""
+        if self._made is not None:
+            self._made.after_spawn(name)
+
+    def flush(self, name: str) -> None:
+        """The application is gone: nothing more comes."""
+        if self._made is not None:
+            self._made.flush(name)
+
+    def release(self, name: str) -> None:
+        """No descriptor names it any more."""
+        if self._made is not None:
+            self._made.release(name)
+
+    def reopen(self) -> None:
+        """SIGUSR2."""
+        if self._made is not None:
+            self._made.reopen()
+
+    def paths(self, name: str) -> dict[str, str]:
+        """stream -> file."""
+        return self._made.paths(name) if self._made is not None else {}
+
+    def close(self) -> None:
+        """The runner ends."""
+        if self._made is not None:
+            self._made.close()
+
+
 class Probes:
     """The built-in probes as the monitor asks for them: one Outcome for one question."""
 
@@ -610,6 +674,10 @@ class Ports:
 
 def _outcome(answer: Answer) -> Outcome:
     return Outcome(answer.outcome, 0, answer.message, answer.seconds)
+
+
+def _chance() -> float:
+    return os.urandom(1)[0] / 255.0
 
 
 def _ident(runtime_dir: str) -> str:

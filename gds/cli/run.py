@@ -94,9 +94,8 @@ def _run(typed: options.Options) -> int:
     cached = cache.load_cached(paths, cache_dirs, typed.values)
     if cached is not None:
         plan, values = cached
-        warnings: list[str] = []
     else:
-        plan, values, warnings = _compile(paths, typed.values, cache_dirs)
+        plan, values = _compile(paths, typed.values, cache_dirs)
     settings = Settings(**values)
     if not settings.socket:
         settings = settings.replace(socket=f"{settings.runtime_dir}/control.sock")
@@ -105,8 +104,8 @@ def _run(typed: options.Options) -> int:
     from gds.linux.journal import Log, format_for
 
     log = Log(format_for(settings.log_format, os.environ))
-    for line in warnings:
-        log.warning(line)
+    for each in plan.warnings:
+        log.warning(f"{each.path}:{each.line}:{each.column}: {each.key}: {each.message}")
     from gds.runner import Runner, Sources
 
     return Runner(
@@ -114,7 +113,7 @@ def _run(typed: options.Options) -> int:
     ).run()
 
 
-def _compile(paths: list[str], flags: dict[str, str], cache_dirs: list[str]) -> tuple[Plan, dict[str, Any], list[str]]:
+def _compile(paths: list[str], flags: dict[str, str], cache_dirs: list[str]) -> tuple[Plan, dict[str, Any]]:
     from gds.linux.compiling import ask_and_wait
     from gds.model import codec
     from gds.runner import Sources
@@ -129,13 +128,7 @@ def _compile(paths: list[str], flags: dict[str, str], cache_dirs: list[str]) -> 
         raise ConfigError(
             f"cannot run: {count} error{'' if count == 1 else 's'} in descriptors or settings; nothing was started"
         )
-    return codec.unpack(answer["plan"]), answer["settings"], [_warned(w) for w in answer["warnings"]]
-
-
-def _warned(problem: dict[str, Any]) -> str:
-    from gds.daemon.reloading import told
-
-    return told(problem)
+    return codec.unpack(answer["plan"]), answer["settings"]
 
 
 def _bare(command: list[str]) -> Plan:
