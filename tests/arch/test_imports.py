@@ -1,0 +1,145 @@
+"""The import law: five bands, imports only point down.
+
+    5 doors       cli   runner
+    4 drivers     api   daemon
+    3 edges       config   linux   engine        ports: all we ask of the world
+    2 judgement   rgm   fault   pmf              and simulate, the three judges at one table
+    1 words       model                          errors may be imported by all
+
+What stands under TYPE_CHECKING counts as well, because knowing a type is knowing its owner; only `gds.ports` is made to
+be known by everybody. The names of two bands that do not know each other meet in `runner.py`, which hands one to the
+other.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.arch.source import Module, modules, within
+
+WORDS = ("gds.model", "gds.errors")
+JUDGES = ("gds.pmf", "gds.fault", "gds.rgm")
+
+LAW: dict[str, tuple[str, ...]] = {
+    "gds": (),
+    "gds.errors": (),
+    "gds.model": ("gds.errors",),
+    "gds.pmf": WORDS,
+    "gds.fault": WORDS,
+    "gds.rgm": WORDS,
+    "gds.simulate": (*JUDGES, *WORDS),
+    "gds.ports": WORDS,
+    "gds.config": WORDS,
+    "gds.config.scenario": ("gds.config", "gds.simulate", *WORDS),
+    "gds.linux": ("gds.ports", *WORDS),
+    "gds.engine": ("gds.ports", *WORDS),
+    "gds.daemon": ("gds.ports", *JUDGES, *WORDS),
+    "gds.api": ("gds.ports", *WORDS),
+    "gds.testing": ("gds.ports", *WORDS),
+    "gds.runner": ("gds.daemon", "gds.api", "gds.config", "gds.linux", "gds.engine", "gds.ports", *JUDGES, *WORDS),
+    "gds.cli": ("gds.api.client", "gds.config", "gds.simulate", "gds.runner", *WORDS),
+    "gds.__main__": ("gds.cli",),
+    # These two must start in a few milliseconds and stand alone: the standard library, and each other.
+    "gds.cli.hatimerun": ("gds.errors",),
+    "gds.cli.halockrun": ("gds.cli.hatimerun", "gds.errors"),
+}
+"""Who may import whom, beside its own package. The longest name that fits a module rules."""
+
+EXCEPTIONS: dict[tuple[str, str], str] = {
+    ("gds.api.client", "gds.config.places"): "where the sockets of runners are is said once, and read by both ends",
+    ("gds.cli.run", "gds.linux.compiling"): "the compiler process is started before there is a runner",
+    ("gds.cli.run", "gds.linux.journal"): "the log is made before the runner, which is handed it",
+    ("gds.cli.run", "gds.daemon.reloading"): "one sentence for a fault of a descriptor, at start and at reload",
+}
+"""Imports against the law that stay, each with its reason."""
+
+
+def rule_of(name: str) -> str:
+    """The entry of LAW that rules a module."""
+    return max((unit for unit in LAW if within(name, unit)), key=len)
+
+
+def own_package(name: str) -> str:
+    """What a module may always import: its package (of gds itself only the version)."""
+    parts = name.split(".")
+    return ".".join(parts[:2]) if len(parts) > 2 or (len(parts) == 2 and _is_package(name)) else name
+
+
+def _is_package(name: str) -> bool:
+    return any(m.name.startswith(name + ".") for m in modules())
+
+
+def may(module: Module, target: str, typing: bool) -> bool:
+    """The law allows it."""
+    if target == "gds.__version__" or (typing and within(target, "gds.ports")):
+        return True
+    rule = rule_of(module.name)
+    allowed = LAW[rule]
+    if rule == module.name and rule.count(".") == 2:
+        # a module with an entry of its own has no package to fall back on
+        return any(within(target, each) for each in allowed)
+    return any(within(target, each) for each in (own_package(module.name), *allowed))
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda m: m.name)
+def test_imports_only_point_down(module: Module) -> None:
+    culprits = []
+    for each in module.imports():
+        if not within(each.target, "gds") or may(module, each.target, each.typing):
+            continue
+        if any(name == module.name and within(each.target, target) for name, target in EXCEPTIONS):
+            continue
+        rule = rule_of(module.name)
+        culprits.append(
+            f"{module.place(each.line)}: {module.name} may not know {each.target};"
+            f" {rule} imports only {', '.join(LAW[rule]) or 'nothing of ours'}"
+        )
+    assert not culprits, "\n".join(culprits)
+
+
+def test_every_exception_is_still_needed() -> None:
+    imported = {(m.name, i.target) for m in modules() for i in m.imports()}
+    stale = [
+        f"{name} imports {target}: nobody does that any more; strike it out"
+        for name, target in EXCEPTIONS
+        if not any(n == name and within(t, target) for n, t in imported)
+    ]
+    assert not stale, "\n".join(stale)
+
+
+def test_nothing_that_is_shipped_imports_the_test_kit() -> None:
+    culprits = [
+        m.place(i.line)
+        for m in modules()
+        for i in m.imports()
+        if within(i.target, "gds.testing") and not within(m.name, "gds.testing")
+    ]
+    assert not culprits, "\n".join(culprits)
+
+
+@pytest.mark.parametrize(
+    ("module", "target", "typing", "allowed"),
+    [
+        ("gds.fault.verdict", "gds.model.window.EMPTY", False, True),
+        ("gds.fault.verdict", "gds.fault.score", False, True),
+        ("gds.fault.verdict", "gds.rgm.events", False, False),
+        ("gds.fault.verdict", "gds.rgm.events", True, False),
+        ("gds.fault.verdict", "gds.ports", True, True),
+        ("gds.fault.verdict", "gds.ports", False, False),
+        ("gds.daemon.rgmd", "gds.linux.loop.Loop", True, False),
+        ("gds.daemon.rgmd", "gds.engine", False, False),
+        ("gds.linux.loop", "gds.config.places", False, False),
+        ("gds.config.compile", "gds.linux.accounts", False, False),
+        ("gds.api.server", "gds.daemon.report", False, False),
+        ("gds.cli.status", "gds.api.client", False, True),
+        ("gds.cli.status", "gds.api.server", False, False),
+        ("gds.cli.halockrun", "gds.cli.options", False, False),
+        ("gds.cli.halockrun", "gds.errors", False, True),
+        ("gds.cli.hatimerun", "gds.model.value", False, False),
+        ("gds.errors", "gds.model.value", False, False),
+        ("gds.runner", "gds.cli.main", False, False),
+    ],
+)
+def test_the_law_says_what_it_is_meant_to(module: str, target: str, typing: bool, allowed: bool) -> None:
+    found = next(m for m in modules() if m.name == module)
+    assert may(found, target, typing) is allowed
