@@ -257,7 +257,7 @@ def _syntax(text: str, message: str) -> Unreadable:
     match = _PLACE.search(message)
     plain = _PLACE.sub("", message)
     positions = Positions(text)
-    if plain.startswith(("Cannot overwrite a value", "Cannot declare", "Cannot mutate")) and positions.twice:
+    if plain.startswith(("Cannot overwrite a value", "Cannot declare", "Duplicate inline")) and positions.twice:
         keys, first, second = positions.twice[0]
         before = positions.place(first)
         place = positions.place(second)

@@ -7,6 +7,7 @@ the faults between its other keys come out in the same run.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -147,7 +148,9 @@ class _Reading:
             loc = loc[:-1]
         at = (*keys, *loc)
         if kind == "gds":
-            return Fault(self.path, (*at, *context["at"]), context["text"], on_key)
+            inner: Keys = context["at"]
+            # Inside a value, a name leads to a key that is wrong, a number to an element.
+            return Fault(self.path, (*at, *inner), context["text"], on_key or isinstance((*inner, 0)[0], str))
         if kind == "extra_forbidden":
             return Fault(self.path, at, self._unknown(loc, group), True)
         prop = (_GROUP_KEYS if group else _RESOURCE_KEYS)[str(loc[0])]
@@ -175,26 +178,29 @@ class _Reading:
         for key, value in table.items():
             lower = key.lower()
             named = not keys and lower in ("resource", "group") and isinstance(value, dict)
+            if lower in made:
+                if named and isinstance(made[lower], dict):
+                    made[lower] = self._merged(key, made[lower], value)
+                else:
+                    self._fault((*keys, key), "given twice, in different capitalisation", True)
+                continue
             if lower != key and named:
-                taken = made.get(lower, {})
-                self.spelled.update({(lower, name): (key, name) for name in value if name not in taken})
+                self._spell(lower, key, value)
             elif lower != key:
                 self.spelled[(*keys, lower)] = (*written(self.spelled, keys), key)
-            if isinstance(value, dict) and lower in ("probe", "stdout", "stderr"):
-                value = self._lowered(value, (*keys, lower))
-            if lower not in made:
-                made[lower] = value
-            elif named and isinstance(made[lower], dict):
-                made[lower] = self._merged(key, made[lower], value)
-            else:
-                self._fault((*keys, lower), "given twice, in different capitalisation", True)
+            inner = isinstance(value, dict) and lower in ("probe", "stdout", "stderr")
+            made[lower] = self._lowered(value, (*keys, lower)) if inner else value
         return made
 
     def _merged(self, key: str, one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
         for name in two:
             if name in one:
                 self._fault((key, name), "given twice, in different capitalisation", True)
+        self._spell(key.lower(), key, [name for name in two if name not in one])
         return two | one
+
+    def _spell(self, lower: str, key: str, names: Iterable[str]) -> None:
+        self.spelled.update({(lower, name): (key, name) for name in names})
 
     def _fault(self, keys: Keys, message: str, on_key: bool = False) -> None:
         self.faults.append(Fault(self.path, keys, message, on_key))
