@@ -41,6 +41,8 @@ TURN = 1 << 20
 """Bytes copied in one turn of the loop, at most, for all applications together."""
 
 _LARGE = 1 << 18
+_MUCH = 1 << 15
+"""Bytes found in a FIFO of 64 KiB at once that call it busy."""
 _MOST_LARGE = 128
 """FIFOs that are made `_LARGE`: of the 64 MiB of pipes a user may have before new ones become tiny (pipe(7))."""
 
@@ -307,7 +309,7 @@ class Outputs:
         except OSError as error:
             self._log.error(f"cannot read {feed.path}: {os.strerror(error.errno or 0)}")
             return 0
-        if got >= 65536 and not feed.large:
+        if got >= _MUCH and not feed.large:
             self._enlarge(feed)
         return got
 
