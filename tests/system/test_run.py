@@ -32,7 +32,7 @@ def test_a_death_is_followed_by_a_restart_with_its_reason(tmp_path: Path, rung: 
 
 def test_the_death_after_the_last_restart_gives_over_and_the_runner_ends_with_75(tmp_path: Path, rung: str) -> None:
     descriptor = write(
-        tmp_path / "web.toml", 'start_command = "echo one >> ran; exit 1"\nworking_directory = "{}"\n'.format(tmp_path)
+        tmp_path / "web.toml", f'start_command = "echo one >> ran; exit 1"\nworking_directory = "{tmp_path}"\n'
     )
     runner = Running(tmp_path, descriptor, rung=rung, options=("--on-giveover", "exit"))
     runner.begin(wait=False)
@@ -52,7 +52,7 @@ def test_a_giveover_with_nowhere_to_go_is_refused_and_one_restart_is_tried(tmp_p
 
 
 def test_a_start_that_fails_with_nowhere_to_go_is_tried_once_more_and_then_left(tmp_path: Path, rung: str) -> None:
-    text = 'start_command = "echo one >> ran; exit 3"\nretry_count = 1\nworking_directory = "{}"\n'.format(tmp_path)
+    text = f'start_command = "echo one >> ran; exit 3"\nretry_count = 1\nworking_directory = "{tmp_path}"\n'
     descriptor = write(tmp_path / "web.toml", text)
     with Running(tmp_path, descriptor, rung=rung) as runner:
         after = runner.until("web", state="START_FAILED")
