@@ -19,7 +19,7 @@ USAGE = """usage: gds check PATH... [OPTION...]
   PATH        a descriptor, or a directory of them (*.toml)
   --json      the findings as one JSON document
   --strict    warnings are errors
-  --compile   also keep the compiled plan beside the first PATH (PATH.plan), so that a start need not compile; for images
+  --compile   also keep the compiled plan beside the first PATH (PATH.plan), so that a start need not compile (images)
 
 Findings, one a line: FILE:LINE:COLUMN: KEY: MESSAGE. A warning ends in its code; `gds explain CODE` tells more.
 Exit status: 0 nothing wrong, 78 an error."""

@@ -86,10 +86,10 @@ DECISIONS = {
     "giveover": "A complete failure and no restart left within retry_interval (or a probe status of 201): ask that the "
     "group run elsewhere. With nowhere to go it is refused, the history is forgotten, and one restart is tried; with "
     "on_giveover = exit the runner stops everything and ends with exit status 75.",
-    "leave alone": "No restart left, and failover_enabled = false, RESTART_ONLY or LOG_ONLY forbid to move it: the state "
-    "stays ONLINE, the status becomes FAULTED, the group ONLINE_FAULTED.",
-    "budget": "retry_count restarts within any retry_interval (a sliding window). Restarts that a person asks for never "
-    "count.",
+    "leave alone": "No restart left, and failover_enabled = false, RESTART_ONLY or LOG_ONLY forbid to move it: the "
+    "state stays ONLINE, the status becomes FAULTED, the group ONLINE_FAULTED.",
+    "budget": "retry_count restarts within any retry_interval (a sliding window). Restarts that a person asks for "
+    "never count.",
     "back-off": "With restart_delay, the first restart in a window does not wait, the n-th waits restart_delay x "
     "2^(n-2), 10 % more or less, at most restart_delay_max.",
     "stop": "stop_signal (or stop_command) and 80 % of stop_timeout; then SIGKILL and 15 %; what is left then makes "
@@ -125,15 +125,15 @@ WORDS = {
     "resource": "One application with its properties; [resource.NAME] in a descriptor.",
     "group": "Resources that live on one node at a time; [group.NAME]. A resource without `group` has one of its own "
     "name.",
-    "descriptor": "A TOML file that declares resources. One line, start_command = \"…\", is enough: the resource is named "
+    "descriptor": "A TOML file that declares resources. One line, start_command = …, is enough: the resource is named "
     "after the file.",
     "state": "What the runner concluded from the methods it ran; see the states of a resource and of a group.",
     "status": "What the fault monitor says of a resource; it never changes by itself what runs.",
     "score": "How bad a probe found it, 0 to 100; scores within retry_interval are added up.",
     "incarnation": "One run of an application; an answer about an older one is dropped.",
     "tree": "Every process an application forked, also those that daemonised.",
-    "tracking": "How the processes of an application are known: cgroup (exact, nothing extra) or keeper (a tiny process "
-    "per application, where no cgroup can be made).",
+    "tracking": "How the processes of an application are known: cgroup (exact, nothing extra) or keeper (a tiny "
+    "process per application, where no cgroup can be made).",
     "nametag": "The handle of a watched tree in gds pmf: group,resource,instance.kind.",
     "tunable": "When a property may be changed: ANYTIME, WHEN_DISABLED, AT_CREATION or NONE.",
     "ANYTIME": "May be changed while the application runs.",
