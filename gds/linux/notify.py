@@ -187,7 +187,7 @@ class Notifies:
         if now != ear.second:
             ear.second = now
             ear.count = 0
-        for _ in range(BURST):
+        for _ in range(min(BURST, MOST_A_SECOND - ear.count)):
             try:
                 data, extra, flags, _from = ear.socket.recvmsg(LARGEST, _ROOM)
             except BlockingIOError:
@@ -197,10 +197,10 @@ class Notifies:
                 return
             ear.count += 1
             self._take(ear, data, extra, flags)
-            if ear.name not in self._ears:
+            if self._ears.get(ear.name) is not ear:
                 return  # closed by what it led to
-        if ear.count > MOST_A_SECOND:
-            self._warn(ear, "flood", f"more than {MOST_A_SECOND} notifications in a second; it has to wait")
+        if ear.count >= MOST_A_SECOND and ear.pause is None:
+            self._warn(ear, "flood", f"{MOST_A_SECOND} notifications in a second; it has to wait")
             self._loop.unwatch(ear.socket.fileno())
             ear.pause = self._loop.at(now + 1.0, lambda: self._listen_again(ear))
 
