@@ -147,11 +147,9 @@ class Bench:
     ) -> None:
         able = []
         for peer in self.peers:
-            most, why = peer.largest
             wanted = []
             for figure in figures:
-                reason = peer.cannot.get(figure, why if size > most else "")
-                if reason:
+                if reason := peer.refusal(figure, size):
                     self._refuse(figure, size, peer, reason)
                 else:
                     wanted.append(figure)
@@ -431,9 +429,15 @@ def _size(directory: Path) -> int:
 
 
 def _lines(directory: Path) -> int:
-    """How many different lines of the app are in the log, each whole."""
+    """How many different lines of the app are in the log; one that a rotation has cut in two counts too."""
     seen: set[bytes] = set()
+    heads, tails = [], []
     for path in directory.iterdir():
-        if path.is_file():
-            seen.update(_LINE_OF_APP.findall(path.read_bytes()))
+        text = path.read_bytes() if path.is_file() else b""
+        seen.update(_LINE_OF_APP.findall(text))
+        heads.append(text[: text.find(b"\n") + 1])
+        tails.append(text[text.rfind(b"\n") + 1 :])
+    for tail in tails:
+        for head in heads:
+            seen.update(_LINE_OF_APP.findall(tail + head) if len(tail) + len(head) == _LINE else ())
     return len(seen)

@@ -71,7 +71,7 @@ class Recipe(NamedTuple):
     """"rotate": the app's stdout into the peer's own log, rotated at 10 MB, all kept; "give": into a file, the
     cheapest way the peer has; or none."""
     daemon: bool = False
-    """The app leaves its first process; the peer may use the means it has for that."""
+    """The app leaves its first process; the peer may use the means it has for that, and its own policy of restarts."""
     patience: float = 0.0
     """Seconds from TERM to KILL at a stop; 0: the peer's default."""
     options: tuple[str, ...] = ()
@@ -199,7 +199,7 @@ class Fleet:
     def last_words(self) -> str:
         """The last line the supervisor printed, to explain a failure."""
         lines = self.output.read_text(errors="replace").strip().splitlines() if self.output.exists() else []
-        return f": {lines[-1][:160]}" if lines else ""
+        return f": {lines[-1].replace(str(self.recipe.directory), '…')[:160]}" if lines else ""
 
     # -- life ---------------------------------------------------------------------------------------------------------
 

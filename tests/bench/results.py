@@ -171,6 +171,15 @@ def _plain(*quantities: str) -> Callable[[Results, int, str], str]:
     return cell
 
 
+def _logs(figure: str) -> Callable[[Results, int, str], str]:
+    def cell(results: Results, size: int, peer: str) -> str:
+        rate = _middle(results, f"{figure}_rate", size, peer)
+        spent = _middle(results, f"{figure}_cpu", size, peer)
+        return f"{rate} / {spent} / {_count(results, f'{figure}_lost', size, peer)}"
+
+    return cell
+
+
 def _memory(results: Results, size: int, peer: str) -> str:
     pss = _middle(results, "memory_pss", size, peer, 1 / 1024)
     anonymous = _middle(results, "memory_anonymous", size, peer, 1 / 1024)
@@ -190,12 +199,16 @@ def _each_app(results: Results, size: int, peer: str) -> str:
     return " / ".join(f"{slope:.1f}" for slope in slopes)
 
 
+def _count(results: Results, quantity: str, size: int, peer: str) -> str:
+    return f"{max(results.values(quantity, size, peer), default=0):.0f}"
+
+
 def _daemon(results: Results, size: int, peer: str) -> str:
     tracked = results.values("daemon_tracked", size, peer)
-    orphans = figure_text(max(results.values("daemon_orphans", size, peer), default=0))
+    orphans = _count(results, "daemon_orphans", size, peer)
     if all(tracked):
         return f"tracked, back after {_middle(results, 'daemon_back', size, peer)} s, {orphans} left"
-    copies = figure_text(max(results.values("daemon_copies", size, peer), default=0))
+    copies = _count(results, "daemon_copies", size, peer)
     return f"not tracked ({sum(tracked):.0f} of {len(tracked)}), {copies} copies, {orphans} left"
 
 
@@ -243,13 +256,13 @@ ROWS: tuple[Row, ...] = (
         "logs",
         "logs_rate",
         "output kept and rotated: MB/s / CPU s / lines lost",
-        _plain("logs_rate", "logs_cpu", "logs_lost"),
+        _logs("logs"),
     ),
     Row(
         "logs_give",
         "logs_give_rate",
         "output, the cheapest way: MB/s / CPU s / lines lost",
-        _plain("logs_give_rate", "logs_give_cpu", "logs_give_lost"),
+        _logs("logs_give"),
     ),
     Row("status", "status", "status command, ms: median / p99", _and_p99("status")),
     Row("pmfadm_q", "pmfadm_q", "`pmfadm -q`, ms: median / p99", _and_p99("pmfadm_q")),

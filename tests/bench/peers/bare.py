@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.bench.fleet import Launch, Recipe
-from tests.bench.peers.contract import NO_CACHE, Peer, because
+from tests.bench.peers.contract import Peer, because
 
 _LOOP = Path(__file__).parent.parent / "bareloop.py"
 
@@ -16,8 +16,7 @@ class Bare(Peer):
     settle = 0.05
     setting = "starts again at once, for ever"
     cannot = (
-        because(NO_CACHE, "start_cold")
-        | because("no http probe", "hung_http")
+        because("no http probe", "hung_http")
         | because("no status command", "status")
         | because("no policy: it would start copies at full speed", "daemon")
     )

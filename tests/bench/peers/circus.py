@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.bench.fleet import Launch, Recipe
-from tests.bench.peers.contract import NO_CACHE, PROBES, Peer, because
+from tests.bench.peers.contract import PROBES, Peer, because
 
 _ONLY_URL = "only a plugin process for each URL"
 
@@ -13,7 +13,7 @@ class Circus(Peer):
     python = ("circus",)
     programs = ("circusd", "circusctl")
     setting = "check_delay 0.2 s (5 s by default), max_retry = -1, no warm-up delay"
-    cannot = because(NO_CACHE, "start_cold") | because(_ONLY_URL, *PROBES) | because("it copies always", "logs_give")
+    cannot = because(_ONLY_URL, *PROBES) | because("it copies always", "logs_give")
 
     def version(self) -> tuple[str, list[str]]:
         return "", [self.place.find("circusd"), "--version"]
@@ -24,7 +24,7 @@ class Circus(Peer):
 [circus]
 endpoint = ipc://{directory}/e
 pubsub_endpoint = ipc://{directory}/p
-check_delay = 0.2
+check_delay = {5 if recipe.daemon else 0.2}
 statsd = False
 loglevel = WARNING
 """
@@ -32,7 +32,7 @@ loglevel = WARNING
             text += f"""\
 [watcher:app{index}]
 cmd = {" ".join(recipe.command(index))}
-max_retry = -1
+max_retry = {5 if recipe.daemon else -1}
 warmup_delay = 0
 """
             if recipe.patience:

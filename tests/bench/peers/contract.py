@@ -67,6 +67,15 @@ class Peer:
         absent = [name for name in self.programs if not self.place.find(name)]
         return f"not installed: {', '.join(absent)}" if absent else ""
 
+    def refusal(self, figure: str, size: int) -> str:
+        """Why this figure cannot be had with a fleet of this size; empty when it can."""
+        most, why = self.largest
+        if size > most:
+            return why
+        if figure == "start_cold" and not self.keeps_plan:
+            return NO_CACHE
+        return self.cannot.get(figure, "")
+
     def version(self) -> tuple[str, list[str]]:
         """Its version, or a command that prints it."""
         return "", ["dpkg-query", "-W", "-f=${Version}", self.debian[0]] if self.debian else []

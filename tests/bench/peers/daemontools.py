@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 from tests.bench.fleet import Fleet, Launch, Recipe
-from tests.bench.peers.contract import NO_CACHE, NO_PROBES, PROBES, Peer, because, service_directory, write_program
+from tests.bench.peers.contract import NO_PROBES, PROBES, Peer, because, service_directory, write_program
 from tests.bench.processes import kill
 
 
@@ -16,9 +16,7 @@ class Daemontools(Peer):
     largest = (1000, "svscan takes 1000 services")
     setting = "the app itself is `run`; no delay once an app was up 1 s, else one start a second"
     daemon_means = "its fghack"
-    cannot = (
-        because(NO_CACHE, "start_cold") | because(NO_PROBES, *PROBES) | because("its logger is a process", "logs_give")
-    )
+    cannot = because(NO_PROBES, *PROBES) | because("its logger is a process", "logs_give")
 
     def prepare(self, recipe: Recipe) -> Launch:
         for index in range(recipe.size):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.bench.fleet import Fleet, Launch, Recipe
-from tests.bench.peers.contract import NO_CACHE, Peer, because
+from tests.bench.peers.contract import Peer, because
 
 _NO_LOGS = "does not capture stdout"
 
@@ -16,7 +16,7 @@ class Monit(Peer):
     largest = (100, "starts apps one after the other, 0.2 s each, and is not done with 1000 in 150 s")
     setting = "cycles of 1 s, the shortest (120 s in Debian's file)"
     daemon_means = "pid files only"
-    cannot = because(NO_CACHE, "start_cold") | because(_NO_LOGS, "logs", "logs_give")
+    cannot = because(_NO_LOGS, "logs", "logs_give")
 
     def prepare(self, recipe: Recipe) -> Launch:
         directory = recipe.directory
@@ -32,10 +32,10 @@ set httpd unixsocket {directory}/s
         hangs = recipe.probe and recipe.size == 1
         for index in range(recipe.size):
             pidfile = f"{directory}/app{index}.pid"
-            command = " ".join(recipe.command(index, f"pidfile={pidfile}"))
+            command = " ".join(recipe.command(index, f"pidfile={pidfile}", "fork=1"))
             number = "KILL" if hangs else "TERM"
             life = (
-                f'    start program = "{command}"\n'
+                f'    start program = "{command}" with timeout 1 second\n'
                 f"    stop program = \"/bin/sh -c 'kill -{number} $(cat {pidfile})'\"\n"
             )
             text += f"check process app{index} with pidfile {pidfile}\n{life}"

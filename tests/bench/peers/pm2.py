@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.bench.fleet import Launch, Recipe
-from tests.bench.peers.contract import NO_CACHE, PROBES, Peer, because
+from tests.bench.peers.contract import PROBES, Peer, because
 
 _NO_PROBES = "no health checks (memory limit and cron restart only)"
 
@@ -15,7 +15,7 @@ class Pm2(Peer):
     npm = ("pm2",)
     programs = ("pm2", "pm2-runtime", "node")
     setting = "no delay; 16 starts that each lived less than 1 s end it, here no limit"
-    cannot = because(NO_CACHE, "start_cold") | because(_NO_PROBES, *PROBES) | because("it copies always", "logs_give")
+    cannot = because(_NO_PROBES, *PROBES) | because("it copies always", "logs_give")
 
     def version(self) -> tuple[str, list[str]]:
         package = self.place.npm / "node_modules" / "pm2" / "package.json"
@@ -34,7 +34,7 @@ class Pm2(Peer):
                 "exec_mode": "fork",
                 "autorestart": True,
                 "restart_delay": 0,
-                "max_restarts": 1_000_000_000,
+                "max_restarts": 16 if recipe.daemon else 1_000_000_000,
                 "out_file": log,
                 "error_file": log,
                 "merge_logs": True,

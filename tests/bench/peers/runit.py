@@ -6,7 +6,6 @@ import signal
 
 from tests.bench.fleet import Fleet, Launch, Recipe
 from tests.bench.peers.contract import (
-    NO_CACHE,
     NO_PROBES,
     PROBES,
     Peer,
@@ -24,9 +23,7 @@ class Runit(Peer):
     programs = ("runsvdir", "runsv", "sv", "svlogd")
     largest = (1000, "runsvdir takes 1000 services")
     setting = "the app itself is `run`; no delay once an app was up 1 s, else one start a second"
-    cannot = (
-        because(NO_CACHE, "start_cold") | because(NO_PROBES, *PROBES) | because("its logger is a process", "logs_give")
-    )
+    cannot = because(NO_PROBES, *PROBES) | because("its logger is a process", "logs_give")
 
     def prepare(self, recipe: Recipe) -> Launch:
         for index in range(recipe.size):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.bench.fleet import Launch, Recipe
-from tests.bench.peers.contract import NO_CACHE, NO_PROBES, PROBES, Peer, because, service_directory, write_program
+from tests.bench.peers.contract import NO_PROBES, PROBES, Peer, because, service_directory, write_program
 
 
 class S6(Peer):
@@ -14,9 +14,7 @@ class S6(Peer):
         "the app itself is `run`, and notifies readiness, because s6 waits 1 s after each death of one that was not "
         "ready for 1 s"
     )
-    cannot = (
-        because(NO_CACHE, "start_cold") | because(NO_PROBES, *PROBES) | because("its logger is a process", "logs_give")
-    )
+    cannot = because(NO_PROBES, *PROBES) | because("its logger is a process", "logs_give")
 
     def prepare(self, recipe: Recipe) -> Launch:
         for index in range(recipe.size):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.bench.fleet import Launch, Recipe
-from tests.bench.peers.contract import NO_CACHE, PROBES, Peer, because
+from tests.bench.peers.contract import PROBES, Peer, because
 
 _ONLY_LISTENERS = "only third-party event listeners, ticks of 5 s at best"
 
@@ -13,9 +13,7 @@ class Supervisord(Peer):
     python = ("supervisor",)
     programs = ("supervisord", "supervisorctl")
     setting = "no delay once an app was up 1 s (startsecs = 1), but it looks once a second"
-    cannot = (
-        because(NO_CACHE, "start_cold") | because(_ONLY_LISTENERS, *PROBES) | because("it copies always", "logs_give")
-    )
+    cannot = because(_ONLY_LISTENERS, *PROBES) | because("it copies always", "logs_give")
 
     def version(self) -> tuple[str, list[str]]:
         return "", [self.place.find("supervisord"), "--version"]
@@ -43,12 +41,13 @@ serverurl=unix://{directory}/s
 command={" ".join(recipe.command(index))}
 autorestart=true
 startsecs=1
-startretries=1000000
 redirect_stderr=true
 stdout_logfile={log}
 stdout_logfile_maxbytes=10MB
 stdout_logfile_backups=100
 """
+            if not recipe.daemon:
+                text += "startretries=1000000\n"
             if recipe.patience:
                 text += f"stopwaitsecs={recipe.patience:.0f}\n"
         (directory / "supervisord.conf").write_text(text)

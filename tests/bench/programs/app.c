@@ -11,6 +11,7 @@
  *   counter=PATH    with port: add one to slot INDEX of this file for each connection taken
  *   log=BYTES       wait for SIGUSR1, then write so many bytes in numbered lines of 100 to stdout
  *   daemon=1        fork, leave the session, fork again; the first two processes end with 0
+ *   fork=1          fork once and let the first process end with 0 (for monit, which waits for its start program)
  *   stubborn=1      have a child that ignores TERM, INT and HUP (the app itself obeys)
  *   once=1          end with 0 instead of sleeping
  */
@@ -123,7 +124,7 @@ int main(int argc, char **argv) {
     static char text[8192];
     static char *words[32];
     const char *pidfile = NULL, *counter = NULL;
-    int ready = -1, port = 0, daemonise = 0, stubborn = 0, once = 0;
+    int ready = -1, port = 0, daemonise = 0, leave = 0, stubborn = 0, once = 0;
     long log = 0;
 
     if (argc < 3) {
@@ -146,6 +147,7 @@ int main(int argc, char **argv) {
         else if (!strncmp(argv[i], "counter=", 8)) counter = value;
         else if (!strncmp(argv[i], "log=", 4)) log = atol(value);
         else if (!strncmp(argv[i], "daemon=", 7)) daemonise = 1;
+        else if (!strncmp(argv[i], "fork=", 5)) leave = 1;
         else if (!strncmp(argv[i], "stubborn=", 9)) stubborn = 1;
         else if (!strncmp(argv[i], "once=", 5)) once = 1;
         else return 2;
@@ -156,6 +158,7 @@ int main(int argc, char **argv) {
         sigaddset(&set, SIGUSR1);
         sigprocmask(SIG_BLOCK, &set, NULL);
     }
+    if (leave && fork()) _exit(0);
     if (daemonise) {
         if (fork()) _exit(0);
         setsid();
