@@ -13,7 +13,7 @@ from functools import partial
 
 from gds import __version__
 from gds.daemon.app import App
-from gds.daemon.environment import AS_RUNNER, Account, parse_file
+from gds.daemon.environment import AS_RUNNER, DEFAULT_PATH, Account, parse_file
 from gds.daemon.fed import Fed
 from gds.daemon.keeping import Keeping, recall, record_of
 from gds.daemon.rgmd import SETTLED, Rgmd, World
@@ -21,9 +21,9 @@ from gds.errors import ConfigError, EngineError
 from gds.fault.score import Outcome
 from gds.linux import clock, procfs
 from gds.linux.kept import History, Lock, Memory, Switches
-from gds.model.launch import Launch
 from gds.linux.loop import Loop
 from gds.linux.reaper import Reaper
+from gds.model.launch import Launch
 from gds.model.state import ResourceState, ResourceStatus
 from gds.rgm.events import RestartAsked, StartAsked, StopAsked
 from gds.rgm.resource import Life
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gds.api.server import Connection, Server
-    from gds.daemon.fed import Run
+    from gds.daemon.fed import Result, Run
     from gds.daemon.receptionist import Receptionist
     from gds.linux.journal import Log
     from gds.linux.notify import Notifies
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 DONE, FAILED, GIVEOVER = 0, 1, 75
 FORWARDED = ("SIGQUIT", "SIGWINCH", "SIGALRM", "SIGCONT", "SIGURG", "SIGIO", "SIGPWR")
+ABORT_LIMIT = 60.0
+"""Seconds for node_abort_command."""
 PROGRESS = 10.0
 """Seconds between two EXTEND_TIMEOUT_USEC while a start or stop goes on."""
 
@@ -68,6 +70,7 @@ class Runner:
         self._ready_told = False
         self._left: set[str] = set()
         self._starting: set[str] = set()
+        self._aborting = 0
         self._began = clock.monotonic()
         self._pid1 = os.getpid() == 1
         self._reloading = False
@@ -116,7 +119,7 @@ class Runner:
         world.loop = loop
         world.forest = self.forest
         # Methods run in trees of their own on the same rung as applications.
-        world.fed = Fed(loop, self.forest, loop.watch, loop.unwatch)
+        self._fed = world.fed = Fed(loop, self.forest, loop.watch, loop.unwatch)
         world.prober = Probes(self)
         # Most applications inherit our stdout: what copies and rotates is loaded for the first that does not.
         self._outputs = LateOutputs(self)
@@ -136,6 +139,8 @@ class Runner:
             world.on_giveover = "exit" if self._pid1 else "refuse"
         # A granted giveover ends this runner: to the outside, that is the other node's turn.
         world.leave = self._leave
+        # HARD and a failed stop: the node must not come back with the application still on it.
+        world.abort = self._abort
         world.observed = self._observed
         world.wall = clock.wall
         world.chance = _chance
@@ -272,7 +277,7 @@ class Runner:
             app.view = app.view.replace(
                 life=Life.STOP_FAILED, because=because, status=ResourceStatus.FAULTED, status_msg=because
             )
-        elif not (app.enabled and app.wanted) or was in (Life.STOPPING, Life.OFFLINE) and not app.wanted:
+        elif not (app.enabled and app.wanted):
             self.rgmd.submit(app, StopAsked("a stop was under way when the runner before this one ended"))
         elif was is Life.ONLINE and app.tree is not None:
             app.view = app.view.replace(status=ResourceStatus.OK)
@@ -372,6 +377,25 @@ class Runner:
         self._code = GIVEOVER
         self._stop_all(because)
 
+    def _abort(self, because: str) -> None:
+        """End this node by node_abort_command; without it no descriptor with HARD compiles."""
+        command = self.settings.node_abort_command
+        self.log.error(f"ending this node, {command}: {because}")
+        env = {"PATH": self._environ.get("PATH", DEFAULT_PATH), "GDS_NODE": self.settings.node, "GDS_REASON": because}
+        self._fed.run(
+            "gds:NodeAbort",
+            lambda out: Launch(("/bin/sh", "-c", command), env, out, out),
+            ABORT_LIMIT,
+            self._aborted,
+        )
+        self._aborting += 1
+
+    def _aborted(self, result: Result) -> None:
+        self.log.error(f"node_abort_command {result.said}")
+        self._aborting -= 1
+        if self.stopping:
+            self._check_end()
+
     def _stop_all(self, because: str) -> None:
         self.stopping = True
         self._manager.stopping(f"Stopping: {because}")
@@ -388,7 +412,10 @@ class Runner:
             self.rgmd.settled(app, lambda: self._settled(app)) if app.view.life is not Life.ONLINE else None
             return
         self._left.discard(app.name)
-        if not self._left:
+        self._check_end()
+
+    def _check_end(self) -> None:
+        if not self._left and not self._aborting:
             failed = [a.name for a in self.rgmd.apps.values() if a.view.life is Life.STOP_FAILED]
             if failed:
                 self.log.error(f"cannot stop {', '.join(failed)}")

@@ -1,6 +1,6 @@
 """The fault monitor's driver: waits, asks, hands the score to the judge, passes the verdict on as a request.
 
-One timer for each probed resource, none for the others. Facts emitted: RestartAsked, GiveoverAsked, LeftAlone.
+One timer for each probed resource, none for the others. Facts emitted: RestartJudged, GiveoverAsked, LeftAlone.
 Probes run side by side, at most one for each resource, at most `MOST_AT_ONCE` together; their first turns are spread
 over the interval by the resource's rank, so that a thousand do not fire together (design.md 5).
 
@@ -17,7 +17,7 @@ from gds.fault import score, verdict
 from gds.fault.score import Outcome
 from gds.model.state import ResourceStatus
 from gds.model.window import EMPTY
-from gds.rgm.events import GiveoverAsked, LeftAlone, RestartAsked
+from gds.rgm.events import GiveoverAsked, LeftAlone, RestartJudged
 from gds.rgm.resource import Life
 
 TYPE_CHECKING = False
@@ -186,7 +186,7 @@ class Monitor:
             self._rgmd.set_status(app, ResourceStatus.DEGRADED, said.because)
         elif isinstance(said, verdict.Restart):
             delay = verdict.restart_delay(app.history, app.resource, now, self._rgmd.chance())
-            self._rgmd.submit(app, RestartAsked(said.because, delay, by_monitor=True, cause=said.cause))
+            self._rgmd.submit(app, RestartJudged(said.because, delay, said.cause))
         elif isinstance(said, verdict.Giveover):
             self._rgmd.submit(app, GiveoverAsked(said.because))
         else:

@@ -72,6 +72,7 @@ class World:
     """Everything the drivers are handed: see runner.py, which builds it with a reason for each wire."""
 
     __slots__ = (
+        "abort",
         "accounts",
         "chance",
         "environ",
@@ -111,6 +112,7 @@ class World:
     socket: str
     on_giveover: str
     leave: Callable[[str], None]
+    abort: Callable[[str], None]
     observed: Callable[[App], None]
     wall: Callable[[], float]
     chance: Callable[[], float]
@@ -237,6 +239,8 @@ class Rgmd:
             self.kept.changed(app)
         elif isinstance(order, commands.LeaveNode):
             self._world.leave(order.because)
+        elif isinstance(order, commands.AbortNode):
+            self._world.abort(order.because)
         else:
             unreachable(order)
 

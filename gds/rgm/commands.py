@@ -47,10 +47,16 @@ class LeaveNode(Value):
     because: str
 
 
+class AbortNode(Value):
+    """A HARD resource cannot be stopped: end this node, so that it can safely run elsewhere (Sun: semantics.md 8)."""
+
+    because: str
+
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
     Order: TypeAlias = (
-        RunStart | RunStop | ArmDelay | CancelDelay | StartMonitor | StopMonitor | PurgeHistory | LeaveNode
+        RunStart | RunStop | ArmDelay | CancelDelay | StartMonitor | StopMonitor | PurgeHistory | LeaveNode | AbortNode
     )

@@ -18,12 +18,16 @@ class StopAsked(Value):
 
 
 class RestartAsked(Value):
-    """Stop, then start here. `delay` seconds are waited in between. `by_monitor`: the fault monitor's verdict, and
-    `cause` what it saw."""
+    """Somebody wants it stopped and started here."""
+
+    because: str
+
+
+class RestartJudged(Value):
+    """The fault monitor's verdict: stop it, wait `delay` seconds, start it here. `cause`: what the monitor saw."""
 
     because: str
     delay: float = 0.0
-    by_monitor: bool = False
     cause: str = ""
 
 
@@ -47,10 +51,9 @@ class StartSucceeded(Value):
 
 
 class StartFailed(Value):
-    """The Start method failed or ran into its timeout. `spent`: deaths in Start used up the budget."""
+    """The Start method failed or ran into its timeout."""
 
     because: str
-    spent: bool = False
 
 
 class StopSucceeded(Value):
@@ -79,6 +82,7 @@ if TYPE_CHECKING:
         StartAsked
         | StopAsked
         | RestartAsked
+        | RestartJudged
         | GiveoverAsked
         | LeftAlone
         | StartSucceeded
@@ -93,6 +97,7 @@ EVENTS: tuple[type[Value], ...] = (
     StartAsked,
     StopAsked,
     RestartAsked,
+    RestartJudged,
     GiveoverAsked,
     LeftAlone,
     StartSucceeded,

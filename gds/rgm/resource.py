@@ -7,12 +7,14 @@ Rules
 - A Stop is always run before a Start that follows a life (CYCLING), also when the tree is already gone: Stop is
   idempotent and clears what a half-dead application left behind.
 - A Start that failed is followed by Stop (ABANDONING), because an application half started may not be left running.
-- STOP_FAILED is left only by a person: `clear`, or a stop that works. Nothing starts from it: better down than twice up.
+- STOP_FAILED is left only by a person: `clear`, or a stop that works. Nothing starts from it: better down than twice
+  up.
+- What a monitor says of a resource that is not up, nor being started, is old news.
 
 Theory of operation: `step` looks up the next life; what has to be done on the way (`_orders`) depends on that
-edge alone. Four edges depend on more than the life: the end of a failed Start (failover_mode and whether somebody else can take
-it), a giveover (granted or refused), a life that is left alone, and whatever the judge says of the one more Start
-that a refused giveover allows: that Start has simply failed.
+edge alone. Five edges depend on more than the life: the end of a failed Start (failover_mode, and whether somebody
+else can take it), a giveover (granted or refused), a life that is left alone, a failed Stop (HARD ends the node), and
+whatever the judge says of the one more Start that a refused giveover allows: that Start has simply failed.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from gds.rgm.events import (
     GiveoverAsked,
     LeftAlone,
     RestartAsked,
+    RestartJudged,
     StartAsked,
     StartFailed,
     StartSucceeded,
@@ -70,8 +73,10 @@ TABLE: dict[tuple[Life, type[Value]], Life] = {
     (_L.STARTING, StartFailed): _L.ABANDONING,
     (_L.STARTING, StopAsked): _L.STOPPING,
     (_L.STARTING, RestartAsked): _L.CYCLING,
+    (_L.STARTING, RestartJudged): _L.CYCLING,
     (_L.ONLINE, StopAsked): _L.STOPPING,
     (_L.ONLINE, RestartAsked): _L.CYCLING,
+    (_L.ONLINE, RestartJudged): _L.CYCLING,
     (_L.CYCLING, StopSucceeded): _L.STARTING,
     (_L.CYCLING, StopFailed): _L.STOP_FAILED,
     (_L.CYCLING, StopAsked): _L.STOPPING,
@@ -106,8 +111,12 @@ IGNORED: dict[tuple[Life, type[Value]], str] = {
         if life not in (_L.CYCLING, _L.STOPPING, _L.ABANDONING)
     },
     **{(life, ClearAsked): "there is no failed stop to clear" for life in Life if life is not _L.STOP_FAILED},
-    **{(life, GiveoverAsked): _NOT_UP for life in Life if life not in (_L.ONLINE, _L.STARTING)},
-    **{(life, LeftAlone): _NOT_UP for life in Life if life not in (_L.ONLINE, _L.STARTING)},
+    **{
+        (life, kind): _NOT_UP
+        for kind in (RestartJudged, GiveoverAsked, LeftAlone)
+        for life in Life
+        if life not in (_L.ONLINE, _L.STARTING)
+    },
     (_L.OFFLINE, StopAsked): _DONE,
     (_L.STOPPING, StopAsked): _DONE,
     (_L.STARTING, StartAsked): _DONE,
@@ -126,8 +135,8 @@ BY_MORE_THAN_LIFE: frozenset[tuple[Life, type[Value]]] = frozenset(
 class ResourceView(Value):
     """What the RGM knows of a resource. `because` is the reason of its life, in one sentence; `at` since when
     (seconds, monotonic). `last_try`: the next Start is the one more that a refused giveover allows (design.md 2).
-    `fault`: what a monitor or a method said last, empty when all is well. `delay`: seconds to wait before the start
-    that follows CYCLING. `restarting`: a restart is under way, so success forgets the scores.
+    `left_alone`: the judge forbids both to move it and to try again. `delay`: seconds to wait before the start that
+    follows CYCLING. `restarting`: a restart is under way, so success forgets the scores.
     """
 
     name: str
@@ -135,6 +144,7 @@ class ResourceView(Value):
     because: str = ""
     at: float = 0.0
     last_try: bool = False
+    left_alone: bool = False
     status: ResourceStatus = ResourceStatus.OFFLINE
     status_msg: str = ""
     delay: float = 0.0
@@ -172,28 +182,27 @@ def step(view: ResourceView, event: Event, mode: FailoverMode, on_giveover: str,
         life=after,
         because=because,
         at=now,
-        delay=event.delay if isinstance(event, RestartAsked) and after is Life.CYCLING else 0.0,
+        delay=event.delay if isinstance(event, RestartJudged) else 0.0,
         restarting=_restarting(view, event, after),
         last_try=view.last_try and after not in (Life.ONLINE, Life.OFFLINE) and not _by_person(event),
+        left_alone=False,
         **_status(after, because),
     )
-    return Step(moved, _orders(view, moved), because)
+    return Step(moved, _orders(view, moved, mode), because)
 
 
-def _by_judge(event: Event) -> TypeGuard[RestartAsked | GiveoverAsked | LeftAlone]:
-    return isinstance(event, LeftAlone) or (isinstance(event, RestartAsked | GiveoverAsked) and event.by_monitor)
+def _by_judge(event: Event) -> TypeGuard[RestartJudged | GiveoverAsked | LeftAlone]:
+    return isinstance(event, RestartJudged | LeftAlone) or (isinstance(event, GiveoverAsked) and event.by_monitor)
 
 
 def _by_person(event: Event) -> bool:
-    return isinstance(event, StartAsked | StopAsked) or (isinstance(event, RestartAsked) and not event.by_monitor)
+    return isinstance(event, StartAsked | StopAsked | RestartAsked)
 
 
 def _restarting(view: ResourceView, event: Event, after: Life) -> bool:
     if after in (Life.OFFLINE, Life.ONLINE, Life.STOPPING, Life.STOP_FAILED):
         return False
-    if isinstance(event, RestartAsked):
-        return True
-    return view.restarting
+    return view.restarting or isinstance(event, RestartAsked | RestartJudged)
 
 
 def _reason(view: ResourceView, event: Event) -> str:
@@ -221,7 +230,11 @@ def _status(after: Life, because: str) -> dict[str, object]:
     return {"status": ResourceStatus.DEGRADED, "status_msg": because}
 
 
-def _orders(before: ResourceView, after: ResourceView) -> tuple[Order, ...]:
+_ENDING = frozenset((Life.CYCLING, Life.STOPPING, Life.ABANDONING))
+"""Lives in which Stop runs."""
+
+
+def _orders(before: ResourceView, after: ResourceView, mode: FailoverMode) -> tuple[Order, ...]:
     orders: list[Order] = []
     if before.life is Life.ONLINE:
         orders.append(commands.StopMonitor())
@@ -229,12 +242,13 @@ def _orders(before: ResourceView, after: ResourceView) -> tuple[Order, ...]:
         orders.append(commands.CancelDelay())
     if after.life is Life.STARTING:
         orders.append(commands.RunStart(after.because))
-    elif after.life in (Life.STOPPING, Life.ABANDONING):
-        orders.append(commands.RunStop(after.because))
-    elif after.life is Life.CYCLING and before.life is not Life.STOPPING and before.life is not Life.ABANDONING:
-        orders.append(commands.RunStop(after.because))
+    elif after.life in _ENDING:
+        if after.life is not Life.CYCLING or before.life not in _ENDING:  # a Stop that is under way serves as well
+            orders.append(commands.RunStop(after.because))
     elif after.life is Life.ONLINE:
         orders.append(commands.StartMonitor(before.restarting))
+    elif after.life is Life.STOP_FAILED and mode is FailoverMode.HARD:
+        orders.append(commands.AbortNode(after.because))
     return tuple(orders)
 
 
@@ -248,10 +262,13 @@ def _start_failed(view: ResourceView, mode: FailoverMode, on_giveover: str, now:
         life=Life.START_FAILED,
         at=now,
         last_try=False,
+        left_alone=False,
         restarting=False,
         status=ResourceStatus.FAULTED,
         status_msg=view.because,
     )
+    if view.left_alone:
+        return Step(failed, (), view.because)
     if mode not in (FailoverMode.SOFT, FailoverMode.HARD):
         return Step(failed.replace(because=f"{view.because}; failover_mode {mode} does not recover"), (), view.because)
     ruling = control.giveover(on_giveover)
@@ -306,15 +323,22 @@ def _giveover(view: ResourceView, because: str, on_giveover: str, now: float) ->
 
 def _left_alone(view: ResourceView, because: str, now: float) -> Step:
     if view.life is Life.STARTING:
+        # past its budget before it was ever up: neither restarted again nor moved (Sun: semantics.md 2.9)
         failed = view.replace(
-            life=Life.ABANDONING, because=because, at=now, status=ResourceStatus.FAULTED, status_msg=because
+            life=Life.ABANDONING,
+            because=because,
+            at=now,
+            left_alone=True,
+            restarting=False,
+            status=ResourceStatus.FAULTED,
+            status_msg=because,
         )
         return Step(failed, (commands.RunStop(because),), because)
     return Step(view.replace(because=because, status=ResourceStatus.FAULTED, status_msg=because), (), because)
 
 
 def public(view: ResourceView, monitored: bool, monitor_failed: bool) -> ResourceState:
-    """What people are shown (Sun: semantics.md 10.1). A resource without any probe is ONLINE: its deaths are watched."""
+    """What people are shown (Sun: semantics.md 10.1). One without any probe is ONLINE: its deaths are watched."""
     life = view.life
     if life is Life.ONLINE:
         if monitor_failed:
