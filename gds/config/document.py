@@ -123,9 +123,7 @@ _TYPES: dict[str, Any] = {
     "umask": Umask,
     "environment": Annotated[dict[Variable, VariableValue], AfterValidator(lambda d: tuple(sorted(d.items())))],
     "variables": Annotated[list[Variable], AfterValidator(tuple)],
-    "limits": Annotated[
-        dict[LimitName, LimitValue], AfterValidator(read_limits), WithJsonSchema(LIMITS_SCHEMA)
-    ],
+    "limits": Annotated[dict[LimitName, LimitValue], AfterValidator(read_limits), WithJsonSchema(LIMITS_SCHEMA)],
     "probe": Annotated[ProbeTable, WrapValidator(read_probe)],
     "exit_map": ExitMapTable,
     "output": Annotated[OutputTable, WrapValidator(read_output), OrWords(*OUTPUT_WORDS)],

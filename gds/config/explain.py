@@ -10,7 +10,7 @@ from gds.config.refusal import nearest, shown
 from gds.config.values import plain
 from gds.model.glossary import GLOSSARY, Entry
 from gds.model.properties import GROUP, KINDS, RESOURCE, SETTINGS, TUNABLE_HELP, Property, default_of
-from gds.model.resource import Output, Port
+from gds.model.resource import Output
 from gds.model.state import FailoverMode
 
 TYPE_CHECKING = False

@@ -70,9 +70,7 @@ def lint_questions(declared: Iterable[Declared]) -> set[Question]:
     return {question for each in declared for _, question, _, _ in _asked(each)}
 
 
-def lint(
-    declared: tuple[Declared, ...], compiled: Compiled, facts: Mapping[Question, str]
-) -> list[Fault]:
+def lint(declared: tuple[Declared, ...], compiled: Compiled, facts: Mapping[Question, str]) -> list[Fault]:
     """Every remark about the sound tables of what was declared."""
     pairs = list(zip([each for each in compiled.sound if not each.group], compiled.plan.resources, strict=True))
     remarks = [

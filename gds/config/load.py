@@ -82,9 +82,7 @@ def shown_keys(keys: Keys) -> str:
         else:
             key = key if len(key) <= 80 else key[:77] + "..."
             bare = key.isascii() and bool(key) and all(c.isalnum() or c in "-_" for c in key)
-            quoted = (
-                key if bare else '"' + "".join([c if c.isprintable() else f"\\u{ord(c):04x}" for c in key]) + '"'
-            )
+            quoted = key if bare else '"' + "".join([c if c.isprintable() else f"\\u{ord(c):04x}" for c in key]) + '"'
             text += f".{quoted}" if text else quoted
     return text
 

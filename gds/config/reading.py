@@ -196,8 +196,9 @@ class _Reading:
         for name in two:
             if name in one:
                 self._fault((key, name), "given twice, in different capitalisation", True)
-        self._spell(key.lower(), key, [name for name in two if name not in one])
-        return two | one
+        new = {name: value for name, value in two.items() if name not in one}
+        self._spell(key.lower(), key, new)
+        return one | new
 
     def _spell(self, lower: str, key: str, names: Iterable[str]) -> None:
         self.spelled.update({(lower, name): (key, name) for name in names})
