@@ -86,31 +86,20 @@ def test_keys_given_twice() -> None:
     assert twice == [(("a", "x"), 3), (("a",), 5), (("a", "y", "z"), 6)]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "a",
-        "a =",
-        "= 1",
-        "[a",
-        "a = [1",
-        "a = {b",
-        "a = 'x",
-        'a = """x',
-        "a = 1 2",
-        "[a]]",
-        "a = {b = 1 c}",
-        "a = [1 2]",
-    ],
-)
+NO_TOML = ["a", "a =", "= 1", "[a", "a = [1", "a = {b", "a = 'x", 'a = """x', "a = 1 2", "[a]]", "a = {b = 1 c}"]
+NO_TOML += ["a = [1 2]"]
+
+
+@pytest.mark.parametrize("text", NO_TOML)
 def test_what_is_no_toml_stops_the_scanner_quietly(text: str) -> None:
     assert Positions("ok = 1\n" + text).place(0) == Place(1, 1)
     assert Positions("ok = 1\n" + text).values[("ok",)] == 5
 
 
-@pytest.mark.parametrize(
-    "text", ["a=" + "[" * 99, "a=" + "{a=" * 99, ".".join("a" * 99) + "=1", f"[{'.'.join('a' * 99)}]"]
-)
+DEEP = ["a=" + "[" * 99, "a=" + "{a=" * 99, ".".join("a" * 99) + "=1", f"[{'.'.join('a' * 99)}]"]
+
+
+@pytest.mark.parametrize("text", DEEP, ids=["arrays", "tables", "key", "header"])
 def test_too_deep(text: str) -> None:
     assert Positions(text).stopped >= 0
     with pytest.raises(TooDeep):
@@ -153,12 +142,9 @@ def _paths(value: Any, keys: Keys = ()) -> list[tuple[Keys, Any]]:
 
 @given(st.dictionaries(KEY, st.dictionaries(QUOTED, VALUE, max_size=3), max_size=3))
 def test_every_path_of_tomllib_has_a_place_that_holds_its_value(tables: dict[str, dict[str, Any]]) -> None:
-    text = "".join(
-        [
-            f"[{name}] # {name}\n" + "".join([f"{_string(k)} = {_toml(v)}\n" for k, v in t.items()])
-            for name, t in tables.items()
-        ]
-    )
+    text = ""
+    for name, table in tables.items():
+        text += f"[{name}] # {name}\n" + "".join([f"{_string(k)} = {_toml(v)}\n" for k, v in table.items()])
     positions = Positions(text, strict=True)
     assert positions.stopped == -1
     for keys, value in _paths(tomllib.loads(text)):
