@@ -12,6 +12,7 @@ it (loop and judges make progress) is the caller's to say.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
@@ -68,7 +69,18 @@ class ServiceManager:
         """Somebody listens."""
         return self._notifier is not None
 
+    def close(self) -> None:
+        """Nothing is told any more."""
+        if self._notifier is not None:
+            self._notifier.socket.close()
+            self._notifier = None
+        self._unsent.clear()
+
     def _connect(self, address: str) -> None:
+        if address.startswith("/") and not os.path.exists(address):
+            # sdnotify would leave an open socket to the garbage collector
+            self.fault = f"cannot reach the service manager at {address}: {os.strerror(errno.ENOENT)}"
+            return
         from sdnotify import SystemdNotifier  # type: ignore[import-untyped]
 
         kept = os.environ.get("NOTIFY_SOCKET")
@@ -76,7 +88,6 @@ class ServiceManager:
         try:
             notifier: Notifier = SystemdNotifier(debug=True)
             notifier.socket.setblocking(False)
-            os.set_inheritable(notifier.socket.fileno(), False)
         except OSError as error:
             self.fault = f"cannot reach the service manager at {address}: {error.strerror}"
         else:
