@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from gds.model.resource import Resource
+from gds.model.resource import Group, Resource
 from gds.model.settings import Settings
 from gds.model.state import FailoverMode
 from gds.model.value import Value, defaults_of
@@ -646,8 +646,8 @@ def by_name(table: tuple[Property, ...]) -> dict[str, Property]:
 
 
 def default_of(prop: Property) -> Any:
-    """The default of a supported property, or None when it has none."""
-    for cls in (Resource, Settings):
-        if prop.name in cls.__fields__ and prop in (RESOURCE if cls is Resource else SETTINGS):
+    """The default of a property, or None when it has none."""
+    for cls, table in ((Resource, RESOURCE), (Group, GROUP), (Settings, SETTINGS)):
+        if prop in table:
             return defaults_of(cls).get(prop.name)
     return None
