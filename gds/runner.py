@@ -23,6 +23,7 @@ from gds.linux import clock, procfs
 from gds.linux.kept import History, Lock, Memory, Switches
 from gds.linux.loop import Loop
 from gds.linux.reaper import Reaper
+from gds.model.ending import how_it_ended
 from gds.model.launch import Launch
 from gds.model.state import ResourceState, ResourceStatus
 from gds.rgm.events import RestartAsked, StartAsked, StopAsked
@@ -258,8 +259,6 @@ class Runner:
         self._starting.add(app.name)
         if was is Life.ONLINE and ended is not None:
             # a true death, seen by its keeper while nobody ran here: it counts as any other
-            from gds.daemon.pmfd import how_it_ended
-
             app.view = app.view.replace(life=Life.ONLINE)
             self.rgmd.died(app, f"{how_it_ended(ended[1])}, while no runner was there")
         else:

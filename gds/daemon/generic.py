@@ -7,7 +7,7 @@ Nothing is decided here: schedules come from pmf, verdicts from fault, lives fro
 from __future__ import annotations
 
 from gds.fault import score
-from gds.pmf import stopping
+from gds.pmf import starting, stopping
 from gds.rgm.events import StartFailed, StartSucceeded, StopFailed, StopSucceeded
 
 TYPE_CHECKING = False
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from gds.fault.score import Outcome
     from gds.pmf.stopping import Step
     from gds.ports import TimerHandle
-
-FIRST_LOOK = 0.05
-"""Seconds until Start asks the probe a second time; doubled each time up to LONGEST_LOOK (Sun: 5 s)."""
-LONGEST_LOOK = 5.0
 
 
 class StartMethod:
@@ -35,7 +31,7 @@ class StartMethod:
         self._because = because
         self._run: Run | None = None
         self._timer: TimerHandle | None = None
-        self._look = FIRST_LOOK
+        self._look = starting.FIRST_LOOK
         self.said = ""
         self._deadline: TimerHandle | None = None
 
@@ -82,15 +78,13 @@ class StartMethod:
 
     def launched(self) -> None:
         """The process runs; is it also there for others?"""
-        app = self._app
-        resource = app.resource
-        if not resource.pmf_managed:
-            return  # the command returns by itself first, see `returned`
-        if resource.ready == "notify":
+        resource = self._app.resource
+        evidence = starting.evidence(resource)
+        if evidence == "notify":
             self.said = "no READY=1 yet"
-        elif resource.has_probe and not (resource.probe is not None and resource.probe.kind == "notify"):
+        elif evidence == "probe":
             self._ask()
-        else:
+        elif evidence == "grace":
             self._timer = self._rgmd.loop.after(resource.start_grace, self._graced)
 
     def failed(self, message: str) -> None:
@@ -132,13 +126,11 @@ class StartMethod:
             return
         self.said = got.because + (f": {outcome.message}" if outcome.message and outcome.kind == "exit" else "")
         self._timer = self._rgmd.loop.after(self._look, self._ask)
-        self._look = min(self._look * 2, LONGEST_LOOK)
+        self._look = starting.next_look(self._look)
 
     def _overrun(self) -> None:
         self._deadline = None
-        limit = self._app.resource.start_timeout
-        said = f"; last seen: {self.said}" if self.said else ""
-        self._end(StartFailed(f"Start failed: not available within {limit:g} s (start_timeout){said}"))
+        self._end(StartFailed(f"Start failed: {starting.overrun(self._app.resource, self.said)}"))
 
     def _end(self, event: StartSucceeded | StartFailed) -> None:
         self.cancel()
@@ -199,11 +191,10 @@ class StopMethod:
         if not well:
             self._rgmd.log.warning(f"stop_command {result.said}", resource=app.name)
         if app.tree is None:
-            if not app.resource.pmf_managed and not well:
-                # nothing else could tell whether it is down
-                self._end(StopFailed(f"Stop failed: stop_command {result.said}, and PMF watches nothing of it"))
-            else:
+            if stopping.is_down(app.resource, well):
                 self._end(StopSucceeded())
+            else:
+                self._end(StopFailed(f"Stop failed: stop_command {result.said}, and PMF watches nothing of it"))
         else:
             self._follow(stopping.after_command(app.resource.stop_timeout))
 
@@ -230,10 +221,8 @@ class StopMethod:
             elif step.act == "kill":
                 tree.kill()
             else:
-                pids = tree.members()
-                limit = self._app.resource.stop_timeout
-                named = f"process{'' if len(pids) == 1 else 'es'} {', '.join(map(str, pids[:20]))}"
-                self._end(StopFailed(f"Stop failed: {named} still there after SIGKILL and {limit:g} s (stop_timeout)"))
+                left = stopping.left_over(tree.members(), self._app.resource.stop_timeout)
+                self._end(StopFailed(f"Stop failed: {left}"))
                 return
 
     def _end(self, event: StopSucceeded | StopFailed) -> None:

@@ -4,20 +4,17 @@ One timer for each probed resource, none for the others. Facts emitted: RestartJ
 Probes run side by side, at most one for each resource, at most `MOST_AT_ONCE` together; their first turns are spread
 over the interval by the resource's rank, so that a thousand do not fire together (design.md 5).
 
-The monitor of the monitor: a probe that the machine would not let us start (no descriptor, no process) says nothing
-about the application. Such failures are counted in a window of monitor_retry_interval; past monitor_retry_count the
-resource is MONITOR_FAILED and is no longer probed, its deaths still count (Sun: semantics.md 2.8, 10.1).
+A probe that the machine would not let us start goes to the monitor of the monitor (fault/unable.py).
 """
 
 from __future__ import annotations
 
 from collections import deque
 
-from gds.fault import score, verdict
+from gds import seam
+from gds.fault import score, unable, verdict
 from gds.fault.score import Outcome
-from gds.model.state import ResourceStatus
 from gds.model.window import EMPTY
-from gds.rgm.events import GiveoverAsked, LeftAlone, RestartJudged
 from gds.rgm.resource import Life
 
 TYPE_CHECKING = False
@@ -67,9 +64,8 @@ class Monitor:
             return
         now = self._rgmd.loop.now()
         interval = resource.thorough_probe_interval
-        if resource.probe is not None and resource.probe.kind == "notify" and resource.probe_command is None:
-            due = app.watchdog_at + (resource.probe.interval or interval)
-            due = max(due, now + 0.001)
+        if resource.is_told:
+            due = max(app.watchdog_at + resource.watchdog_interval, now + 0.001)
         elif first:
             due = now + interval * (1.0 - app.clock_rank)
         else:
@@ -81,7 +77,7 @@ class Monitor:
         resource = app.resource
         if resource.child_mon_level > 0:
             self._rgmd.pmfd.look(app)
-        if resource.probe is not None and resource.probe.kind == "notify" and resource.probe_command is None:
+        if resource.is_told:
             self._watchdog(app)
             return
         incarnation = app.incarnation
@@ -90,17 +86,14 @@ class Monitor:
 
     def _watchdog(self, app: App) -> None:
         """Nothing to ask: did it tell?"""
-        probe = app.resource.probe
         now = self._rgmd.loop.now()
         app.probe_started = now
-        interval = (probe.interval if probe else 0.0) or app.resource.thorough_probe_interval
         silent = now - app.watchdog_at
-        if silent + 0.0005 < interval:
+        if silent + 0.0005 < app.resource.watchdog_interval:
             self._schedule(app)
             return
         app.watchdog_at = now
-        points = probe.timeout_score if probe else score.COMPLETE_FAILURE
-        got = score.Score(points, f"no WATCHDOG=1 for {silent:.3g} s")
+        got = score.of_silence(app.resource, silent)
         self._weigh(app, got, Outcome("timeout", 0, got.because, silent))
 
     # -- asking -------------------------------------------------------------------------------------------------------
@@ -159,16 +152,13 @@ class Monitor:
             self._schedule(app)
 
     def _failed(self, app: App, outcome: Outcome) -> None:
-        now = self._rgmd.loop.now()
-        span = app.resource.monitor_retry_interval
-        failures = (app.monitor_failures or EMPTY).within(span, now).add(now)
-        app.monitor_failures = failures
-        said = f"the probe could not be run: {outcome.message}"
-        if app.resource.monitor_retry_count >= 0 and len(failures.marks) > app.resource.monitor_retry_count:
+        tried = unable.unable(app.monitor_failures or EMPTY, outcome.message, app.resource, self._rgmd.loop.now())
+        app.monitor_failures = tried.failures
+        if tried.failed:
             app.monitor_failed = True
-            self._rgmd.changed(app, f"MONITOR_FAILED: {len(failures.marks)} times within {span:g} s {said}")
+            self._rgmd.changed(app, tried.because)
             return
-        self._rgmd.log.warning(said, resource=app.name)
+        self._rgmd.log.warning(tried.because, resource=app.name)
         self._schedule(app)
 
     # -- judging ------------------------------------------------------------------------------------------------------
@@ -180,17 +170,14 @@ class Monitor:
         app.history, said = verdict.judge(before, got, app.resource, now)
         if app.history is not before and app.history != before:
             self._rgmd.kept.changed(app)
-        if isinstance(said, verdict.Healthy):
-            self._rgmd.set_status(app, ResourceStatus.OK, "")
-        elif isinstance(said, verdict.Watch):
-            self._rgmd.set_status(app, ResourceStatus.DEGRADED, said.because)
-        elif isinstance(said, verdict.Restart):
-            delay = verdict.restart_delay(app.history, app.resource, now, self._rgmd.chance())
-            self._rgmd.submit(app, RestartJudged(said.because, delay, said.cause))
-        elif isinstance(said, verdict.Giveover):
-            self._rgmd.submit(app, GiveoverAsked(said.because))
-        else:
-            self._rgmd.submit(app, LeftAlone(said.because))
+        delay = 0.0
+        if isinstance(said, verdict.Restart):
+            delay = verdict.restart_delay(app.history, app.resource, now, self._rgmd.chance)
+        asked = seam.request(said, delay)
+        if asked is not None:
+            self._rgmd.submit(app, asked)
+        elif (told := seam.status(said)) is not None:
+            self._rgmd.set_status(app, *told)
 
 
 def of_result(result: Result) -> Outcome:

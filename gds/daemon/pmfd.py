@@ -6,6 +6,8 @@ Every answer is about the tree it came from; one about an older incarnation is d
 
 from __future__ import annotations
 
+from gds.model.ending import how_it_ended as how_it_ended
+from gds.model.ending import signal_name as signal_name
 from gds.pmf import family
 
 TYPE_CHECKING = False
@@ -13,26 +15,6 @@ if TYPE_CHECKING:
     from gds.daemon.app import App
     from gds.daemon.rgmd import Rgmd
     from gds.ports import Tree
-
-
-def how_it_ended(status: int | None) -> str:
-    """A wait status in words: "exit status 1", "killed by SIGKILL"."""
-    if status is None:
-        return "exit status unknown"
-    number = status & 0x7F
-    if number:
-        return f"killed by {signal_name(number)}{', core dumped' if status & 0x80 else ''}"
-    return f"exit status {status >> 8}"
-
-
-def signal_name(number: int) -> str:
-    """SIGTERM for 15."""
-    from signal import Signals
-
-    try:
-        return Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 class Watcher:

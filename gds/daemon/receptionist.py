@@ -313,9 +313,7 @@ class Receptionist:
             return
         app = apps[0]
         resource = app.resource
-        if not resource.has_probe or (
-            resource.probe_command is None and resource.probe is not None and resource.probe.kind == "notify"
-        ):
+        if not resource.has_probe or resource.is_told:
             client.done(FAILED, f"cannot probe {app.name}: it has no probe that can be asked")
             return
         if app.view.life is not Life.ONLINE:

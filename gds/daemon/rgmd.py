@@ -380,9 +380,8 @@ class Rgmd:
         made = self._launch(app, "Start", resource.start_command, resource.start_timeout, because, out, err, 0)
         if resource.wants_notify:
             made.env["NOTIFY_SOCKET"] = self._world.notifies.open(app.name, account.uid)
-            if resource.probe is not None and resource.probe.kind == "notify":
-                interval = resource.probe.interval or resource.thorough_probe_interval
-                made.env["WATCHDOG_USEC"] = str(int(interval * 1_000_000))
+            if resource.is_told:
+                made.env["WATCHDOG_USEC"] = str(int(resource.watchdog_interval * 1_000_000))
         return made
 
     def _launch(

@@ -83,6 +83,12 @@ def _exit_points(code: int, resource: Resource) -> int:
     return COMPLETE_FAILURE
 
 
+def of_silence(resource: Resource, seconds: float) -> Score:
+    """An application that has to say WATCHDOG=1 said nothing for so long."""
+    points = resource.probe.timeout_score if resource.probe is not None else COMPLETE_FAILURE
+    return Score(points, f"no WATCHDOG=1 for {seconds:.3g} s")
+
+
 def of_death(how: str) -> Score:
     """The last process of the tree ended (surprise 1: whatever its exit status)."""
     return Score(COMPLETE_FAILURE, f"the last process of the tree ended ({how})")

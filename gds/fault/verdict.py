@@ -55,6 +55,7 @@ class LeaveAlone(Value):
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TypeAlias
 
     Verdict: TypeAlias = Healthy | Watch | Restart | Giveover | LeaveAlone
@@ -118,14 +119,14 @@ def gave_over() -> MonitorState:
     return FRESH
 
 
-def restart_delay(state: MonitorState, resource: Resource, now: float, chance: float) -> float:
+def restart_delay(state: MonitorState, resource: Resource, now: float, chance: Callable[[], float]) -> float:
     """Seconds to wait before the restart just judged (design.md 2, "Restart delay").
 
-    The first restart of a window does not wait; the n-th waits restart_delay × 2^(n-2), ± 10 % by `chance` (0..1), at
-    most restart_delay_max.
+    The first restart of a window does not wait; the n-th waits restart_delay × 2^(n-2), ± 10 % by `chance` (which is
+    asked for a number from 0 to 1), at most restart_delay_max.
     """
     number = state.restarts.count(resource.retry_interval, now)
     if resource.restart_delay <= 0 or number < 2:
         return 0.0
     delay: float = resource.restart_delay * 2.0 ** min(number - 2, 60)
-    return min(delay * (0.9 + 0.2 * chance), resource.restart_delay_max)
+    return min(delay * (0.9 + 0.2 * chance()), resource.restart_delay_max)

@@ -152,6 +152,16 @@ class Resource(Value):
         return self.ready == "notify" or (self.probe is not None and self.probe.kind == "notify")
 
     @property
+    def is_told(self) -> bool:
+        """The probe does not ask: the application has to say WATCHDOG=1 by itself."""
+        return self.probe_command is None and self.probe is not None and self.probe.kind == "notify"
+
+    @property
+    def watchdog_interval(self) -> float:
+        """Seconds within which WATCHDOG=1 must come, for one that is told."""
+        return (self.probe.interval if self.probe is not None else 0.0) or self.thorough_probe_interval
+
+    @property
     def needs_launcher(self) -> bool:
         """Something must be done between fork and exec that posix_spawn cannot do."""
         return bool(

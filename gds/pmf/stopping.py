@@ -12,6 +12,12 @@ from __future__ import annotations
 
 from gds.model.value import Value
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gds.model.resource import Resource
+
 
 class Step(Value):
     """`after` seconds: do `act` (signal, kill, fail), if somebody is left then."""
@@ -43,6 +49,20 @@ def after_command(stop_timeout: float) -> tuple[Step, ...]:
         Step(hard * 0.80, "kill"),
         Step(hard * 0.95, "fail"),
     )
+
+
+def left_over(pids: Sequence[int], stop_timeout: float) -> str:
+    """What is said of processes that survived everything."""
+    named = f"process{'' if len(pids) == 1 else 'es'} {', '.join(map(str, pids[:20]))}"
+    return f"{named} still there after SIGKILL and {stop_timeout:g} s (stop_timeout)"
+
+
+def is_down(resource: Resource, well: bool) -> bool:
+    """With no process left that PMF watches: is it stopped? `well`: stop_command ended with 0.
+
+    The status of stop_command counts only where nothing else could tell (pmf_managed = false); surprise 4.
+    """
+    return well or resource.pmf_managed
 
 
 def at_once() -> tuple[Step, ...]:

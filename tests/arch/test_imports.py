@@ -3,7 +3,7 @@
     5 doors       cli   runner
     4 drivers     api   daemon
     3 edges       config   linux   engine        ports: all we ask of the world
-    2 judgement   rgm   fault   pmf              and simulate, the three judges at one table
+    2 judgement   rgm   fault   pmf              seam: fault asks rgm; simulate: the three judges at one table
     1 words       model                          errors may be imported by all
 
 What stands under TYPE_CHECKING counts as well, because knowing a type is knowing its owner; only `gds.ports` is made to
@@ -27,13 +27,14 @@ LAW: dict[str, tuple[str, ...]] = {
     "gds.pmf": WORDS,
     "gds.fault": WORDS,
     "gds.rgm": WORDS,
-    "gds.simulate": (*JUDGES, *WORDS),
+    "gds.seam": (*JUDGES, *WORDS),
+    "gds.simulate": ("gds.seam", *JUDGES, *WORDS),
     "gds.ports": WORDS,
     "gds.config": WORDS,
     "gds.config.scenario": ("gds.config", "gds.simulate", *WORDS),
     "gds.linux": ("gds.ports", *WORDS),
     "gds.engine": ("gds.ports", *WORDS),
-    "gds.daemon": ("gds.ports", *JUDGES, *WORDS),
+    "gds.daemon": ("gds.ports", "gds.seam", *JUDGES, *WORDS),
     "gds.api": ("gds.ports", *WORDS),
     "gds.testing": ("gds.ports", *WORDS),
     "gds.runner": ("gds.daemon", "gds.api", "gds.config", "gds.linux", "gds.engine", "gds.ports", *JUDGES, *WORDS),

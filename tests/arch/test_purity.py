@@ -17,6 +17,7 @@ PURE = (
     "gds.pmf",
     "gds.fault",
     "gds.rgm",
+    "gds.seam",
     "gds.simulate",
     "gds.config.compile",
     "gds.config.lint",
