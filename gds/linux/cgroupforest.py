@@ -1,14 +1,20 @@
 """Rung A of the tracking ladder: a fresh cgroup v2 for each start.
 
-Membership, "is it empty" and kill are exact, also for what daemonised twice; no further process is needed. The runner
-writes itself into the new cgroup for the moment of the spawn, so the child is *born* there (platform.md 5: costs
-nothing that can be measured; needs a runner with one thread). Controllers are never needed.
+Membership, "is it empty" and kill are exact, also for what daemonised twice; no further process is needed. Controllers
+are never needed.
 
-Layout under our base: `NAME.INCARNATION` for an application, `NAME:METHOD` for methods and probes, `supervisor` for
-the runner where the base is its own delegated cgroup.
+The runner *lives in the cgroup of the next start*. A child is born in its parent's cgroup, so an application is
+started where we are, and then we move on into a new, empty cgroup. Why not move in for the spawn and out again: a
+process that writes itself into a cgroup waits for a grace period of the kernel, 10 ms when nobody else has moved
+lately (a respawn took 11 ms); like this the waiting comes after the start, when nobody waits for us. The name of the
+application is an extended attribute of the cgroup, written before the fork.
 
-Why a fresh directory for each start and not for each probe: a stale straggler of the last incarnation can never be
-taken for the new one; a probe's cgroup is used again only when it is empty, which is the same promise for less work.
+Methods and probes are born where we are, too, and end there: no cgroup is made for them. What they leave behind is
+found by exclusion: whatever lives in our own cgroup and is neither we nor a descendant of a method under way is a
+stray, and is killed. While a method is under way, a start first moves on (the slow way).
+
+Layout under our base: `n1`, `n2`, …: ours, or an application's (attribute `user.gds`); `zygote`; `NAME:METHOD` for
+methods that need a launcher (another user), which joins it by itself.
 """
 
 from __future__ import annotations
@@ -18,6 +24,7 @@ import signal
 
 from gds.errors import EngineError
 from gds.linux import procfs
+from gds.linux.methodtree import MethodTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
     from gds.ports import Launch, TreeListener
 
 _DEFAULT_SIGNALS = frozenset(range(1, signal.NSIG)) - {signal.SIGKILL, signal.SIGSTOP, 32, 33}
+_MARK = "user.gds"
 _ESCAPES = str.maketrans({"/": "%2F", "%": "%25", "\n": "%0A"})
 
 
@@ -85,6 +93,7 @@ class CgroupTree:
         self._killing = False
 
     def pids(self) -> list[int]:
+        self._forest.vacate(self.path)
         data = procfs.read(self.path + "/cgroup.procs", 1 << 20)
         return [int(word) for word in data.split()] if data else []
 
@@ -130,6 +139,7 @@ class CgroupTree:
 
     def kill(self) -> None:
         """cgroup.kill takes everybody at once, also children being born; without the file (before 5.14) by rounds."""
+        self._forest.vacate(self.path)
         try:
             write(self.path + "/cgroup.kill", b"1")
         except FileNotFoundError:
@@ -157,6 +167,7 @@ class CgroupTree:
             self._kill_by_rounds()
 
     def populated(self) -> bool:
+        self._forest.vacate(self.path)
         data = procfs.read(self.path + "/cgroup.events", 256)
         return data is not None and b"populated 1" in data
 
@@ -204,51 +215,61 @@ class CgroupForest:
         if not own or own.startswith("/.."):
             raise EngineError("cannot use cgroups: our own cgroup is outside of what is mounted here")
         parent = mount + own.rstrip("/")
-        if parent.endswith("/supervisor"):
-            parent = parent[: -len("/supervisor")]
+        above, _, last = parent.rpartition("/")
+        if _is_ours(last) and (_is_delegated(above) or above.endswith(f"/gds-{ident}")):
+            # the same process in new clothes: it is still in a cgroup of ours
+            parent = above.removesuffix(f"/gds-{ident}")
         delegated = _is_delegated(parent)
         self.root = parent if delegated else f"{parent}/gds-{ident}"
         self._prefix = self.root[len(mount) :]
-        self.home = parent
+        self._before = parent
+        self._occupied = False
+        self._count = 0
+        self._found: dict[tuple[str, int], str] = {}
+        self._methods: dict[str, list[MethodTree]] = {}
+        self._pid = os.getpid()
         try:
-            if delegated:
-                self.home = self.root + "/supervisor"
-                os.makedirs(self.home, exist_ok=True)
-                write(self.home + "/cgroup.procs", b"0")
-            else:
-                os.makedirs(self.root, exist_ok=True)
-                probe = self.root + "/trial"
-                os.makedirs(probe, exist_ok=True)
-                write(probe + "/cgroup.procs", b"0")
-                write(self.home + "/cgroup.procs", b"0")
-                os.rmdir(probe)
+            os.makedirs(self.root, exist_ok=True)
+            self._count = max([int(e[1:]) for e in os.listdir(self.root) if _is_ours(e)], default=0)
+            self.home = self._fresh()
+            # the trial of everything this rung stands on
+            os.setxattr(self.home, _MARK, b"trial")
+            os.removexattr(self.home, _MARK)
+            write(self.home + "/cgroup.procs", b"0")
         except OSError as error:
             raise EngineError(f"cannot use cgroups: {error.strerror}: {error.filename or self.root}") from error
         self._null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         reaper.on_stranger = self._stranger
+        reaper.on_helper = self._shelter
 
     # -- Forest -------------------------------------------------------------------------------------------------------
 
     def plant(
         self, name: str, incarnation: int, launch: Launch, listener: TreeListener, *, lasting: bool
-    ) -> CgroupTree:
+    ) -> CgroupTree | MethodTree:
         """See ports.Forest."""
-        path = self._path(name, incarnation) if lasting else self._path_of_method(name)
+        if not lasting and not launch.needs_launcher:
+            return self._plant_method(name, launch, listener)
+        path = "" if lasting else f"{self.root}/{name.translate(_ESCAPES)}"
         tree = CgroupTree(self, name, incarnation, path, listener)
         try:
-            if path in self._spare:
-                self._spare.discard(path)
+            if not lasting:
+                self._make_for_method(tree)
+            elif launch.needs_launcher:
+                tree.path = self._fresh()
+                self._mark(tree)
             else:
-                try:
-                    os.mkdir(path, 0o755)
-                except FileExistsError:
-                    if tree.populated():
-                        write(path + "/cgroup.kill", b"1")
-            self._trees[path] = tree
+                if self._occupied or self._methods.get(self.home):
+                    self._move_on()
+                tree.path = self.home
+                self._mark(tree)
+            self._trees[tree.path] = tree
             if launch.needs_launcher:
-                self._zygote().launch(launch, path + "/cgroup.procs", lambda *a: self._launched(tree, *a))
+                self._zygote().launch(launch, tree.path + "/cgroup.procs", lambda *a: self._launched(tree, *a))
                 return tree
-            pid = self._spawn(path, launch)
+            pid = self._spawn(launch)
+            self._occupied = True
+            self.loop.when_idle(lambda: self.vacate(tree.path))
         except OSError as error:
             self._failed(tree, error.errno or 0, error.strerror or str(error))
             return tree
@@ -258,24 +279,26 @@ class CgroupForest:
     def survivors(self) -> list[tuple[str, int]]:
         """See ports.Forest. Left-over cgroups without processes, and those of methods, are removed on the way."""
         found = []
-        for entry in sorted(os.listdir(self.root)):
+        for entry in sorted(os.listdir(self.root), key=lambda e: (len(e), e)):
             path = f"{self.root}/{entry}"
-            if entry == "supervisor" or not os.path.isdir(path):
+            if path == self.home or not os.path.isdir(path):
                 continue
-            name, dot, incarnation = entry.rpartition(".")
             tree = CgroupTree(self, "", 0, path, None)  # type: ignore[arg-type]  # never started, only looked at
+            whose = _whose(path)
             if not tree.populated():
                 self._rmdir(path)
-            elif dot and incarnation.isdigit():
-                found.append((_unescape(name), int(incarnation)))
+            elif whose is not None:
+                self._found[whose] = path
+                found.append(whose)
             else:
-                tree.kill()  # a method or probe of the runner before us: its answer has no one to hear it
-                self.remove_when_idle(path)
+                # methods and helpers of the runner before us: their answer has no one to hear it
+                tree.kill()
+                self._remove_when_empty(path)
         return found
 
     def adopt(self, name: str, incarnation: int, main_pid: int, listener: TreeListener) -> CgroupTree:
         """See ports.Forest. Its processes are not our children: the kernel's word that the cgroup is empty counts."""
-        path = self._path(name, incarnation)
+        path = self._found.pop((name, incarnation), self.root + "/gone")
         tree = CgroupTree(self, name, incarnation, path, listener)
         pids = tree.pids()
         tree.main_pid = main_pid if main_pid in pids else (pids[0] if pids else main_pid or 1)
@@ -292,16 +315,18 @@ class CgroupForest:
 
     def close(self) -> None:
         """Remove our cgroups; what is not empty stays."""
-        for path in list(self._spare):
-            self._rmdir(path)
+        try:
+            write(self._before + "/cgroup.procs", b"0")
+        except OSError:
+            pass  # a delegated cgroup with controllers lets nobody back in; ours goes with the unit
         try:
             for entry in os.listdir(self.root):
-                if entry != "supervisor":
+                if os.path.isdir(f"{self.root}/{entry}"):
                     self._rmdir(f"{self.root}/{entry}")
+            if self.root != self._before:
+                os.rmdir(self.root)
         except OSError:
-            return  # nothing there any more
-        if not self.home.endswith("/supervisor"):
-            self._rmdir(self.root)
+            return  # somebody is still there
 
     # -- the rest -----------------------------------------------------------------------------------------------------
 
@@ -323,20 +348,133 @@ class CgroupForest:
             os.close(tree.watch_fd)
             tree.watch_fd = -1
 
+    def vacate(self, path: str) -> None:
+        """We are in the cgroup of what we just started: move on, before anything is done to it."""
+        if path == self.home and self._occupied:
+            self._move_on()
+
+    def _shelter(self, pid: int) -> None:
+        """A process of the runner's own, forked where we are: it may be in the way of nobody."""
+        path = self.root + "/helpers"
+        try:
+            os.makedirs(path, exist_ok=True)
+            write(path + "/cgroup.procs", str(pid).encode())
+        except OSError:
+            self._occupied = True  # gone already, or stuck: then it is we who move
+
+    def _fresh(self) -> str:
+        self._count += 1
+        path = f"{self.root}/n{self._count}"
+        os.mkdir(path, 0o755)
+        return path
+
+    def _move_on(self) -> None:
+        fresh = self._fresh()
+        try:
+            write(fresh + "/cgroup.procs", b"0")
+        except OSError:
+            self._rmdir(fresh)
+            raise
+        old, self.home = self.home, fresh
+        self._occupied = False
+        if old not in self._trees and not self._methods.get(old):
+            self._rmdir(old)
+
+    def _mark(self, tree: CgroupTree) -> None:
+        os.setxattr(tree.path, _MARK, f"{tree.incarnation} {tree.name}".encode())
+
     def remove_when_idle(self, path: str) -> None:
         """An empty cgroup goes, but not at the cost of a restart; that of a method is kept for its next call."""
         if ":" in path[len(self.root) :]:
             self._spare.add(path)
+        elif path:
+            self.loop.when_idle(lambda: None if path == self.home else self._rmdir(path))
+
+    def _remove_when_empty(self, path: str) -> None:
+        data = procfs.read(path + "/cgroup.events", 256)
+        if data is None:
+            return
+        if b"populated 1" in data:
+            self.loop.after(0.05, lambda: self._remove_when_empty(path))
         else:
-            self.loop.when_idle(lambda: self._rmdir(path))
+            self._rmdir(path)
 
-    def _path(self, name: str, incarnation: int) -> str:
-        return f"{self.root}/{name.translate(_ESCAPES)}.{incarnation}"
+    def _make_for_method(self, tree: CgroupTree) -> None:
+        path = tree.path
+        if path in self._spare:
+            self._spare.discard(path)
+            return
+        try:
+            os.mkdir(path, 0o755)
+        except FileExistsError:
+            if tree.populated():
+                write(path + "/cgroup.kill", b"1")
 
-    def _path_of_method(self, name: str) -> str:
-        return f"{self.root}/{name.translate(_ESCAPES)}"
+    # -- methods, born where we are -----------------------------------------------------------------------------------
 
-    def _spawn(self, path: str, launch: Launch) -> int:
+    def _plant_method(self, name: str, launch: Launch, listener: TreeListener) -> MethodTree:
+        tree = MethodTree(self, name, listener)
+        try:
+            if self._occupied:
+                self._move_on()
+            tree.path = self.home
+            pid = self._spawn(launch)
+        except OSError as error:
+            tree.over = True
+            listener.tree_failed(tree, error.errno or 0, error.strerror or str(error))
+            return tree
+        self._methods.setdefault(tree.path, []).append(tree)
+        tree.main_pid = pid
+        tree.main_alive = True
+        self._reaper.expect(pid, tree.main_gone, of_tree=True)
+        listener.tree_started(tree)
+        return tree
+
+    def settle(self, path: str) -> None:
+        """A method under `path` has ended, or a stray of one: strays are killed; without any, it is over."""
+        methods = self._methods.get(path)
+        if not methods:
+            return
+        data = procfs.read(path + "/cgroup.procs", 1 << 20) or b""
+        running = [m for m in methods if m.main_alive]
+        expected = {m.main_pid for m in running}
+        expected.add(self._pid)
+        others = {int(word) for word in data.split()} - expected
+        if others and running:
+            for each in running:
+                others.difference_update(each.members())
+        if others:
+            for pid in others:
+                self.strike(pid, path)
+            self.loop.after(0.005, lambda: self.settle(path))
+            return
+        left = [m for m in methods if m.main_alive]
+        if left:
+            self._methods[path] = left
+        else:
+            del self._methods[path]
+            if path != self.home and path not in self._trees:
+                self._rmdir(path)
+        for each in methods:
+            if not each.main_alive:
+                each.over = True
+                each.listener.tree_emptied(each, each.status, "")
+
+    def strike(self, pid: int, path: str) -> None:
+        """SIGKILL to a process of that cgroup, never to another that got its pid."""
+        try:
+            fd = os.pidfd_open(pid)
+        except OSError:
+            return  # gone
+        try:
+            if self.is_inside(pid, path):
+                signal.pidfd_send_signal(fd, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass  # gone; or a set-user program that an unprivileged runner may not end
+        finally:
+            os.close(fd)
+
+    def _spawn(self, launch: Launch) -> int:
         actions = [
             (os.POSIX_SPAWN_DUP2, self._null, 0),
             (os.POSIX_SPAWN_DUP2, launch.stdout, 1),
@@ -355,21 +493,16 @@ class CgroupForest:
         try:
             if launch.cwd:
                 os.chdir(launch.cwd)
-            write(path + "/cgroup.procs", b"0")
-            try:
-                spawn = os.posix_spawn
-                program = launch.argv[0] if "/" in launch.argv[0] else _find(launch.argv[0], launch.env)
-                return spawn(
-                    program,
-                    launch.argv,
-                    launch.env,
-                    file_actions=actions,
-                    setsid=True,
-                    setsigmask=(),
-                    setsigdef=_DEFAULT_SIGNALS,
-                )
-            finally:
-                write(self.home + "/cgroup.procs", b"0")
+            program = launch.argv[0] if "/" in launch.argv[0] else _find(launch.argv[0], launch.env)
+            return os.posix_spawn(
+                program,
+                launch.argv,
+                launch.env,
+                file_actions=actions,
+                setsid=True,
+                setsigmask=(),
+                setsigdef=_DEFAULT_SIGNALS,
+            )
         finally:
             if here >= 0:
                 os.fchdir(here)
@@ -382,7 +515,7 @@ class CgroupForest:
     def _up(self, tree: CgroupTree, pid: int) -> None:
         tree.main_pid = pid
         tree.main_alive = True
-        self._reaper.expect(pid, tree.main_gone)
+        self._reaper.expect(pid, tree.main_gone, of_tree=True)
         tree.listener.tree_started(tree)
 
     def _launched(self, tree: CgroupTree, pid: int, errno: int, message: str) -> None:
@@ -401,9 +534,12 @@ class CgroupForest:
         place = procfs.cgroup(pid)
         if not place.startswith(self._prefix + "/"):
             return
-        tree = self._trees.get(f"{self.root}/{place[len(self._prefix) + 1 :].split('/', 1)[0]}")
+        path = f"{self.root}/{place[len(self._prefix) + 1 :].split('/', 1)[0]}"
+        tree = self._trees.get(path)
         if tree is not None:
             tree.orphan_gone(status)
+        elif path in self._methods:
+            self.loop.soon(lambda: self.settle(path))
 
     def _changed(self, tree: CgroupTree) -> None:
         try:
@@ -436,8 +572,17 @@ def _find(program: str, env: dict[str, str]) -> str:
     return program
 
 
-def _unescape(name: str) -> str:
-    return name.replace("%2F", "/").replace("%0A", "\n").replace("%25", "%")
+def _is_ours(entry: str) -> bool:
+    return entry[:1] == "n" and entry[1:].isdigit()
+
+
+def _whose(path: str) -> tuple[str, int] | None:
+    """(name, incarnation) of the application a cgroup was made for."""
+    try:
+        incarnation, _, name = os.getxattr(path, _MARK).decode().partition(" ")
+        return name, int(incarnation)
+    except (OSError, ValueError):
+        return None
 
 
 def _is_delegated(path: str) -> bool:

@@ -28,12 +28,16 @@ class Reaper:
         self._expected: dict[int, Callable[[int], None]] = {}
         self.on_stranger: Callable[[int, int], None] = _nobody
         """(pid, status) of a child nobody expects, still a zombie while this is called."""
+        self.on_helper: Callable[[int], None] = _no_helper
+        """(pid) of a process of the runner's own that was just started: the forest finds it a place."""
         loop.on_signal(signal.SIGCHLD, self.reap)
         self._loop = loop
 
-    def expect(self, pid: int, callback: Callable[[int], None]) -> None:
-        """Call `callback(status)` when our child `pid` has ended and is reaped."""
+    def expect(self, pid: int, callback: Callable[[int], None], of_tree: bool = False) -> None:
+        """Call `callback(status)` when our child `pid` has ended and is reaped. `of_tree`: the forest started it."""
         self._expected[pid] = callback
+        if not of_tree:
+            self.on_helper(pid)
 
     def forget(self, pid: int) -> None:
         """It may end unheard: it is a stranger from now on."""
@@ -65,6 +69,10 @@ class Reaper:
                     callback(status)
                 except Exception as error:  # as above: the rest must be reaped all the same
                     self._loop.on_error(error)
+
+
+def _no_helper(_pid: int) -> None:
+    pass
 
 
 def _nobody(_pid: int, _status: int) -> None:
