@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from gds.linux.loop import Loop, Timer
-    from gds.linux.resolving import Address, Expect, Question
+    from gds.linux.resolving import Address, Expect, Found, Question
 
     OnAnswer = Callable[["Answer"], None]
     OnConnected = Callable[["Connecting", int], None]
@@ -80,7 +80,7 @@ class Answer(Value):
     disconnect  answered, but the connection broke before it ended well
     status      an HTTP status that was not expected
     error       anything else that the other side did (not HTTP, no such host, unreachable)
-    unable      this machine would not let us ask (no descriptor, no port, no IPv6): says nothing about the application
+    unable      we could not ask (no descriptor, no port, no IPv6, no name server): says nothing about the application
 
     `message` has at most 4 KiB and one line; empty for a plain ok. `seconds` is how long it took.
     """
@@ -117,6 +117,11 @@ def explain(error: int, where: str, seconds: float) -> str:
     if error == errno.EADDRNOTAVAIL:
         return f"{where}: cannot connect from this machine: no free local port, or no such address family here"
     return f"{where}: {os.strerror(error).lower()}"
+
+
+def unresolved(found: Found) -> str:
+    """The outcome of a name without addresses."""
+    return "error" if found.nameless else "unable"
 
 
 class Connecting:
@@ -252,13 +257,13 @@ class _KnockEverywhere:
         self._question: Question | None = None
         self._question = names.find(host, timeout * CONNECT_SHARE, self._found)
 
-    def _found(self, addresses: tuple[Address, ...], fault: str) -> None:
-        self._awaited = len(addresses)
-        if not addresses:
-            answer = Answer("error", fault, self._loop.now() - self._began)
+    def _found(self, found: Found) -> None:
+        self._awaited = len(found.addresses)
+        if not found.addresses:
+            answer = Answer(unresolved(found), found.fault, self._loop.now() - self._began)
             # never from within `ask`: its caller does not hold the handle yet
             self._loop.soon(lambda: self._say(answer))
-        for each in addresses:
+        for each in found.addresses:
             self._knock(each)
 
     def _knock(self, address: Address) -> None:

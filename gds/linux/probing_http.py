@@ -13,7 +13,16 @@ import os
 import h11
 
 from gds.linux.loop import READ, WRITE
-from gds.linux.probing import CONNECT_SHARE, LONGEST_MESSAGE, Answer, Connecting, explain, one_line, outcome_of
+from gds.linux.probing import (
+    CONNECT_SHARE,
+    LONGEST_MESSAGE,
+    Answer,
+    Connecting,
+    explain,
+    one_line,
+    outcome_of,
+    unresolved,
+)
 from gds.linux.resolving import with_port
 
 TYPE_CHECKING = False
@@ -22,7 +31,7 @@ if TYPE_CHECKING:
 
     from gds.linux.loop import Loop, Timer
     from gds.linux.probing import OnAnswer
-    from gds.linux.resolving import Address, Names, Question
+    from gds.linux.resolving import Found, Names, Question
     from gds.model.resource import Probe
 
 LARGEST_HEAD = 65536
@@ -63,13 +72,13 @@ class HttpAsking:
 
     # -- connect ------------------------------------------------------------------------------------------------------
 
-    def _found(self, addresses: tuple[Address, ...], fault: str) -> None:
-        if not addresses:
-            self._loop.soon(lambda: self._say("error", fault))
+    def _found(self, found: Found) -> None:
+        if not found.addresses:
+            self._loop.soon(lambda: self._say(unresolved(found), found.fault))
             return
-        self._awaited = len(addresses)
+        self._awaited = len(found.addresses)
         until = self._began + self._timeout * CONNECT_SHARE
-        for each in addresses:
+        for each in found.addresses:
             target = with_port(each, self._probe.port or 80)
             self._calls.append(Connecting(self._loop, each[0], target, until, self._connected))
 

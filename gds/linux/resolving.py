@@ -4,7 +4,7 @@ In this order: an address written as such; /etc/hosts, read again when it change
 seconds ago; else the system's own resolver (DNS and whatever /etc/nsswitch.conf names), asked by a child process that
 lives for that one question, because getaddrinfo blocks and the runner has no threads. Questions for the same name
 share one child. A resolver that fails leaves what was known before in force: an outage of DNS says nothing about the
-application.
+application. Nothing is remembered about a name that failed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import signal
 
 from gds.linux.prctl import die_with_parent
+from gds.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     # (family, sockaddr without the port, which goes between the two parts): see `with_port`
     Address = tuple[int, str, tuple[int, ...]]
-    OnFound = Callable[[tuple[Address, ...], str], None]
+    OnFound = Callable[["Found"], None]
     Expect = Callable[[int, Callable[[int], None]], None]
 
 FRESH = 30.0
@@ -32,10 +33,24 @@ FRESH = 30.0
 
 HOSTS = "/etc/hosts"
 
+_NO_SUCH_NAME = frozenset((_socket.EAI_NONAME, _socket.EAI_NODATA, _socket.EAI_ADDRFAMILY))
+
 _LOOPBACK: dict[str, tuple[Address, ...]] = {
     "127.0.0.1": ((_socket.AF_INET, "127.0.0.1", ()),),
     "::1": ((_socket.AF_INET6, "::1", ()),),
 }
+
+
+class Found(Value):
+    """What is known about a name; without `addresses`, `fault` says why in a sentence.
+
+    `nameless`: nobody has that name. Else, without addresses, there was nobody to ask: that is a fault of this machine
+    or its network and says nothing about the application.
+    """
+
+    addresses: tuple[Address, ...] = ()
+    fault: str = ""
+    nameless: bool = False
 
 
 def with_port(address: Address, port: int) -> tuple[Any, ...]:
@@ -59,7 +74,7 @@ def literal(host: str) -> tuple[Address, ...] | None:
 
 
 class Question:
-    """Somebody waits for an answer; `cancel` when nobody does any more."""
+    """Somebody waits for an answer."""
 
     __slots__ = ("on_found", "timer")
 
@@ -73,12 +88,12 @@ class Question:
         if self.timer is not None:
             self.timer.cancel()
 
-    def answer(self, found: tuple[Address, ...], fault: str) -> None:
+    def answer(self, found: Found) -> None:
         """Give it, once."""
         callback = self.on_found
         self.cancel()
         if callback is not None:
-            callback(found, fault)
+            callback(found)
 
 
 class Names:
@@ -94,29 +109,27 @@ class Names:
         self._asking: dict[str, _Child] = {}
 
     def find(self, host: str, seconds: float, on_found: OnFound) -> Question | None:
-        """Call `on_found(addresses, fault)` within `seconds`; `fault` says why there are none.
-
-        None: it was called already, before this returned, because nobody had to be asked.
-        """
-        found = literal(host) or self._from_hosts(host)
-        if found:
-            on_found(found, "")
+        """Call `on_found` within `seconds`. None: it was called already, because nobody had to be asked."""
+        numbers = literal(host) or self._from_hosts(host)
+        if numbers:
+            on_found(Found(numbers))
             return None
         known = self._known.get(host)
         if known is not None and known[0] > self._loop.now():
-            on_found(known[1], "")
+            on_found(Found(known[1]))
             return None
-        question = Question(on_found)
-        question.timer = self._loop.after(seconds, lambda: self._late(host, question, seconds))
         child = self._asking.get(host)
         if child is None:
             try:
                 child = _Child(self._loop, host, self._answered, self._expect)
             except OSError as error:
-                question.cancel()
-                on_found((), f"cannot resolve {host}: cannot fork: {os.strerror(error.errno or 0)}")
+                on_found(
+                    self._or_stale(host, Found((), f"cannot resolve {host}: {os.strerror(error.errno or 0).lower()}"))
+                )
                 return None
             self._asking[host] = child
+        question = Question(on_found)
+        question.timer = self._loop.after(seconds, lambda: self._late(host, question, seconds))
         child.questions.append(question)
         return question
 
@@ -125,20 +138,18 @@ class Names:
         if child is not None and all(q is question or q.on_found is None for q in child.questions):
             del self._asking[host]
             child.kill()
-        question.answer(self._stale(host), f"cannot resolve {host}: no answer within {seconds:.3g} s")
+        question.answer(self._or_stale(host, Found((), f"cannot resolve {host}: no answer within {seconds:.3g} s")))
 
-    def _stale(self, host: str) -> tuple[Address, ...]:
+    def _or_stale(self, host: str, found: Found) -> Found:
         known = self._known.get(host)
-        return known[1] if known else ()
+        return Found(known[1]) if known is not None and not found.addresses else found
 
-    def _answered(self, child: _Child, found: tuple[Address, ...], fault: str) -> None:
+    def _answered(self, child: _Child, found: Found) -> None:
         self._asking.pop(child.host, None)
-        if found:
-            self._known[child.host] = (self._loop.now() + FRESH, found)
-        else:
-            found = self._stale(child.host)
+        if found.addresses:
+            self._known[child.host] = (self._loop.now() + FRESH, found.addresses)
         for question in child.questions:
-            question.answer(found, fault)
+            question.answer(self._or_stale(child.host, found))
 
     def _from_hosts(self, host: str) -> tuple[Address, ...]:
         try:
@@ -172,7 +183,7 @@ class _Child:
         self,
         loop: Loop,
         host: str,
-        on_answer: Callable[[_Child, tuple[Address, ...], str], None],
+        on_answer: Callable[[_Child, Found], None],
         expect: Expect | None,
     ) -> None:
         self.host = host
@@ -209,8 +220,7 @@ class _Child:
             self._heard += data
             return
         self._close()
-        found, fault = _understood(self._heard, self.host)
-        self._on_answer(self, found, fault)
+        self._on_answer(self, _understood(self._heard, self.host))
 
     def _close(self) -> None:
         self._loop.unwatch(self._reader)
@@ -226,16 +236,17 @@ class _Child:
         self._close()
 
 
-def _understood(heard: bytes, host: str) -> tuple[tuple[Address, ...], str]:
+def _understood(heard: bytes, host: str) -> Found:
     lines = heard.decode("utf-8", "replace").splitlines()
     if not lines or lines[-1] != ".":
-        return (), f"cannot resolve {host}: the resolver ended before it answered"
+        return Found((), f"cannot resolve {host}: the resolver ended before it answered")
     found: list[Address] = []
     for line in lines[:-1]:
         if line.startswith("!"):
-            return (), f"cannot resolve {host}: {line[1:]}"
+            code, _, said = line[1:].partition(" ")
+            return Found((), f"cannot resolve {host}: {said}", int(code) in _NO_SUCH_NAME)
         found.extend(a for a in literal(line) or () if a not in found)
-    return tuple(found), "" if found else f"cannot resolve {host}: it has no address"
+    return Found(tuple(found), "" if found else f"cannot resolve {host}: it has no address", not found)
 
 
 def _resolve(host: str, writer: int) -> None:
@@ -251,8 +262,10 @@ def _resolve(host: str, writer: int) -> None:
         try:
             found = _socket.getaddrinfo(host, 0, 0, _socket.SOCK_STREAM)
             said = "\n".join(str(a[0]) for _, _, _, _, a in found)
-        except (OSError, UnicodeError) as error:
-            said = "!" + str(getattr(error, "strerror", None) or error).replace("\n", " ")
+        except OSError as error:
+            said = f"!{error.errno or 0} {(error.strerror or '').lower()}"
+        except UnicodeError:
+            said = f"!{_socket.EAI_NONAME} it is no legal host name"
         os.write(writer, f"{said}\n.\n".encode()[-65000:])
     finally:
         os._exit(0)

@@ -344,20 +344,14 @@ def test_hosts_are_read_again_when_they_change(stage: Stage, tmp_path: Path) -> 
     assert stage.ask(probe).outcome == "ok"
 
 
-def test_a_name_nobody_knows(stage: Stage) -> None:
-    for what in (Probe("tcp", "", host="gds.invalid", port=80), http(80, host="gds.invalid")):
-        answer = stage.ask(what, 20)
-        assert answer.outcome == "error"
-        assert answer.message.startswith("cannot resolve gds.invalid: ")
-
-
 # A network and a resolv.conf of its own. The name server is on the loop that asks, so a resolver that blocked the
 # loop would never be answered.
 RESOLVING = """
     import json, os, signal, socket, sys
     from gds.linux.loop import Loop
+    from gds.linux.probing import Prober
     from gds.linux.reaper import Reaper
-    from gds.linux.resolving import Names
+    from gds.model.resource import Probe
 
     class Clock:
         ahead = 0.0
@@ -370,35 +364,41 @@ RESOLVING = """
     reaper = Reaper(loop)
     strangers = []
     reaper.on_stranger = lambda pid, status: strangers.append(pid)
-    names = Names(loop, reaper.expect)
+    prober = Prober(loop, reaper.expect)
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     server.bind(("127.0.0.1", 53))
+    listener = socket.create_server(("127.0.0.7", 0))
+    port = listener.getsockname()[1]
     asked = []
-    answering = True
+    mode = "answer"
 
     def query(_events):
         data, who = server.recvfrom(4096)
         end = data.index(b"\\0", 12)
         kind = int.from_bytes(data[end + 1 : end + 3], "big")
         asked.append(kind)
-        if not answering:
+        if mode == "silent":
             return
         record = b""
-        if kind == 1:
+        if kind == 1 and mode == "answer":
             record = b"\\xc0\\x0c\\0\\1\\0\\1\\0\\0\\0\\0\\0\\4" + bytes([127, 0, 0, 7])
-        head = data[:2] + b"\\x81\\x80\\0\\1" + (b"\\0\\1" if record else b"\\0\\0") + bytes(4)
+        code = b"\\x83" if mode == "unknown" else b"\\x80"
+        head = data[:2] + b"\\x81" + code + b"\\0\\1" + (b"\\0\\1" if record else b"\\0\\0") + bytes(4)
         server.sendto(head + data[12 : end + 5] + record, who)
 
     loop.watch(server.fileno(), query)
 
-    def find(seconds):
+    def ask(host, seconds, http=False):
         got = []
-        names.find("web.test", seconds, lambda *a: got.append(a))
-        names.find("web.test", seconds, lambda *a: got.append(a))
-        while len(got) < 2:
+        probes = [Probe("tcp", "", host=host, port=port)] * 2
+        if http:
+            probes = [Probe("http", "", host=host, port=port, path="/")]
+        for probe in probes:
+            prober.ask(probe, seconds, got.append)
+        while len(got) < len(probes):
             loop.turn(1)
-        assert got[0] == got[1], got
-        return [a[1] for a in got[0][0]], got[0][1]
+        assert {a.outcome for a in got} == {got[0].outcome}, got
+        return got[0].outcome, got[0].message
 
     def gone():
         for _ in range(100):
@@ -407,16 +407,21 @@ RESOLVING = """
             loop.turn(0.1)
         return False
 
-    seen = {"first": find(10), "children gone": gone()}
-    queries = len(asked)
-    seen["fresh"] = find(10)
-    seen["asked again"] = len(asked) > queries
+    seen = {"first": ask("web.test", 10), "queries": len(asked), "children gone": gone()}
+    seen["fresh"] = ask("web.test", 10)
+    seen["queries later"] = len(asked)
     clock.ahead = 1000.0
-    answering = False
-    seen["stale"] = find(0.4)
+    mode = "silent"
+    seen["stale"] = ask("web.test", 0.4)
     seen["killed"] = gone()
-    names._known.clear()
-    seen["silence"] = find(0.3)
+    seen["silence"] = ask("other.test", 0.4)
+    seen["http silence"] = ask("other.test", 0.4, True)
+    mode = "unknown"
+    seen["unknown"] = ask("nobody.test", 10)
+    seen["http unknown"] = ask("nobody.test", 10, True)
+    mode = "empty"
+    seen["empty"] = ask("empty.test", 10)
+    seen["illegal"] = ask("x" * 300 + ".test", 10)
     seen["strangers"] = len(strangers) if gone() else -1
     print(json.dumps(seen))
 """
@@ -434,13 +439,18 @@ def test_the_system_resolver_is_asked_without_blocking_the_loop(tmp_path: Path) 
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
-    assert seen["first"] == [["127.0.0.7"], ""]
+    well = ["ok", ""]
+    assert (seen["first"], seen["fresh"]) == (well, well)
     assert seen["children gone"]
-    assert seen["fresh"] == [["127.0.0.7"], ""]
-    assert not seen["asked again"]
-    assert seen["stale"][0] == ["127.0.0.7"], "an outage of the name server leaves what was known in force"
+    assert seen["queries"] == seen["queries later"] == 2, "one child for both, A and AAAA; then it is remembered"
+    assert seen["stale"] == well, "an outage of the name server leaves what was known in force"
     assert seen["killed"], "the child that nobody waits for any more is killed and reaped"
-    assert seen["silence"] == [[], "cannot resolve web.test: no answer within 0.3 s"]
+    silence = ["unable", "cannot resolve other.test: no answer within 0.38 s"]
+    assert (seen["silence"], seen["http silence"]) == (silence, silence)
+    unknown = ["error", "cannot resolve nobody.test: name or service not known"]
+    assert (seen["unknown"], seen["http unknown"]) == (unknown, unknown)
+    assert seen["empty"] == ["error", "cannot resolve empty.test: no address associated with hostname"]
+    assert seen["illegal"][0] == "error"
     assert seen["strangers"] == 0
 
 
