@@ -10,7 +10,9 @@ import sys
 import tempfile
 import textwrap
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -152,11 +154,9 @@ def test_sdnotify_speaks_to_us(desk: Desk) -> None:
 
 def test_systemd_notify_and_its_barrier_are_answered(desk: Desk) -> None:
     environ = {"NOTIFY_SOCKET": desk.notifies.open("web"), "PATH": os.environ["PATH"]}
-    began = time.monotonic()
     process = subprocess.Popen(["systemd-notify", "--ready", "--status=fine"], env=environ)
     desk.until(lambda: process.poll() is not None, 20)
-    assert process.returncode == 0
-    assert time.monotonic() - began < 4, "BARRIER=1 waits five seconds for a descriptor to be closed"
+    assert process.returncode == 0, "BARRIER=1 waits for a descriptor to be closed, and fails after five seconds"
     assert desk.heard[0][1] == {"READY": "1", "STATUS": "fine"}
     assert len(desk.heard) == 1
 
@@ -231,21 +231,26 @@ def test_a_flood_does_not_starve_the_loop_and_the_sender_waits(desk: Desk) -> No
     script = SEND.replace("for message in sys.argv[1:]:", "while True:").replace("message.encode()", "b'WATCHDOG=1'")
     process = subprocess.Popen([sys.executable, "-I", "-S", "-c", script], env={"NOTIFY_SOCKET": address})
     try:
-        most, before = 0, 0
-        ends = time.monotonic() + 2.5
         with sender(desk.notifies.open("quiet")) as line:
             line.send(b"READY=1")
-            while time.monotonic() < ends:
-                desk.loop.turn(0.2)
-                most = max(most, len(desk.heard) - before)
-                before = len(desk.heard)
-        assert any(name == "quiet" for name, _, _ in desk.heard)
-        assert most <= BURST + 1
-        assert MOST_A_SECOND <= len(desk.heard) <= 4 * MOST_A_SECOND + 1
-        assert desk.said == [f"<4>{MOST_A_SECOND} notifications in a second; it has to wait resource=noisy"]
+        turns: list[tuple[int, int]] = []
+
+        def enough() -> bool:
+            turns.append((int(desk.loop.now()), len(desk.heard)))
+            return len(desk.heard) > 2 * MOST_A_SECOND
+
+        desk.until(enough, 60)
     finally:
         process.kill()
         process.wait()
+    assert any(name == "quiet" for name, _, _ in desk.heard)
+    counts = [count for _, count in turns]
+    assert max(after - before for before, after in pairwise(counts)) <= BURST + 1
+    seconds = Counter[int]()
+    for (_, before), (second, after) in pairwise(turns):
+        seconds[second] += after - before
+    assert max(seconds.values()) <= MOST_A_SECOND + BURST + 1
+    assert desk.said == [f"<4>{MOST_A_SECOND} notifications in a second; it has to wait resource=noisy"]
 
 
 def test_a_socket_closed_by_what_it_led_to(desk: Desk) -> None:

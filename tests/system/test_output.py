@@ -450,7 +450,7 @@ def test_a_journal_that_does_not_answer_holds_nobody_up(bench: Bench) -> None:
         other.connect(str(bench.place / "journal.socket"))
         began = time.monotonic()
         assert bench.outputs.open("web", "stdout", Output("journal")) == 1
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 10
 
 
 JOURNALIST = """

@@ -146,7 +146,7 @@ def test_only_files_and_when_handed_over_devices(tree: Path) -> None:
         began = time.monotonic()
         with pytest.raises(OSError, match=r"No such device or address|not a regular file"):
             opened(tree / "fifo", handed_over=handed_over)
-        assert time.monotonic() - began < 1, "a FIFO that nobody reads must not hold us"
+        assert time.monotonic() - began < 10, "a FIFO that nobody reads must not hold us"
     assert stat.S_ISCHR(opened(Path("/dev/null")).st_mode)
     with pytest.raises(OSError, match="not a regular file"):
         opened(Path("/dev/null"), handed_over=False)
