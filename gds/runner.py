@@ -25,6 +25,7 @@ from gds.linux.loop import Loop
 from gds.linux.reaper import Reaper
 from gds.model.ending import how_it_ended
 from gds.model.launch import Launch
+from gds.model.names import TAG_MARK
 from gds.model.state import ResourceState, ResourceStatus
 from gds.rgm.events import RestartAsked, StartAsked, StopAsked
 from gds.rgm.resource import Life
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
 
     from gds.api.server import Connection, Server
     from gds.daemon.fed import Result, Run
+    from gds.daemon.pmfdesk import PmfDesk
     from gds.daemon.receptionist import Receptionist
+    from gds.daemon.tags import Tags
     from gds.linux.journal import Log
     from gds.linux.notify import Notifies
     from gds.linux.output import Outputs
@@ -50,6 +53,8 @@ DONE, FAILED, GIVEOVER = 0, 1, 75
 FORWARDED = ("SIGQUIT", "SIGWINCH", "SIGALRM", "SIGCONT", "SIGURG", "SIGIO", "SIGPWR")
 ABORT_LIMIT = 60.0
 """Seconds for node_abort_command."""
+ALONE = 10.0
+"""Seconds a runner that has nothing but tags waits for the first one."""
 PROGRESS = 10.0
 """Seconds between two EXTEND_TIMEOUT_USEC while a start or stop goes on."""
 
@@ -79,6 +84,10 @@ class Runner:
         self._receptionist: Receptionist | None = None
         self._zygote: Zygote | None = None
         self._notifies: Notifies | None = None
+        self._tags: Tags | None = None
+        self._pmf: PmfDesk | None = None
+        # Nothing is declared, and nothing can be read again: pmfadm started us, and we end with its last tag.
+        self._for_tags = not plan.resources and not sources.paths
 
         loop = self.loop = Loop()
         loop.on_error = self._our_bug
@@ -213,7 +222,11 @@ class Runner:
     def _take(self, plan: Plan) -> None:
         """Bring up what the plan says, after taking back what an earlier runner of this boot left."""
         records = self._memory.recall() if self._memory is not None else {}
-        survivors = dict(self.forest.survivors())
+        found = self.forest.survivors()
+        strays = [each for each in found if each[0].startswith(TAG_MARK)]
+        if strays:
+            self._get_tags().take_strays(strays)
+        survivors = dict([each for each in found if each not in strays])
         probed = [r for r in plan.resources if r.has_probe]
         for resource in plan.resources:
             self.rgmd.apps[resource.name] = self._new_app(resource)
@@ -329,7 +342,9 @@ class Runner:
         self._receptionist = Receptionist(self.rgmd, self, os.geteuid())
 
     def _answer(self, client: Connection, request: dict[str, Any]) -> None:
-        if self._receptionist is not None:
+        if request["verb"].startswith("pmf."):
+            self._ask_pmf(client, request)
+        elif self._receptionist is not None:
             self._receptionist.answer(client, request)
 
     def run(self) -> int:
@@ -339,6 +354,8 @@ class Runner:
         if self._manager.present:
             self._extend()
         self._check_ready()
+        if self._for_tags:
+            self.loop.after(ALONE, self._check_tags)
         self.loop.run()
         self._history.flush()
         self._outputs.close()
@@ -368,6 +385,8 @@ class Runner:
         for app in list(self.rgmd.apps.values()):
             if app.stop is not None:
                 app.stop.hurry()
+        if self._tags is not None:
+            self._tags.hurry()
 
     def _leave(self, because: str) -> None:
         if self.stopping:
@@ -403,7 +422,10 @@ class Runner:
         for app in apps:
             self.rgmd.submit(app, StopAsked(because))
             self.rgmd.settled(app, partial(self._settled, app))
-        if not apps:
+        if self._tags is not None and not self._tags.empty:
+            self._left.add(TAG_MARK)
+            self._tags.end(because)
+        elif not apps:
             self.loop.stop()
 
     def _settled(self, app: App) -> None:
@@ -419,6 +441,39 @@ class Runner:
             if failed:
                 self.log.error(f"cannot stop {', '.join(failed)}")
                 self._code = FAILED
+            self.loop.stop()
+
+    # -- PMF by itself ------------------------------------------------------------------------------------------------
+
+    def _get_tags(self) -> Tags:
+        """Made when somebody first asks for tags, or when a runner before us left some."""
+        if self._tags is None:
+            from gds.daemon.tags import Tags
+
+            self._tags = Tags(self.loop, self.forest, self.log, self._decided_tag, self._check_tags)
+        return self._tags
+
+    def _ask_pmf(self, client: Connection, request: dict[str, Any]) -> None:
+        if self._pmf is None:
+            from gds.daemon.pmfdesk import PmfDesk
+
+            self._pmf = PmfDesk(self._get_tags(), self.loop, self.log, self._environ)
+        if self.stopping:
+            self._get_tags().ending = "the runner is stopping everything"
+        self._pmf.answer(client, request)
+
+    def _decided_tag(self, nametag: str, event: str, because: str) -> None:
+        record = {"at": self._stamp_now(), "monotonic": round(self.loop.now(), 3), "resource": TAG_MARK + nametag}
+        self._history.add({**record, "group": "", "event": event, "because": because})
+
+    def _check_tags(self) -> None:
+        """No tag is left, and no process of one: that may be what we wait for."""
+        if self._tags is not None and not self._tags.empty:
+            return
+        if self.stopping:
+            self._left.discard(TAG_MARK)
+            self._check_end()
+        elif self._for_tags:
             self.loop.stop()
 
     def _asked_to_reload(self) -> None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 
 READ, WRITE = 0x1, 0x4
+SO_PEERGROUPS = 59
+"""asm-generic/socket.h; Python has no name for it."""
 LONGEST_REQUEST = 65536
 MOST = 128
 PATIENCE = 10.0
@@ -54,6 +56,10 @@ class Connection:
         self.on_gone: Callable[[], None] | None = None
         self._timer: TimerHandle | None = server.loop.after(PATIENCE, self.close)
         server.loop.watch(self.fd, self._ready, READ)
+
+    def groups(self) -> tuple[int, ...]:
+        """The peer's supplementary groups when it connected. Raises OSError (ERANGE: more than 256)."""
+        return tuple(memoryview(self._sock.getsockopt(SOL_SOCKET, SO_PEERGROUPS, 1024)).cast("I"))
 
     def tell(self, message: dict[str, Any]) -> None:
         """Send one line; the client may be gone."""

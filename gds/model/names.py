@@ -36,6 +36,9 @@ FIRST_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LETTERS = FIRST_LETTERS | frozenset("0123456789-_")
 LONGEST = 255
 
+TAG_MARK = "@"
+"""What the tree of a nametag of pmfadm's is called begins with it; no resource's name can."""
+
 
 def name_fault(name: str) -> str:
     """What is wrong with `name` as the name of a resource, group or node; empty: nothing (Sun: semantics.md 18)."""

@@ -1,0 +1,527 @@
+"""PMF by itself: the driver of nametags that people make with pmfadm. Sun: semantics.md 4.
+
+Facts come from trees and from `pmfdesk.py`, `pmf/tag.py` judges, the orders are carried out here.
+
+Where processes are. A tag has one tree at a time, named "@NAMETAG" (no resource's name begins so): that of its command
+or of its action program. With -C, a tree whose watched processes are gone is *left behind* when others live on in it;
+so is the tree of an action program that exited with status 0. They are not waited for, but the signals of the tag reach
+them while there is a tag. Nothing is forgotten: at the end of the runner every tree is ended, SIGTERM first, SIGKILL
+after `GRACE`; and so are those of a runner that was killed, before their nametags can be used again.
+
+stdin, stdout and stderr are /dev/null (Sun: "/dev/null or the console"). Tags are in memory only, as at Sun: they end
+with the runner.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+
+from gds.errors import unreachable
+from gds.model.ending import how_it_ended
+from gds.model.launch import Launch
+from gds.model.names import TAG_MARK
+from gds.pmf import family, tag
+from gds.pmf.tag import Life
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Protocol
+
+    from gds.pmf.tag import Event, TagView
+    from gds.ports import Callback, Forest, Scheduler, TimerHandle, Tree
+
+    class Loop(Scheduler, Protocol):
+        """Time, and descriptors."""
+
+        def watch(self, fd: int, callback: Callable[[int], None]) -> None: ...
+        def unwatch(self, fd: int) -> None: ...
+
+    class Log(Protocol):
+        """The runner's own log."""
+
+        def info(self, text: str, **fields: str | int | float | bool | None) -> None: ...
+        def warning(self, text: str, **fields: str | int | float | bool | None) -> None: ...
+
+
+GRACE = 5.0
+"""Seconds between SIGTERM and SIGKILL when the runner ends."""
+FIRST_LOOK, LAST_LOOK = 0.01, 5.0
+"""Seconds between two looks at who is whose child, for -C; doubled each time."""
+LOOK_AGAIN = 0.1
+"""Seconds until processes that could not be followed are looked for again."""
+SIGKILL, SIGTERM = 9, 15
+
+
+def tree_name(nametag: str) -> str:
+    """The name of a tag's tree; a colon would say something else to a forest."""
+    return TAG_MARK + nametag.replace("%", "%25").replace(":", "%3A")
+
+
+def nametag_of(name: str) -> str:
+    """The reverse of `tree_name`."""
+    return name[len(TAG_MARK) :].replace("%3A", ":").replace("%25", "%")
+
+
+class Spec:
+    """What pmfadm -c asked for: everything a start needs, kept for all later ones. `uid` -1: as the runner."""
+
+    __slots__ = ("action", "argv", "cwd", "env", "gid", "groups", "level", "owner", "uid")
+
+    def __init__(self, owner: int, argv: tuple[str, ...], cwd: str, env: dict[str, str]) -> None:
+        self.owner = owner
+        self.argv = argv
+        self.cwd = cwd
+        self.env = env
+        self.action = ""
+        self.level = -1
+        self.uid = -1
+        self.gid = -1
+        self.groups: tuple[int, ...] | None = None
+
+
+class Tag:
+    """One nametag, alive."""
+
+    __slots__ = (
+        "behind",
+        "depths",
+        "followed",
+        "incarnation",
+        "look_pause",
+        "looking",
+        "on_first",
+        "on_over",
+        "pause",
+        "pending",
+        "spec",
+        "tree",
+        "view",
+    )
+
+    def __init__(self, spec: Spec, view: TagView) -> None:
+        self.spec = spec
+        self.view = view
+        self.tree: Tree | None = None
+        """Of the command or the action program; None in between."""
+        self.incarnation = 0
+        """Of what is planted, or runs; 0 = nothing, so that late news are about nothing."""
+        self.behind: list[Tree] = []
+        self.on_first: Callable[[str], None] | None = None
+        """Told once what came of the first start: "" = it runs."""
+        self.on_over: list[Callback] = []
+        """Told when nothing of the present tree is waited for any more."""
+        self.pause: TimerHandle | None = None
+        self.pending: list[int] = []
+        """Signals for a tree that is not up yet."""
+        self.depths: dict[int, int] = {}
+        self.followed: dict[int, int] = {}
+        """pid -> pidfd of watched processes, once the first one is gone (-C)."""
+        self.looking: TimerHandle | None = None
+        self.look_pause = FIRST_LOOK
+
+    @property
+    def acting(self) -> bool:
+        """Its tree is that of the action program, whose exit status decides."""
+        return self.view.life is Life.ACTING
+
+
+class Watcher:
+    """Listens to one tree for one tag."""
+
+    __slots__ = ("_is_action", "_tag", "_tags")
+
+    def __init__(self, tags: Tags, one: Tag, is_action: bool) -> None:
+        self._tags = tags
+        self._tag = one
+        self._is_action = is_action
+
+    def tree_started(self, tree: Tree) -> None:
+        self._tags.started(self._tag, tree, self._is_action)
+
+    def tree_failed(self, tree: Tree, errno: int, message: str) -> None:
+        self._tags.failed(self._tag, tree, self._is_action, message)
+
+    def main_exited(self, tree: Tree, status: int | None) -> None:
+        self._tags.main_exited(self._tag, tree, self._is_action, status)
+
+    def tree_emptied(self, tree: Tree, status: int | None, lost: str) -> None:
+        self._tags.emptied(self._tag, tree, status, lost)
+
+
+class Leftovers:
+    """Listens to trees that no tag waits for."""
+
+    __slots__ = ("_gone",)
+
+    def __init__(self, gone: Callable[[Tree], None]) -> None:
+        self._gone = gone
+
+    def tree_started(self, tree: Tree) -> None:
+        """It was taken back from a runner before us."""
+
+    def main_exited(self, tree: Tree, status: int | None) -> None:
+        """Others may live."""
+
+    def tree_failed(self, tree: Tree, errno: int, message: str) -> None:
+        self._gone(tree)
+
+    def tree_emptied(self, tree: Tree, status: int | None, lost: str) -> None:
+        self._gone(tree)
+
+
+class Tags:
+    """See the module."""
+
+    def __init__(
+        self, loop: Loop, forest: Forest, log: Log, decided: Callable[[str, str, str], None], no_tags: Callback
+    ) -> None:
+        """`decided` keeps a decision: nametag, event, reason. `no_tags` is called whenever nothing is left."""
+        self._loop = loop
+        self._forest = forest
+        self._log = log
+        self._decided = decided
+        self._no_tags = no_tags
+        self.all: dict[str, Tag] = {}
+        self.ending = ""
+        """Why nothing is started any more; "" while the runner goes on."""
+        self._left: dict[Tree, Tag | None] = {}
+        """Trees left behind by a tag, and (None) those of a runner before us."""
+        self._strays: dict[Tree, str] = {}
+        self._when_clean: list[tuple[str, Callback]] = []
+        self._leftovers = Leftovers(self._left_gone)
+        self._count = 0
+        self._hurried = False
+        self._queue: deque[tuple[Tag, Event]] = deque()
+        self._stepping = False
+        self._null = -1
+
+    @property
+    def empty(self) -> bool:
+        """No tag, and no process of one."""
+        return not (self.all or self._left or self._when_clean)
+
+    # -- what is asked ------------------------------------------------------------------------------------------------
+
+    def create(
+        self, nametag: str, spec: Spec, retries: int, period: float, because: str, on_first: Callable[[str], None]
+    ) -> None:
+        """A new tag; there must be none of that name. `on_first` hears "", or why it could not be started."""
+        begun = tag.begin(nametag, retries, period, bool(spec.action), because)
+        one = Tag(spec, begun.view)
+        one.on_first = on_first
+        self.all[nametag] = one
+        self._drive(one, begun)
+
+    def being_ended(self, nametag: str) -> bool:
+        """Processes that a killed runner left under this name are on their way out: never two copies."""
+        return nametag in self._strays.values()
+
+    def when_clean(self, nametag: str, callback: Callback) -> None:
+        """Call back when they are gone, or when the runner ends."""
+        self._when_clean.append((nametag, callback))
+
+    def submit(self, one: Tag, event: Event) -> None:
+        """One fact about one tag; facts that come while an order is carried out wait."""
+        if self._stepping:
+            self._queue.append((one, event))
+        else:
+            self._drive(one, tag.step(one.view, event, self._loop.now()))
+
+    def signal(self, one: Tag, number: int) -> None:
+        """To all its processes, watched or not, those of an action program as well (Sun: 4.1 rule 12)."""
+        if one.tree is not None and not one.tree.main_pid:
+            one.pending.append(number)
+        for tree in _trees(one):
+            _send(tree, number)
+
+    def pids(self, one: Tag) -> list[int]:
+        """All its processes, watched or not."""
+        return [pid for tree in _trees(one) for pid in tree.members()]
+
+    # -- what the runner asks -----------------------------------------------------------------------------------------
+
+    def take_strays(self, found: Iterable[tuple[str, int]]) -> None:
+        """Trees (name, incarnation) of a runner that was killed: their tags are lost, so they are ended."""
+        for name, incarnation in found:
+            self._count = max(self._count, incarnation)
+            nametag = nametag_of(name)
+            because = "its runner was killed, and the tag with it: ended"
+            self._log.warning(because, nametag=nametag)
+            self._decided(nametag, "ENDED", because)
+            tree = self._forest.adopt(name, incarnation, 0, self._leftovers)
+            self._left[tree] = None
+            self._strays[tree] = nametag
+            self._end(tree)
+        if self._strays:
+            self._loop.after(GRACE, self._kill_strays)
+
+    def end(self, because: str) -> None:
+        """The runner ends: everything is ended; `no_tags` is called when nothing is left."""
+        self.ending = because
+        waiting, self._when_clean = self._when_clean, []
+        for _nametag, callback in waiting:
+            callback()
+        for one in list(self.all.values()):
+            trees = _trees(one)
+            self.submit(one, tag.StopAsked(because))
+            for tree in trees:
+                self._end(tree)
+            if one.tree is not None and not one.tree.main_pid:
+                one.pending.append(SIGTERM)
+        for tree in self._left:
+            self._end(tree)
+        self._loop.after(GRACE, self.hurry)
+        self._check_empty()
+
+    def hurry(self) -> None:
+        """SIGKILL to everything, now."""
+        self._hurried = True
+        for one in self.all.values():
+            one.pending.append(SIGKILL)
+            for tree in _trees(one):
+                tree.kill()
+        for tree in self._left:
+            tree.kill()
+
+    def _end(self, tree: Tree) -> None:
+        if self._hurried:
+            tree.kill()
+        else:
+            tree.signal(SIGTERM)
+
+    def _kill_strays(self) -> None:
+        for tree in self._strays:
+            tree.kill()
+
+    def _check_empty(self) -> None:
+        if self.empty:
+            self._no_tags()
+
+    # -- the step -----------------------------------------------------------------------------------------------------
+
+    def _drive(self, one: Tag, made: tag.Step) -> None:
+        self._stepping = True
+        try:
+            self._take(one, made)
+            while self._queue:
+                each, fact = self._queue.popleft()
+                self._take(each, tag.step(each.view, fact, self._loop.now()))
+        finally:
+            self._stepping = False
+
+    def _take(self, one: Tag, made: tag.Step) -> None:
+        before, one.view = one.view, made.view
+        for order in made.orders:
+            self._carry_out(one, order)
+        # told after it was begun: a restart does not wait for its own log line
+        if made.because and (made.because != before.because or made.orders):
+            self._decided(made.view.nametag, made.view.life.value, made.because)
+            say = self._log.warning if made.view.failed != before.failed else self._log.info
+            say(made.because, nametag=made.view.nametag, state=made.view.life.value)
+
+    def _carry_out(self, one: Tag, order: tag.Order) -> None:
+        if isinstance(order, tag.Start):
+            self._plant(one, one.spec.argv, False)
+        elif isinstance(order, tag.RunAction):
+            # Sun: executed as it is, with two arguments more
+            argv = ("/bin/sh", "-c", one.spec.action + ' "$@"', "sh", "failed", one.view.nametag)
+            self._plant(one, argv, True)
+        elif isinstance(order, tag.Pause):
+            one.pause = self._loop.after(order.seconds, lambda: self.submit(one, tag.PauseOver()))
+        elif isinstance(order, tag.CancelPause):
+            if one.pause is not None:
+                one.pause.cancel()
+        elif isinstance(order, tag.Remove):
+            self._remove(one, order.because)
+        else:
+            unreachable(order)
+
+    def _plant(self, one: Tag, argv: tuple[str, ...], is_action: bool) -> None:
+        self._count += 1
+        number = one.incarnation = self._count
+        one.depths = {}
+        one.pending.clear()
+        spec = one.spec
+        if self._null < 0:
+            self._null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        launch = Launch(argv, spec.env, self._null, self._null, spec.cwd, -1, spec.uid, spec.gid, spec.groups)
+        # lasting: what a runner that is killed leaves is found, and ended, by the next one
+        listener = Watcher(self, one, is_action)
+        tree = self._forest.plant(tree_name(one.view.nametag), number, launch, listener, lasting=True)
+        if one.incarnation == number:
+            one.tree = tree  # else it has failed already
+
+    def _remove(self, one: Tag, because: str) -> None:
+        self.all.pop(one.view.nametag, None)
+        self._over(one)
+        self._tell_first(one, because)
+        self._loop.soon(self._check_empty)
+
+    def _tell_first(self, one: Tag, fault: str) -> None:
+        told, one.on_first = one.on_first, None
+        if told is not None:
+            told(fault)
+
+    # -- facts from trees ---------------------------------------------------------------------------------------------
+
+    def started(self, one: Tag, tree: Tree, is_action: bool) -> None:
+        """It runs."""
+        if tree.incarnation != one.incarnation:
+            return
+        one.tree = tree
+        for number in one.pending:
+            _send(tree, number)
+        one.pending.clear()
+        if is_action:
+            return
+        if one.spec.level > 0:
+            one.look_pause = FIRST_LOOK
+            self._look_again(one)
+        self.submit(one, tag.Started())
+        self._tell_first(one, "")
+
+    def failed(self, one: Tag, tree: Tree, is_action: bool, message: str) -> None:
+        """It could not be executed."""
+        tree.release()
+        if tree.incarnation != one.incarnation:
+            return
+        self._over(one)
+        if is_action:
+            self.submit(one, tag.ActionFailed(message))
+            self.submit(one, tag.Emptied(message))
+        else:
+            fault = message if message.startswith("cannot") else f"cannot start {one.spec.argv[0]}: {message}"
+            self.submit(one, tag.StartFailed(fault))
+
+    def main_exited(self, one: Tag, tree: Tree, is_action: bool, status: int | None) -> None:
+        """The first process ended: that decides for an action program, and for -C."""
+        if one.tree is not tree:
+            return
+        if is_action:
+            if status == 0 and one.acting:
+                self._leave_behind(one, tree)
+                self.submit(one, tag.ActionSucceeded())
+            else:
+                self.submit(one, tag.ActionFailed(how_it_ended(status)))
+        elif one.spec.level >= 0:
+            how = how_it_ended(status)
+            self._loop.soon(lambda: self._anyone_watched(one, tree, how))
+
+    def emptied(self, one: Tag, tree: Tree, status: int | None, lost: str) -> None:
+        """The last process is gone."""
+        tree.release()
+        if one.tree is not tree:
+            return
+        self._over(one)
+        how = lost or how_it_ended(status)
+        if one.acting:
+            # its keeper was killed: nobody knows its exit status
+            self.submit(one, tag.ActionFailed(how))
+        self.submit(one, tag.Emptied(how))
+
+    def _over(self, one: Tag) -> None:
+        """Nothing of the tree is waited for any more."""
+        if one.looking is not None:
+            one.looking.cancel()
+            one.looking = None
+        for fd in one.followed.values():
+            self._loop.unwatch(fd)
+            os.close(fd)
+        one.followed.clear()
+        one.tree = None
+        one.incarnation = 0
+        told, one.on_over = one.on_over, []
+        for callback in told:
+            callback()
+
+    # -- processes that are not waited for ----------------------------------------------------------------------------
+
+    def _leave_behind(self, one: Tag, tree: Tree) -> None:
+        tree.listener = self._leftovers
+        one.behind.append(tree)
+        self._left[tree] = one
+        self._over(one)
+
+    def _left_gone(self, tree: Tree) -> None:
+        tree.release()
+        one = self._left.pop(tree, None)
+        if one is not None:
+            one.behind.remove(tree)
+        nametag = self._strays.pop(tree, "")
+        if nametag and not self.being_ended(nametag):
+            ready = [callback for name, callback in self._when_clean if name == nametag]
+            self._when_clean = [each for each in self._when_clean if each[0] != nametag]
+            for callback in ready:
+                callback()
+        self._loop.soon(self._check_empty)
+
+    # -- -C: which processes are watched ------------------------------------------------------------------------------
+
+    def _anyone_watched(self, one: Tag, tree: Tree, how: str) -> None:
+        """A watched process has ended: is another one left?"""
+        if one.tree is not tree:
+            return
+        level = one.spec.level
+        self._look(one, tree)
+        alive = tree.members()
+        if not alive:
+            return  # the end of the tree says so
+        watched = family.watched(one.depths, alive, level) if level else []
+        if not watched:
+            deeper = "1 process" if len(alive) == 1 else f"{len(alive)} processes"
+            self._leave_behind(one, tree)
+            self.submit(one, tag.Emptied(f"{how}; {deeper} deeper than level {level}"))
+        elif not self._follow(one, tree, watched, how):
+            self._loop.after(LOOK_AGAIN, lambda: self._anyone_watched(one, tree, how))
+
+    def _follow(self, one: Tag, tree: Tree, watched: Iterable[int], how: str) -> bool:
+        """Hear when one of them ends. False: one has ended meanwhile, or there are no descriptors: look again."""
+        opened: dict[int, int] = {}
+        complete = True
+        for pid in watched:
+            if pid not in one.followed:
+                try:
+                    opened[pid] = os.pidfd_open(pid)
+                except OSError:
+                    complete = False
+        # opened first, looked at second: a number may have become another process's in between
+        members = set(tree.members())
+        for pid, fd in opened.items():
+            if pid in members:
+                one.followed[pid] = fd
+                self._loop.watch(fd, lambda _events, pid=pid: self._followed_gone(one, tree, pid, how))  # type: ignore[misc]
+            else:
+                os.close(fd)
+                complete = False
+        return complete
+
+    def _followed_gone(self, one: Tag, tree: Tree, pid: int, how: str) -> None:
+        fd = one.followed.pop(pid)
+        self._loop.unwatch(fd)
+        os.close(fd)
+        self._loop.soon(lambda: self._anyone_watched(one, tree, how))
+
+    def _look(self, one: Tag, tree: Tree) -> None:
+        """Observe who is whose child."""
+        if one.spec.level > 0:
+            one.depths = family.observe(one.depths, tree.main_pid, tree.parents())
+
+    def _look_again(self, one: Tag) -> None:
+        tree = one.tree
+        if tree is not None:
+            self._look(one, tree)
+            one.looking = self._loop.after(one.look_pause, lambda: self._look_again(one))
+            one.look_pause = min(LAST_LOOK, 2 * one.look_pause)
+
+
+def _trees(one: Tag) -> list[Tree]:
+    return [*([one.tree] if one.tree is not None else []), *one.behind]
+
+
+def _send(tree: Tree, number: int) -> None:
+    if number == SIGKILL:
+        tree.kill()  # reaches those being born, too
+    else:
+        tree.signal(number)
