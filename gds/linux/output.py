@@ -1,11 +1,13 @@
 """Output: where an application's stdout and stderr go, and the copying of what must be rotated.
 
 `inherit`, `null`, `journal` and a file without `rotate` cost the runner nothing: the application gets the descriptor
-and writes by itself (and, opening /dev/stdout anew with `>`, empties such a file, as everywhere). A file with `rotate` is fed through a FIFO in `runtime_dir`/out: the application's end is open
-for reading too, so that neither SIGPIPE nor an end of file reaches it while the runner is away; a new runner opens the
-same FIFO and goes on; meanwhile nothing is lost, an application that fills the FIFO waits. The FIFO belongs to the
-application's user, 0600, so that it can open /dev/stdout anew. stdout and stderr into the same rotated file share one
-FIFO, which keeps their order.
+and writes by itself (and, opening /dev/stdout anew with `>`, empties such a file, as everywhere).
+
+A file with `rotate` is fed through a FIFO in `runtime_dir`/out: the application's end is open for reading too, so that
+neither SIGPIPE nor an end of file reaches it while the runner is away; a new runner opens the same FIFO and goes on;
+meanwhile nothing is lost, an application that fills the FIFO waits. The FIFO belongs to the application's user, 0600,
+so that it can open /dev/stdout anew. stdout and stderr into the same rotated file share one FIFO, which keeps their
+order.
 
 The runner moves large pieces, at most `TURN` bytes in a turn of the loop, so that an application that prints without
 end delays nobody else. No memory is needed for it: see logfile.py.
