@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from gds.config.document import value_type
+from gds.config.facts import answer
 from gds.config.files import FileFault, read_trusted
 from gds.config.load import Problem, Unreadable, decode, parse, shown_keys
 from gds.config.places import settings_file, variables
@@ -105,23 +106,27 @@ def _merged(
     environ: Mapping[str, str],
 ) -> Given:
     variable = variables(environ)
+
+    def told(key: str, message: str, on_key: bool) -> Problem:
+        if key in flags:
+            return Problem("command line", 0, 0, "--" + key.replace("_", "-"), message)
+        if key in variable:
+            return Problem("environment", 0, 0, f"GDS_{key.upper()}", message)
+        place = positions.place(positions.offset_of(spelled[key], on_key))
+        return Problem(path, place.line, place.column, shown_keys(spelled[key]), message)
+
     try:
         made = _model(variable, from_file)(**flags)
     except ValidationError as error:
         problems = []
         for detail in error.errors(include_url=False):
             key = str(detail["loc"][0])
-            message = _message(key, detail)
-            if key in flags:
-                problems.append(Problem("command line", 0, 0, "--" + key.replace("_", "-"), message))
-            elif key in variable:
-                problems.append(Problem("environment", 0, 0, f"GDS_{key.upper()}", message))
-            else:
-                keys = spelled[key]
-                place = positions.place(positions.offset_of(keys, detail["type"] == "extra_forbidden"))
-                problems.append(Problem(path, place.line, place.column, shown_keys(keys), message))
+            problems.append(told(key, _message(key, detail), detail["type"] == "extra_forbidden"))
         return Given({}, tuple(problems))
-    return Given({key: str(value) for key, value in made.model_dump(exclude_unset=True).items()})
+    values = {key: str(value) for key, value in made.model_dump(exclude_unset=True).items()}
+    group = values.get("socket_group", "")
+    said = answer(("group", group)) if group else ""
+    return Given(values, (told("socket_group", f"group {group} {said}", False),) if said else ())
 
 
 def _message(key: str, detail: ErrorDetails) -> str:

@@ -106,6 +106,7 @@ def test_defaults_are_read_from_the_model() -> None:
     assert default_of(by_name(SETTINGS)["on_giveover"]) == "auto"
     assert default_of(by_name(GROUP)["description"]) == ""
     assert default_of(by_name(GROUP)["nodelist"]) is None
+    assert default_of(Property("nobody's", "string", "Of no table.")) is None
 
 
 SHOWN: list[tuple[str, str]] = [
