@@ -728,7 +728,7 @@ class Probes:
 class Ports:
     """Several ports asked side by side."""
 
-    GRAVITY = ("ok", "disconnect", "timeout", "error", "refused", "unable")
+    GRAVITY = ("ok", "unable", "disconnect", "status", "timeout", "error", "refused")
 
     def __init__(self, prober: Any, resource: Resource, on_answer: Callable[[Outcome], None]) -> None:
         self._worst: Outcome | None = None

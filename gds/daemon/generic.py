@@ -89,7 +89,7 @@ class StartMethod:
 
     def failed(self, message: str) -> None:
         """It cannot be executed."""
-        self._end(StartFailed(f"Start failed: cannot execute {self._app.resource.start_command.shown}: {message}"))
+        self._end(StartFailed(f"Start failed: {message}"))
 
     def returned(self, how: str, well: bool) -> None:
         """pmf_managed is false and the command has returned."""

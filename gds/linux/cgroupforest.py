@@ -22,8 +22,9 @@ from __future__ import annotations
 import os
 import signal
 
-from gds.errors import EngineError
+from gds.errors import EngineError, InternalError
 from gds.linux import procfs
+from gds.linux.launch import settled, spawn
 from gds.linux.methodtree import MethodTree
 
 TYPE_CHECKING = False
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from gds.linux.zygote import Zygote
     from gds.ports import Launch, TreeListener
 
-_DEFAULT_SIGNALS = frozenset(range(1, signal.NSIG)) - {signal.SIGKILL, signal.SIGSTOP, 32, 33}
 _MARK = "user.gds"
 _ESCAPES = str.maketrans({"/": "%2F", "%": "%25", "\n": "%0A"})
 
@@ -66,6 +66,7 @@ class CgroupTree:
     """One start of one command; see ports.Tree."""
 
     __slots__ = (
+        "_doomed",
         "_forest",
         "_killing",
         "incarnation",
@@ -91,8 +92,16 @@ class CgroupTree:
         self.status: int | None = None
         self.watch_fd = -1
         self._killing = False
+        self._doomed = False
+
+    @property
+    def doomed(self) -> bool:
+        """Somebody asked for its end before it had begun."""
+        return self._doomed
 
     def pids(self) -> list[int]:
+        if self.over:
+            return []
         self._forest.vacate(self.path)
         data = procfs.read(self.path + "/cgroup.procs", 1 << 20)
         return [int(word) for word in data.split()] if data else []
@@ -114,7 +123,10 @@ class CgroupTree:
         return found
 
     def signal(self, number: int, pids: list[int] | None = None) -> list[int]:
-        reached = []
+        reached: list[int] = []
+        if self.over:
+            return reached
+        self._forest.vacate(self.path)  # else we were a member ourselves
         for pid in self.members() if pids is None else pids:
             try:
                 if pid == self.main_pid and self.main_alive and self.watch_fd < 0:
@@ -139,7 +151,12 @@ class CgroupTree:
 
     def kill(self) -> None:
         """cgroup.kill takes everybody at once, also children being born; without the file (before 5.14) by rounds."""
+        if self.over:
+            return
+        self._doomed = True  # also when its launcher has yet to bring it here
         self._forest.vacate(self.path)
+        if self.path == self._forest.home:
+            raise InternalError(f"internal error: asked to kill {self.name} where we live ourselves")
         try:
             write(self.path + "/cgroup.kill", b"1")
         except FileNotFoundError:
@@ -248,6 +265,7 @@ class CgroupForest:
         self, name: str, incarnation: int, launch: Launch, listener: TreeListener, *, lasting: bool
     ) -> CgroupTree | MethodTree:
         """See ports.Forest."""
+        launch = settled(launch)
         if not lasting and not launch.needs_launcher:
             return self._plant_method(name, launch, listener)
         path = "" if lasting else f"{self.root}/{name.translate(_ESCAPES)}"
@@ -267,7 +285,7 @@ class CgroupForest:
             if launch.needs_launcher:
                 self._zygote().launch(launch, tree.path + "/cgroup.procs", lambda *a: self._launched(tree, *a))
                 return tree
-            pid = self._spawn(launch)
+            pid = spawn(launch, self._null)
             self._occupied = True
             self.loop.when_idle(lambda: self.vacate(tree.path))
         except OSError as error:
@@ -342,7 +360,8 @@ class CgroupForest:
 
     def ended(self, tree: CgroupTree) -> None:
         """It is empty: no longer ours to watch."""
-        self._trees.pop(tree.path, None)
+        if self._trees.get(tree.path) is tree:
+            del self._trees[tree.path]
         if tree.watch_fd >= 0:
             self.loop.unwatch(tree.watch_fd)
             os.close(tree.watch_fd)
@@ -418,7 +437,7 @@ class CgroupForest:
             if self._occupied:
                 self._move_on()
             tree.path = self.home
-            pid = self._spawn(launch)
+            pid = spawn(launch, self._null)
         except OSError as error:
             tree.over = True
             listener.tree_failed(tree, error.errno or 0, error.strerror or str(error))
@@ -474,49 +493,13 @@ class CgroupForest:
         finally:
             os.close(fd)
 
-    def _spawn(self, launch: Launch) -> int:
-        actions = [
-            (os.POSIX_SPAWN_DUP2, self._null, 0),
-            (os.POSIX_SPAWN_DUP2, launch.stdout, 1),
-            (os.POSIX_SPAWN_DUP2, launch.stderr, 2),
-        ]
-        if launch.stderr == 1 and launch.stdout != 1:
-            # 1 is overwritten by then: hand over a copy of the runner's own
-            copy = os.dup(1)
-            actions[2] = (os.POSIX_SPAWN_DUP2, copy, 2)
-        else:
-            copy = -1
-        old_umask = os.umask(launch.umask) if launch.umask >= 0 else -1
-        here = -1
-        if launch.cwd:
-            here = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            if launch.cwd:
-                os.chdir(launch.cwd)
-            program = launch.argv[0] if "/" in launch.argv[0] else _find(launch.argv[0], launch.env)
-            return os.posix_spawn(
-                program,
-                launch.argv,
-                launch.env,
-                file_actions=actions,
-                setsid=True,
-                setsigmask=(),
-                setsigdef=_DEFAULT_SIGNALS,
-            )
-        finally:
-            if here >= 0:
-                os.fchdir(here)
-                os.close(here)
-            if old_umask >= 0:
-                os.umask(old_umask)
-            if copy >= 0:
-                os.close(copy)
-
     def _up(self, tree: CgroupTree, pid: int) -> None:
         tree.main_pid = pid
         tree.main_alive = True
         self._reaper.expect(pid, tree.main_gone, of_tree=True)
         tree.listener.tree_started(tree)
+        if tree.doomed:
+            tree.kill()
 
     def _launched(self, tree: CgroupTree, pid: int, errno: int, message: str) -> None:
         if pid:
@@ -526,7 +509,8 @@ class CgroupForest:
 
     def _failed(self, tree: CgroupTree, errno: int, message: str) -> None:
         tree.over = True
-        self._trees.pop(tree.path, None)
+        if self._trees.get(tree.path) is tree:
+            del self._trees[tree.path]
         self.remove_when_idle(tree.path)
         tree.listener.tree_failed(tree, errno, message)
 
@@ -561,15 +545,6 @@ class CgroupForest:
                 os.rmdir(path)
             except OSError:
                 return  # still somebody there: the next start of the runner looks again
-
-
-def _find(program: str, env: dict[str, str]) -> str:
-    """The program along the PATH it will have, because posix_spawnp looks along ours."""
-    for folder in env.get("PATH", os.defpath).split(":"):
-        path = f"{folder or '.'}/{program}"
-        if os.access(path, os.X_OK) and not os.path.isdir(path):
-            return path
-    return program
 
 
 def _is_ours(entry: str) -> bool:

@@ -51,7 +51,8 @@ class MethodTree:
 
     def signal(self, number: int, pids: list[int] | None = None) -> list[int]:
         reached = []
-        for pid in self.members() if pids is None else pids:
+        family = self.members()
+        for pid in family if pids is None else [p for p in pids if p in family]:
             try:
                 fd = os.pidfd_open(pid)
             except OSError:
