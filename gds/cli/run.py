@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 USAGE = """usage: gds run PATH... [OPTION...]            descriptors, or directories of them (*.toml)
        gds run [OPTION...] -- COMMAND [ARG...]   a bare command, with all defaults
+       gds run [OPTION...] --pmf                 nothing but nametags: pmfadm starts it, it ends with the last one
 
   --on-giveover auto|exit|refuse   what a giveover leads to (auto: exit as PID 1, else refuse)
   --runtime-dir DIR   sockets, and what lasts until the next boot
@@ -46,10 +47,14 @@ _VALUED = {
 def main(argv: list[str]) -> int:
     """Run until told to stop; exit status as above."""
     try:
-        typed = options.parse(argv, {}, _VALUED)
+        typed = options.parse(argv, {"--pmf": "pmf"}, _VALUED)
         if typed.after is not None and (typed.names or not typed.after):
             raise UsageError("cannot run: give either descriptors, or -- and a command")
-        if typed.after is None and not typed.names:
+        if "pmf" in typed.flags:
+            if typed.after is not None or typed.names:
+                raise UsageError("cannot run: --pmf takes neither descriptors nor a command")
+            os.chdir("/")
+        elif typed.after is None and not typed.names:
             raise UsageError("cannot run: no descriptor and no command is given")
     except options.HelpAsked:
         print(USAGE)
