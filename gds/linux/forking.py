@@ -15,7 +15,6 @@ import errno
 import os
 import select
 import signal
-import sys
 from _socket import socket
 from gc import disable as stop_collecting
 
@@ -58,9 +57,6 @@ def _strip(keep: int) -> None:
         os.dup2(null, fd)
     os.closerange(3, keep)
     os.closerange(keep + 1, 1 << 20)
-    import resource  # for those we fork: they have no time to load it
-
-    del resource
 
 
 class Forker:
@@ -208,6 +204,4 @@ def _answer(sock: socket, message: tuple[Any, ...], fds: tuple[int, ...] = ()) -
 
 
 def _report_trouble(sock: socket) -> None:
-    import traceback  # large, and needed once in a process that ends
-
-    _answer(sock, ("trouble", "".join(traceback.format_exception(*sys.exc_info()))[-2000:]))
+    _answer(sock, ("trouble", keeper.trouble()))

@@ -421,11 +421,19 @@ def _nothing(_number: int, _frame: object) -> None:
     """The wake-up descriptor carries the news."""
 
 
-def _report_trouble(runner: socket) -> None:
-    import traceback  # large, and needed once in a process that ends
+def trouble() -> str:
+    """The error being handled and where it was raised; `traceback` is large and may not be readable any more."""
+    _kind, error, trace = sys.exc_info()
+    places = []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{os.path.basename(code.co_filename)}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return f"{error!r} at {', '.join(places)}"
 
-    words = "".join(traceback.format_exception(*sys.exc_info()))[-2000:]
+
+def _report_trouble(runner: socket) -> None:
     try:
-        parcel.send(runner, ("trouble", words))
+        parcel.send(runner, ("trouble", trouble()))
     except OSError:
         pass  # nobody there to be told

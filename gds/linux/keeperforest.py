@@ -455,7 +455,15 @@ class KeeperForest:
         return lineage.below(self.roots_of(tree))
 
     def _busy(self, keeper: Keeper) -> None:
-        raise InternalError(f"cannot adopt {keeper.tree.name if keeper.tree else '?'}: it serves another runner")
+        """It serves another runner, and is not ours to touch."""
+        tree, keeper.tree = keeper.tree, None
+        self._hang_up(keeper)
+        if tree is not None:
+            tree.keeper = None
+            self._patient(tree)
+        raise InternalError(
+            f"cannot adopt {tree.name if tree is not None else 'a tree'}: its keeper serves another runner"
+        )
 
 
 def _private_folder(runtime_dir: str) -> tuple[str, str]:

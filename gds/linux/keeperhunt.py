@@ -116,14 +116,17 @@ class Hunt:
         record = keeper.record
         if record is None:
             return keeper.cleaned
+        if not os.path.exists(f"{self._folder}/{keeper.pid}.tree"):
+            return True  # the zygote of its runner has done its work, and may have ended with it
         if lineage.is_alive(record.guard, record.guard_start):
-            return not os.path.exists(f"{self._folder}/{keeper.pid}.tree")
+            lineage.send_to(record.guard, record.guard_start, signal.SIGCONT)
+            return False
         # nobody stood behind it: its orphans are init's now, and we know those we saw
         tree.lost = KEEPER_KILLED_LATE
         left = [pid for pid, start in tree.known.items() if lineage.is_alive(pid, start)]
         lineage.strike_below(left)
         for pid in left:
-            lineage.send(pid, signal.SIGKILL, {pid})
+            lineage.send_to(pid, tree.known[pid], signal.SIGKILL)
         return not left
 
     def _stop_timer(self) -> None:

@@ -94,6 +94,7 @@ class Legacy:
 
     def _reach(self, pid: int, record: Record) -> Keeper | None:
         """Connect to a keeper; None: it is dead, or had to be killed with its tree."""
+        lineage.send_to(record.guard, record.guard_start, signal.SIGCONT)
         if not lineage.is_alive(pid, record.start):
             self._wait_for_guard(pid, record)
             return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 
 from gds.linux import lineage, procfs
 
@@ -50,17 +49,7 @@ class Keeper:
     def signal(self, number: int) -> None:
         """Only ever to that very process."""
         if self.pid:
-            try:
-                fd = os.pidfd_open(self.pid)
-            except OSError:
-                return
-            try:
-                if self.is_itself():
-                    signal.pidfd_send_signal(fd, number)
-            except OSError:
-                pass  # gone in between
-            finally:
-                os.close(fd)
+            lineage.send_to(self.pid, self.start, number)
 
 
 class KeeperTree:

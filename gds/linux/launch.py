@@ -16,6 +16,7 @@ from __future__ import annotations
 import errno
 import marshal
 import os
+import resource
 import select
 import signal
 
@@ -261,8 +262,6 @@ def _change_directory(path: str) -> None:
 
 
 def _set_limits(limits: tuple[tuple[int, int, int], ...]) -> None:
-    import resource  # in C; the zygote has it loaded already
-
     for number, soft, hard in limits:
         try:
             resource.setrlimit(number, (soft, hard))

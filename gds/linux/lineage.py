@@ -136,6 +136,23 @@ def send(pid: int, number: int, roots: frozenset[int] | set[int]) -> bool:
         os.close(fd)
 
 
+def send_to(pid: int, start: int, number: int) -> bool:
+    """Signal that very process, whoever's it is. False: it is gone, or not ours to signal."""
+    try:
+        fd = os.pidfd_open(pid)
+    except (OSError, ValueError):
+        return False
+    try:
+        if start_of(pid) != start:
+            return False
+        signal.pidfd_send_signal(fd, number)
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+
+
 def strike(own: Iterable[int]) -> set[int]:
     """One round of SIGKILL to these children of our own and everybody below them. Returns whom it was meant for.
 

@@ -150,6 +150,7 @@ class Zygote:
 
     def close(self) -> None:
         """The runner ends: so does the zygote, at the end of its socket."""
+        self.wake()
         self._closed = True
         for request in self._queue:
             parcel.close(list(request.fds))
