@@ -32,7 +32,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     how_much = parser.add_mutually_exclusive_group()
     how_much.add_argument("--quick", action="store_true", help="1 and 100 apps, few rounds (the default; minutes)")
     how_much.add_argument("--full", action="store_true", help="1, 100 and 1000 apps, all rounds (an hour or so)")
-    parser.add_argument("--only", metavar="FIGURE,...", help="these figures")
+    how_much.add_argument("--smoke", action="store_true", help="3 apps, each figure once: numbers that mean nothing")
+    parser.add_argument("--only", metavar="FIGURE,...", help="these figures; `hung` means every hung_…")
     parser.add_argument("--peers", metavar="NAME,...", help="these peers; the bare loop is always measured")
     parser.add_argument("--sizes", metavar="N,...", help="sizes of the fleets, instead of the preset's")
     parser.add_argument("--rounds", type=int, metavar="N", help="visits of each peer, instead of the preset's")
@@ -44,11 +45,23 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--cache", type=Path, metavar="DIR", default=install.default_cache(), help="where peers are put (%(default)s)"
     )
+    parser.add_argument(
+        "--run-directory",
+        metavar="DIR",
+        default=machine.run_directory(),
+        help="what the supervisors keep while they run goes there (%(default)s)",
+    )
+    parser.add_argument(
+        "--state-directory",
+        metavar="DIR",
+        default=tempfile.gettempdir(),
+        help="for what gds keeps over a crash; best on a disk (%(default)s)",
+    )
     parser.add_argument("--no-install", action="store_true", help="use only what is there already")
     options = parser.parse_args(argv)
     options.figures = _chosen(parser, "figure", options.only, list(figures.LEADS))
     options.peers = _chosen(parser, "peer", options.peers, names)
-    preset = figures.FULL if options.full else figures.QUICK
+    preset = figures.FULL if options.full else figures.SMOKE if options.smoke else figures.QUICK
     if options.sizes:
         words = options.sizes.split(",")
         if not all(word.isdigit() and int(word) > 0 for word in words):
@@ -70,7 +83,7 @@ def _chosen(parser: argparse.ArgumentParser, kind: str, text: str | None, known:
         return set(known)
     chosen: set[str] = set()
     for word in text.split(","):
-        found = [name for name in known if name == word or name.startswith((f"{word} (", f"{word} "))]
+        found = [name for name in known if name == word or name.startswith((f"{word} ", f"{word}_"))]
         if not found:
             parser.error(f"cannot take {kind} {word!r}: one of {', '.join(known)}")
         chosen.update(found)
@@ -89,17 +102,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     absent = {name: reason for name, reason in absent.items() if reason}
-    directory = Path(tempfile.mkdtemp(prefix="gdsb-"))
+    directories: list[Path] = []
     try:
-        return _measure(options, peers, absent, directory)
+        directories.append(Path(tempfile.mkdtemp(prefix="gdsb-", dir=options.run_directory)))
+        directories.append(Path(tempfile.mkdtemp(prefix="gdsb-", dir=options.state_directory)))
+        return _measure(options, peers, absent, *directories)
     except install.CannotInstall as error:
         print(error, file=sys.stderr)
-        return 1
+    except OSError as error:
+        print(f"cannot measure: {error}", file=sys.stderr)
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        for directory in directories:
+            shutil.rmtree(directory, ignore_errors=True)
+    return 1
 
 
-def _measure(options: argparse.Namespace, peers: list[Peer], absent: dict[str, str], directory: Path) -> int:
+def _measure(
+    options: argparse.Namespace, peers: list[Peer], absent: dict[str, str], directory: Path, state: Path
+) -> int:
     programs = install.compile_programs(directory)
     versions = {peer.name: install.version(peer) for peer in peers if peer.name not in absent}
     present = [peer for peer in peers if peer.name not in absent]
@@ -108,12 +128,13 @@ def _measure(options: argparse.Namespace, peers: list[Peer], absent: dict[str, s
     print(f"seed {options.seed}, preset {options.preset.name}, in {directory}", file=sys.stderr)
     began, load, stolen = time.time(), machine.load(), machine.stolen()
     with machine.own_cgroup() as cgroup:
-        bench = figures.Bench(present, options.figures, options.preset, programs, directory, options.seed)
+        bench = figures.Bench(present, options.figures, options.preset, programs, directory, state, options.seed)
         bench.run()
     left = [f"{pid} {command_line(pid)}" for pid in descendants(os.getpid())]
     if cgroup and Path(cgroup).exists():
         left.append(f"cgroup {cgroup}")
     shutil.rmtree(directory)
+    shutil.rmtree(state)
     lost, all_ticks = (after - before for after, before in zip(machine.stolen(), stolen, strict=True))
     bench.results.peers = [peer.name for peer in peers]
     facts = {
@@ -122,6 +143,8 @@ def _measure(options: argparse.Namespace, peers: list[Peer], absent: dict[str, s
         "seconds": round(time.time() - began),
         "preset": options.preset.name,
         "seed": options.seed,
+        "run_directory": options.run_directory,
+        "state_directory": options.state_directory,
         "load_before": load,
         "load_after": machine.load(),
         "stolen_percent": round(100 * lost / max(1.0, all_ticks), 1),
@@ -130,6 +153,7 @@ def _measure(options: argparse.Namespace, peers: list[Peer], absent: dict[str, s
         f"{facts['at']}, {facts['system']}, {facts['processors']} processors, preset {facts['preset']}, "
         f"{facts['seconds']} s; load average {facts['load_before']} before, {facts['load_after']} after; "
         f"{facts['stolen_percent']} % of the processors' time went to other machines.\n"
+        f"Run directories under {facts['run_directory']}, what gds keeps under {facts['state_directory']}.\n"
         f"Versions: {', '.join(f'{name} {version}' for name, version in versions.items())}.\n"
         "(N×): the median by the bare loop's of the same run. A p99 of fewer than 100 samples is the greatest.\n"
     )

@@ -26,7 +26,6 @@ from tests.bench.processes import Children, kill
 from tests.bench.results import Results
 
 _HUNG_LIMIT = 20.0
-_STUBBORN_LIMIT = 8.0
 _LINE = 100
 _LINE_OF_APP = re.compile(rb"#(\d{10}) x{87}\n")
 
@@ -77,23 +76,71 @@ class Preset(NamedTuple):
     log_bytes: int
     calm: float
     """The longest a supervisor is given to become calm before idleness is measured."""
+    stubborn: float
+    """Seconds after which a process that survived a stop counts as left."""
 
 
-QUICK = Preset("quick", (1, 100), 2, 8, 6.0, 3.0, 4, 3, 2, 40_000_000, 5.0)
-FULL = Preset("full", (1, 100, 1000), 4, 50, 15.0, 10.0, 20, 6, 5, 200_000_000, 20.0)
+QUICK = Preset(
+    name="quick",
+    sizes=(1, 100),
+    rounds=2,
+    kills=20,
+    kill_seconds=6.0,
+    window=4.0,
+    entries=4,
+    statuses=3,
+    hangs=2,
+    log_bytes=200_000_000,
+    calm=5.0,
+    stubborn=8.0,
+)
+FULL = QUICK._replace(
+    name="full",
+    sizes=(1, 100, 1000),
+    rounds=3,
+    kills=50,
+    kill_seconds=12.0,
+    window=10.0,
+    entries=10,
+    statuses=6,
+    hangs=5,
+    calm=20.0,
+)
+SMOKE = QUICK._replace(
+    name="smoke",
+    sizes=(3,),
+    rounds=1,
+    kills=2,
+    kill_seconds=1.0,
+    window=0.5,
+    entries=1,
+    statuses=1,
+    hangs=1,
+    log_bytes=2_000_000,
+    calm=0.5,
+    stubborn=3.0,
+)
 
 
 class Bench:
     """One run: who, what, how much, and what came of it."""
 
     def __init__(
-        self, peers: list[Peer], figures: set[str], preset: Preset, programs: Programs, directory: Path, seed: int
+        self,
+        peers: list[Peer],
+        figures: set[str],
+        preset: Preset,
+        programs: Programs,
+        directory: Path,
+        state: Path,
+        seed: int,
     ) -> None:
         self.peers = peers
         self.figures = figures
         self.preset = preset
         self.programs = programs
         self.directory = directory
+        self.state = state
         self.random = Random(seed)
         self.children = Children()
         self.results = Results([peer.name for peer in peers])
@@ -181,10 +228,12 @@ class Bench:
         finally:
             fleet.close()
             shutil.rmtree(recipe.directory, ignore_errors=True)
+            shutil.rmtree(recipe.state, ignore_errors=True)
 
     def _recipe(self, size: int, probe: str = "", log: str = "", **more: object) -> Recipe:
         self._visits += 1
-        recipe = Recipe(size, self.directory / str(self._visits), self.programs, probe=probe, log=log)
+        name = str(self._visits)
+        recipe = Recipe(size, self.directory / name, self.state / name, self.programs, probe=probe, log=log)
         return recipe._replace(**more)  # type: ignore[arg-type]
 
     def _add(self, quantity: str, size: int, peer: Peer, value: float) -> None:
@@ -195,6 +244,7 @@ class Bench:
     def _plain(self, peer: Peer, size: int, figures: list[str]) -> None:
         with self._fleet(peer, self._recipe(size)) as fleet:
             self._start(fleet, peer, size)
+            peer.verify(fleet)
             fleet.settle(peer.settle)
             if "memory" in figures or "idle" in figures:
                 fleet.calm(self.preset.calm if "idle" in figures else 2.0)
@@ -327,26 +377,25 @@ class Bench:
             fleet.start(peer.start_timeout)
             fleet.settle(1.0)
             before = fleet.cost()
+            asked = time.monotonic_ns()
             kill(fleet.alive[0].pid, signal.SIGUSR1)
-            began = fleet.wait_record(LOG_BEGIN, 10.0).at / 1e9
-            kept, at = self._all_kept(fleet, total)
+            began = fleet.wait_record(LOG_BEGIN, asked, 10.0).at / 1e9
+            kept, at = self._all_kept(fleet, total, asked)
             spent = fleet.cost().cpu - before.cpu
             self._add(f"{figure}_rate", size, peer, kept / 1e6 / (at - began))
             self._add(f"{figure}_cpu", size, peer, max(0.0, spent))
-            self._add(f"{figure}_lost", size, peer, total // _LINE - _lines(fleet.recipe.logs))
+            self._add(f"{figure}_lost", size, peer, total // _LINE - lines_kept(fleet.recipe.logs))
 
-    def _all_kept(self, fleet: Fleet, total: int) -> tuple[int, float]:
+    def _all_kept(self, fleet: Fleet, total: int, since: int) -> tuple[int, float]:
         """Until the log holds everything, or has not grown for 3 s; its size and the instant it got it."""
         kept, at = 0, time.monotonic()
-        written = False
-        while kept < total and time.monotonic() - at < (3.0 if written else 20.0):
+        while kept < total and time.monotonic() - at < (3.0 if LOG_END in fleet.heard else 20.0):
             time.sleep(0.002)
-            written = written or any(record.kind == LOG_END for record in fleet.read(0))
+            fleet.read(0)
             size = _size(fleet.recipe.logs)
             if size > kept:
                 kept, at = size, time.monotonic()
-        if not written:
-            fleet.wait_record(LOG_END, 20.0)
+        fleet.wait_record(LOG_END, since, 20.0)
         return kept, at
 
     # -- the small programs -------------------------------------------------------------------------------------------
@@ -360,7 +409,7 @@ class Bench:
         with self._fleet(peer, recipe) as fleet:
             for _ in range(self.preset.statuses):
                 pid, at = self.children.spawn(command.argv, command.env, fleet.output)
-                record = fleet.wait_record(STARTED, 10.0)
+                record = fleet.wait_record(STARTED, at, 10.0)
                 if (status := self.children.wait(pid, 10.0)) != 0:
                     raise Failed(f"`{figures[0]}` ended with {status}{fleet.last_words()}")
                 self._add(figures[0], size, peer, (record.at - at) / 1e6)
@@ -374,7 +423,7 @@ class Bench:
                 return
             create, query, end = commands
             self._timed(create, fleet)
-            fleet.wait_record(STARTED, 10.0)
+            fleet.wait_record(STARTED, 0, 10.0)
             for _ in range(self.preset.statuses):
                 self._add("pmfadm_q", size, peer, self._timed(query, fleet))
             self._timed(end, fleet)
@@ -410,7 +459,7 @@ class Bench:
         with self._fleet(peer, self._recipe(size, patience=2.0, options=("stubborn=1",))) as fleet:
             fleet.start(peer.start_timeout)
             fleet.settle(max(1.0, peer.settle))
-            stopped = fleet.stop(_STUBBORN_LIMIT)
+            stopped = fleet.stop(self.preset.stubborn)
             left = len(fleet.processes()[1])
             self._add("stubborn_left", size, peer, left)
             if not left:
@@ -428,7 +477,7 @@ def _size(directory: Path) -> int:
     return total
 
 
-def _lines(directory: Path) -> int:
+def lines_kept(directory: Path) -> int:
     """How many different lines of the app are in the log; one that a rotation has cut in two counts too."""
     seen: set[bytes] = set()
     heads, tails = [], []

@@ -64,6 +64,8 @@ class Recipe(NamedTuple):
 
     size: int
     directory: Path
+    state: Path
+    """For what must outlive a crash or a reboot, where the peer has such a thing."""
     programs: Programs
     probe: str = ""
     """"exec", "tcp", "http" once a second with a limit of 0.5 s, the first failure counts; or none."""
@@ -129,11 +131,13 @@ class Fleet:
         self.pid = 0
         self.launched_at = 0
         self.alive: dict[int, Record] = {}
+        self.heard: dict[int, Record] = {}
         self.starts = 0
         self.cost_before = Cost(0.0, 0)
         self.left_behind: list[str] = []
-        recipe.directory.mkdir(parents=True, exist_ok=True)
-        recipe.logs.mkdir(exist_ok=True)
+        recipe.directory.mkdir()
+        recipe.state.mkdir(mode=0o700)
+        recipe.logs.mkdir()
         recipe.counter.write_bytes(bytes(8 * recipe.size))
         os.mkfifo(recipe.fifo, 0o600)
         self._fifo = os.open(recipe.fifo, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -158,6 +162,7 @@ class Fleet:
         self._rest = data[whole:]
         records = [Record._make(fields) for fields in _RECORD.iter_unpack(data[:whole])]
         for record in records:
+            self.heard[record.kind] = record
             if record.kind == STARTED:
                 self.alive[record.app] = record
                 self.starts += 1
@@ -186,13 +191,13 @@ class Fleet:
                 time.sleep(0.002)
         return last
 
-    def wait_record(self, kind: int, timeout: float) -> Record:
-        """The next record of this kind."""
+    def wait_record(self, kind: int, since: int, timeout: float) -> Record:
+        """The last record of this kind, once there is one after the instant `since`."""
         deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            for record in self.read(min(0.5, deadline - time.monotonic())):
-                if record.kind == kind:
-                    return record
+        while (left := deadline - time.monotonic()) > 0:
+            if kind in self.heard and self.heard[kind].at > since:
+                return self.heard[kind]
+            self.read(min(0.5, left))
             self.children.reap()
         raise Failed(f"nothing heard from the app in {timeout:.0f} s{self.last_words()}")
 
@@ -304,13 +309,17 @@ class Fleet:
         try:
             self.peer.stop(self)
             while (apps_left or others_left) and gone <= timeout:
-                for fd, _ in poll.poll(0.2, 64):
+                for fd, _ in poll.poll(0.2, 256):
                     poll.unregister(fd)
                     others_left.discard(fd)
                     if fd in apps_left:
                         apps_left.discard(fd)
                         apps_gone = time.monotonic() - at
                 gone = time.monotonic() - at
+                if len(apps_left) > 8 or (not apps_left and len(others_left) > 8):
+                    time.sleep(
+                        0.002
+                    )  # not to take the processor that is measured; the last ones are waited for exactly
                 self.children.reap()  # monit takes an unreaped orphan for a running app
         finally:
             poll.close()

@@ -8,6 +8,7 @@ put back. A peer that cannot be had is left out with the reason; nothing here st
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,10 @@ from tests.bench.peers.contract import Peer, Place
 
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _REFUSE = "#!/bin/sh\n# services are not started while a benchmark installs the programs it measures\nexit 101\n"
+_SPECIAL = {
+    "app": ["-Wl,-e,bench_start"],
+    "probe": ["-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fno-pie"],
+}
 _SOURCES = Path(__file__).parent / "programs"
 
 
@@ -50,7 +55,8 @@ def compile_programs(directory: Path) -> Programs:
     if compiler is None:
         raise CannotInstall("cannot compile the app: no gcc (apt-get install gcc libc6-dev)")
     for name in Programs._fields:
-        _run([compiler, "-O2", "-static", "-o", str(directory / name), str(_SOURCES / f"{name}.c")])
+        special = _SPECIAL.get(name, []) if platform.machine() == "x86_64" else []
+        _run([compiler, "-O2", "-static", *special, "-o", str(directory / name), str(_SOURCES / f"{name}.c")])
     return Programs(*(directory / name for name in Programs._fields))
 
 

@@ -45,7 +45,7 @@ QUANTITIES: dict[str, str] = {
     "daemon_back": "s from that death to the replacement's first instruction",
     "daemon_copies": "copies running at once before it",
     "daemon_orphans": "processes of it left after the stop",
-    "stubborn_left": "processes left 8 s after the stop of an app whose child ignores TERM",
+    "stubborn_left": "processes left some seconds after the stop of an app whose child ignores TERM",
     "stubborn_gone": "s until all were gone",
 }
 

@@ -13,7 +13,6 @@ _LOOP = Path(__file__).parent.parent / "bareloop.py"
 
 class Bare(Peer):
     name = "bare loop"
-    settle = 0.05
     setting = "starts again at once, for ever"
     cannot = (
         because("no http probe", "hung_http")

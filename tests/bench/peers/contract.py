@@ -84,6 +84,9 @@ class Peer:
         """Write its configuration and say how to start it."""
         raise NotImplementedError(self.name)
 
+    def verify(self, fleet: Fleet) -> None:
+        """Failed when what runs is not what is to be measured."""
+
     def stop(self, fleet: Fleet) -> None:
         """Ask for the documented stop of everything; return at once."""
         kill(fleet.pid, signal.SIGTERM)

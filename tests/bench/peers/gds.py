@@ -10,12 +10,11 @@ import sys
 from pathlib import Path
 from typing import ClassVar
 
-from tests.bench.fleet import Launch, Recipe
+from tests.bench.fleet import Failed, Fleet, Launch, Recipe
 from tests.bench.peers.contract import Peer
 
 
 class Gds(Peer):
-    settle = 0.5
     keeps_plan = True
     daemon_means = "nothing asked: it follows every process"
     setting = "retry_count = -1; a second start finds the plan compiled by the first, `start_cold` is the first"
@@ -33,13 +32,26 @@ class Gds(Peer):
         return "", [sys.executable, "-c", "import gds; print(gds.__version__)"]
 
     def prepare(self, recipe: Recipe) -> Launch:
-        for name in ("run", "state"):
-            (recipe.directory / name).mkdir(mode=0o700)
+        (recipe.directory / "run").mkdir(mode=0o700)
         text = "".join(self._resource(recipe, index) for index in range(recipe.size))
         descriptor = recipe.directory / "fleet.toml"
         descriptor.write_text(text)
-        directories = ["--runtime-dir", str(recipe.directory / "run"), "--state-dir", str(recipe.directory / "state")]
+        directories = ["--runtime-dir", str(recipe.directory / "run"), "--state-dir", str(recipe.state)]
         return Launch([self._find("gds"), "run", str(descriptor), *directories], self._env(recipe))
+
+    def verify(self, fleet: Fleet) -> None:
+        command = self.status_command(fleet.recipe)
+        if command is None:
+            raise Failed("no control socket in the runtime directory")
+        answer = fleet.recipe.directory / "answer"
+        status, _ = fleet.children.run(command.argv, command.env, answer)
+        text = answer.read_text()
+        answer.unlink()
+        if status != 0:
+            raise Failed(f"`gds status` ended with {status}: {text.strip()[:100]}")
+        tracking = json.loads(text)["tracking"]
+        if tracking != self.rung:
+            raise Failed(f"tracking is {tracking!r}, not {self.rung!r}")
 
     def status_command(self, recipe: Recipe) -> Launch | None:
         for entry in sorted((recipe.directory / "run").rglob("*")):
@@ -57,8 +69,7 @@ class Gds(Peer):
 
     def tag(self, recipe: Recipe) -> tuple[Launch, Launch, Launch] | None:
         pmfadm = self._find("pmfadm")
-        for name in ("run", "state"):
-            (recipe.directory / name).mkdir(mode=0o700)
+        (recipe.directory / "run").mkdir(mode=0o700)
         env = self._env(recipe)
         return (
             Launch([pmfadm, "-c", "bench", *recipe.command(0)], env),
@@ -92,8 +103,8 @@ class Gds(Peer):
         return self.env(
             GDS_TRACKING=self.rung,
             GDS_RUNTIME_DIR=str(recipe.directory / "run"),
-            GDS_STATE_DIR=str(recipe.directory / "state"),
-            XDG_CACHE_HOME=str(recipe.directory / "cache"),
+            GDS_STATE_DIR=str(recipe.state),
+            XDG_CACHE_HOME=str(recipe.state / "cache"),
         )
 
     def _find(self, name: str) -> str:

@@ -39,6 +39,18 @@ struct record {
     uint32_t index, pid, ppid, kind;
 };
 
+/* On x86-64 the first act is the first instruction, ahead of the C library's start (0.3 ms where cpuid is trapped);
+ * the linker is told to enter here. Elsewhere it is the first act of main. */
+struct timespec first_act;
+#ifdef __x86_64__
+__asm__(".globl bench_start\nbench_start:\n"
+        "    mov $228, %eax\n" /* clock_gettime */
+        "    mov $1, %edi\n"   /* CLOCK_MONOTONIC */
+        "    lea first_act(%rip), %rsi\n"
+        "    syscall\n"
+        "    jmp _start\n");
+#endif
+
 static const char *fifo;
 static uint32_t which;
 
@@ -120,7 +132,7 @@ static void chatter(long bytes) {
 }
 
 int main(int argc, char **argv) {
-    uint64_t at = now();
+    uint64_t at = first_act.tv_sec ? (uint64_t)first_act.tv_sec * 1000000000u + (uint64_t)first_act.tv_nsec : now();
     static char text[8192];
     static char *words[32];
     const char *pidfile = NULL, *counter = NULL;
