@@ -6,7 +6,7 @@ Nothing is decided here: schedules come from pmf, verdicts from fault, lives fro
 
 from __future__ import annotations
 
-from gds.fault import score
+from gds.fault import score, unable
 from gds.pmf import starting, stopping
 from gds.rgm.events import StartFailed, StartSucceeded, StopFailed, StopSucceeded
 
@@ -119,12 +119,15 @@ class StartMethod:
         app = self._app
         if app.start is not self:
             return
-        got = score.of_probe(outcome, app.resource, 0)
-        self._rgmd.monitor.note(app, got, outcome)
-        if got.points == 0:
-            self._end(StartSucceeded())
-            return
-        self.said = got.because + (f": {outcome.message}" if outcome.message and outcome.kind == "exit" else "")
+        if outcome.kind == "unable":
+            self.said = unable.could_not(outcome.message)
+        else:
+            got = score.of_probe(outcome, app.resource, 0)
+            self._rgmd.monitor.note(app, got, outcome)
+            if got.points == 0:
+                self._end(StartSucceeded())
+                return
+            self.said = got.because + (f": {outcome.message}" if outcome.message and outcome.kind == "exit" else "")
         self._timer = self._rgmd.loop.after(self._look, self._ask)
         self._look = starting.next_look(self._look)
 

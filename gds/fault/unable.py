@@ -23,11 +23,16 @@ class Tried(Value):
     because: str
 
 
+def could_not(message: str) -> str:
+    """What is said of it."""
+    return f"the probe could not be run: {message}"
+
+
 def unable(failures: Window, message: str, resource: Resource, now: float) -> Tried:
     """The probe could not be run once more; `message` says why."""
     span = resource.monitor_retry_interval
     failures = failures.within(span, now).add(now)
-    said = f"the probe could not be run: {message}"
+    said = could_not(message)
     times = len(failures.marks)
     if 0 <= resource.monitor_retry_count < times:
         return Tried(failures, True, f"MONITOR_FAILED: {times} times within {span:g} s {said}")

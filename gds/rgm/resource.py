@@ -277,7 +277,7 @@ def _start_failed(view: ResourceView, mode: FailoverMode, on_giveover: str, now:
         return Step(failed.replace(because=because), (commands.PurgeHistory(), commands.LeaveNode(because)), because)
     if view.last_try:
         because = f"{view.because}; {ruling.because}, and one more try failed: it stays down until somebody asks"
-        return Step(failed.replace(because=because, status_msg=because), (), because)
+        return Step(failed.replace(because=because, status_msg=because), (commands.PurgeHistory(),), because)
     because = f"{view.because}; giveover refused, {ruling.because}: one more try"
     trying = view.replace(
         life=Life.STARTING,
