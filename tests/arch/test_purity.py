@@ -18,6 +18,8 @@ PURE = (
     "gds.fault",
     "gds.rgm",
     "gds.seam",
+    "gds.script",
+    "gds.stage",
     "gds.simulate",
     "gds.config.compile",
     "gds.config.lint",

@@ -1,0 +1,367 @@
+"""A scenario file → a script for `simulate`, and the plan when the file declares resources itself.
+
+    description = "A death is a failure whatever the exit status"
+    until = "10m"                     # how long to play; else until nothing is due any more
+    on_giveover = "exit"              # or "refuse", the default
+    chance = 0.5                      # 0..1, for the 10 % more or less of a restart delay
+
+    [resource.web]                    # as in a descriptor; or the descriptor is given beside the scenario
+    start_command = "web"
+    probe_command = "ask-web"
+
+    [[fact]]
+    at = 30                           # since the runner started
+    resource = "web"                  # may be left out where there is only one
+    died = 0                          # its last process ended: an exit status, or "SIGKILL"
+
+    [[fact]]
+    at = "1m"
+    probe = 50                        # an exit status, "SIGKILL", or one of ANSWERS
+    message = "slow"
+    every = "30s"                     # again and again …
+    times = 3                         # … so often in all
+
+    [[fact]]
+    at = 200
+    asked = "restart"                 # one of ACTS, by a person
+
+    [[fact]]                          # from now on, or for the next `times`, a Start
+    at = 210
+    starts = {takes = 2}              # … takes so long; {fails = "why"}, {dies = 1}, {hangs = true}
+
+    [[fact]]                          # and a Stop: its tree ends after `takes` seconds; deaf = true: only by SIGKILL;
+    at = 210                          # leaves = [4711]: not even by that; stop_command ends as `command` says, an exit
+    stops = {deaf = true, times = 1}  # status or "hangs", after `command_takes` seconds
+
+Every fault is told with its place, as `gds check` does. Nothing in a scenario is executed, so anybody's may be read.
+"""
+
+from __future__ import annotations
+
+from pydantic_core import PydanticCustomError
+
+from gds.config.compile import Fault, compile_plan, questions
+from gds.config.files import FileFault, read_trusted
+from gds.config.load import Problem, Unreadable, decode, parse, shown_keys
+from gds.config.positions import Positions
+from gds.config.reading import read_document, written
+from gds.config.refusal import did_you_mean, refused, shown, unexpected
+from gds.config.values import parse_duration, parse_signal
+from gds.fault.score import Outcome
+from gds.model.ending import how_it_ended
+from gds.model.resource import Plan
+from gds.model.value import Value
+from gds.pmf import starting
+from gds.script import ACTS, Asked, Died, Probed, Script, Starting, Starts, Stopping, Stops
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    from gds.model.resource import Resource
+    from gds.script import Fact
+
+    Keys = tuple[str | int, ...]
+    T = TypeVar("T")
+
+ANYBODY = -1
+"""Whom `read_trusted` does not protect: nothing here is executed."""
+ASKED = ("timeout", "cannot", "unable")
+"""What may come of every probe that is asked."""
+BUILT_IN = ("ok", "refused", "disconnect", "status", "error")
+"""What else may come of a built-in one."""
+ANSWERS = (*ASKED, *BUILT_IN)
+TOP = ("description", "until", "on_giveover", "chance", "fact")
+TABLES = ("resource", "group")
+KINDS = ("died", "probe", "asked", "starts", "stops")
+IN_FACT = ("at", "resource", *KINDS, "message", "every", "times")
+IN_START = ("takes", "fails", "dies", "hangs", "times")
+IN_STOP = ("takes", "deaf", "leaves", "command", "command_takes", "times")
+MOST = 10_000
+"""Facts of a script."""
+
+
+class Scenario(Value):
+    """What a file says; trusted only when there is no problem."""
+
+    plan: Plan
+    script: Script
+    description: str
+    problems: tuple[Problem, ...]
+
+
+def read_scenario(path: str, plan: Plan | None) -> Scenario:
+    """Read a scenario for the resources of `plan`; None: it has to declare them itself."""
+    try:
+        text = decode(read_trusted(path, ANYBODY))
+        data = parse(text)
+    except FileFault as error:
+        return _unreadable(Problem(path, 0, 0, "", str(error)))
+    except Unreadable as error:
+        return _unreadable(Problem(path, error.line, error.column, error.key, str(error)))
+    return _Reading(path, text).read(data, plan)
+
+
+def _unreadable(problem: Problem) -> Scenario:
+    return Scenario(Plan(), Script(), "", (problem,))
+
+
+class _Reading:
+    def __init__(self, path: str, text: str) -> None:
+        self._path = path
+        self._positions = Positions(text)
+        self._problems: list[Problem] = []
+        self._resources: dict[str, Resource] = {}
+
+    def read(self, data: dict[str, Any], plan: Plan | None) -> Scenario:
+        plan = self._plan({k: v for k, v in data.items() if k in TABLES}, plan)
+        self._resources = {r.name: r for r in plan.resources}
+        known = (*TOP, *TABLES)
+        self._unknown((), {k: v for k, v in data.items() if k not in TABLES}, TOP, known)
+        description = self._value((), data, "description", "", _text)
+        until = self._value((), data, "until", -1.0, parse_duration)
+        on_giveover = self._value((), data, "on_giveover", "refuse", _giveover)
+        chance = self._value((), data, "chance", 0.5, _chance)
+        facts = self._facts(data.get("fact", []))
+        if facts and 0 <= until < facts[-1].at:
+            self._fault(("until",), f"the play ends before its last fact, at {facts[-1].at:g} s")
+        self._problems.sort(key=lambda p: (p.line, p.column))
+        script = Script(tuple(facts), until, on_giveover, chance)
+        return Scenario(plan, script, description, tuple(self._problems))
+
+    # -- the plan -----------------------------------------------------------------------------------------------------
+
+    def _plan(self, tables: dict[str, Any], given: Plan | None) -> Plan:
+        if given is not None:
+            for key in tables:
+                self._fault((key,), "resources are declared here and in the descriptor given beside it", on_key=True)
+            return given
+        if not tables:
+            self._fault(
+                (), "nothing is declared; expected a table [resource.NAME], or a descriptor beside the scenario"
+            )
+            return Plan()
+        document = read_document(tables, self._path)
+        # This machine is not asked whether commands and users exist, and HARD is taken at its word: nothing is run.
+        compiled = compile_plan(document.tables, dict.fromkeys(questions(document.tables), ""), can_abort=True)
+        for fault in (*document.faults, *compiled.faults):
+            self._placed(fault, written(document.spelled, fault.keys))
+        return compiled.plan
+
+    def _placed(self, fault: Fault, keys: Keys) -> None:
+        self._fault(keys, fault.message, on_key=fault.on_key)
+
+    # -- facts --------------------------------------------------------------------------------------------------------
+
+    def _facts(self, tables: object) -> list[Fact]:
+        if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
+            self._fault(("fact",), f"expected tables [[fact]], not {shown(tables)}")
+            return []
+        found: list[Fact] = []
+        for number, table in enumerate(tables):
+            keys: Keys = ("fact", number)
+            fact = self._fact(keys, table)
+            if fact is not None:
+                found.extend(self._repeated(keys, table, fact))
+            if len(found) > MOST:
+                self._fault(keys, f"a scenario may have {MOST} facts, repeated ones included")
+                break
+        found.sort(key=lambda f: f.at)
+        return found
+
+    def _repeated(self, keys: Keys, table: dict[str, Any], fact: Fact) -> list[Fact]:
+        every = self._value(keys, table, "every", 0.0, lambda v: parse_duration(v, 0.001))
+        times = self._value(keys, table, "times", 1, lambda v: _count(v, 1, MOST))
+        if ("every" in table) != ("times" in table):
+            here, missing = ("every", "times") if "every" in table else ("times", "every")
+            self._fault((*keys, here), f"{here} needs {missing}: a fact is repeated `times` times, one `every` so long")
+        return [fact.replace(at=fact.at + n * every) for n in range(times)]
+
+    def _fact(self, keys: Keys, table: dict[str, Any]) -> Fact | None:
+        self._unknown(keys, table, IN_FACT, IN_FACT)
+        at = self._value(keys, table, "at", 0.0, parse_duration)
+        if "at" not in table:
+            self._fault(keys, "at is missing: the seconds since the runner started")
+        kinds = [k for k in KINDS if k in table]
+        if len(kinds) != 1:
+            there = f", not {' and '.join(kinds)}" if kinds else ""
+            self._fault((*keys, kinds[1]) if kinds else keys, f"expected one of {', '.join(KINDS)}{there}")
+        if "message" in table and "probe" not in table:
+            self._fault((*keys, "message"), "message is what a probe said; there is no probe here", on_key=True)
+        resource = self._resource(keys, table)
+        if resource is None or len(kinds) != 1:
+            return None
+        message = self._value(keys, table, "message", "", _text)
+        made: dict[str, Callable[[Any], Fact]] = {
+            "died": lambda v: Died(at, resource.name, _death(v, resource)),
+            "probe": lambda v: Probed(at, resource.name, _outcome(v, message, resource)),
+            "asked": lambda v: Asked(at, resource.name, _word(v, ACTS)),
+            "starts": lambda v: self._starts((*keys, "starts"), at, v, resource),
+            "stops": lambda v: self._stops((*keys, "stops"), at, v, resource),
+        }
+        return self._value(keys, table, kinds[0], None, made[kinds[0]])
+
+    def _resource(self, keys: Keys, table: dict[str, Any]) -> Resource | None:
+        if "resource" not in table:
+            if len(self._resources) == 1:
+                return next(iter(self._resources.values()))
+            if self._resources:
+                self._fault(keys, f"resource is missing: one of {', '.join(self._resources)}")
+            return None
+        name = table["resource"]
+        if not isinstance(name, str):
+            self._fault((*keys, "resource"), f"expected the name of a resource, not {shown(name)}")
+        elif name not in self._resources and self._resources:
+            hint = did_you_mean(name, self._resources, f"; declared: {', '.join(self._resources)}")
+            self._fault((*keys, "resource"), f"there is no resource {shown(name)}{hint}")
+        return self._resources.get(name) if isinstance(name, str) else None
+
+    def _starts(self, keys: Keys, at: float, table: object, resource: Resource) -> Starts:
+        if not isinstance(table, dict):
+            raise unexpected("a table such as {takes = 2}", table)
+        self._unknown(keys, table, IN_START, IN_START)
+        takes = self._value(keys, table, "takes", -1.0, parse_duration)
+        fails = self._value(keys, table, "fails", "", _given)
+        dies = self._value(keys, table, "dies", "", lambda v: _death(v, resource))
+        hangs = self._value(keys, table, "hangs", False, _boolean)
+        times = self._value(keys, table, "times", 0, lambda v: _count(v, 1, MOST))
+        ends = [k for k in ("fails", "dies", "hangs") if table.get(k) not in (None, False)]
+        if len(ends) > 1:
+            self._fault((*keys, ends[1]), f"a start either {' or '.join(ends)}", on_key=True)
+        if takes >= 0 and hangs:
+            self._fault((*keys, "takes"), "a start that hangs takes start_timeout", on_key=True)
+        elif takes >= 0 and not ends and starting.evidence(resource) == "grace":
+            text = f"{resource.name} has no probe that could be asked: its start takes start_grace"
+            self._fault((*keys, "takes"), text, on_key=True)
+        return Starts(at, resource.name, Starting(takes, fails, dies, hangs), times)
+
+    def _stops(self, keys: Keys, at: float, table: object, resource: Resource) -> Stops:
+        if not isinstance(table, dict):
+            raise unexpected("a table such as {takes = 2}", table)
+        self._unknown(keys, table, IN_STOP, IN_STOP)
+        takes = self._value(keys, table, "takes", 0.0, parse_duration)
+        deaf = self._value(keys, table, "deaf", False, _boolean)
+        nobody: tuple[int, ...] = ()
+        leaves = self._value(keys, table, "leaves", nobody, _pids)
+        hangs = table.get("command") == "hangs"
+        command = "" if hangs else self._value(keys, table, "command", "", _ending)
+        command_takes = self._value(keys, table, "command_takes", 0.0, parse_duration)
+        times = self._value(keys, table, "times", 0, lambda v: _count(v, 1, MOST))
+        for key in ("command", "command_takes"):
+            if key in table and resource.stop_command is None:
+                self._fault((*keys, key), f"{resource.name} has no stop_command", on_key=True)
+        for key in ("takes", "deaf", "leaves"):
+            if key in table and not resource.pmf_managed:
+                self._fault((*keys, key), _unwatched(resource), on_key=True)
+        return Stops(at, resource.name, Stopping(takes, deaf, leaves, command, command_takes, hangs), times)
+
+    # -- faults -------------------------------------------------------------------------------------------------------
+
+    def _value(self, keys: Keys, table: dict[str, Any], key: str, default: T, read: Callable[[Any], T]) -> T:
+        """The value of a key, read; its default where it is missing, or refused."""
+        if key not in table:
+            return default
+        try:
+            return read(table[key])
+        except PydanticCustomError as error:
+            self._fault((*keys, key, *(error.context or {}).get("at", ())), error.message())
+            return default
+
+    def _unknown(self, keys: Keys, table: dict[str, Any], allowed: tuple[str, ...], known: tuple[str, ...]) -> None:
+        for key in table:
+            if key not in allowed:
+                hint = did_you_mean(key, known, f"; known: {', '.join(known)}")
+                self._fault((*keys, key), f"unknown key{hint}", on_key=True)
+
+    def _fault(self, keys: Keys, message: str, on_key: bool = False) -> None:
+        place = self._positions.place(self._positions.offset_of(keys, on_key))
+        self._problems.append(Problem(self._path, place.line, place.column, shown_keys(keys), message))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise unexpected("a string", value)
+    return value
+
+
+def _given(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise unexpected("a sentence that says why", value)
+    return value
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise unexpected("true or false", value)
+    return value
+
+
+def _word(value: object, words: tuple[str, ...]) -> str:
+    if value not in words:
+        hint = did_you_mean(value, words) if isinstance(value, str) else ""
+        raise refused(f"expected one of {', '.join(words)}, not {shown(value)}{hint}")
+    return str(value)
+
+
+def _giveover(value: object) -> str:
+    return _word(value, ("refuse", "exit"))
+
+
+def _chance(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise unexpected("a number from 0 to 1", value)
+    return float(value)
+
+
+def _count(value: object, least: int, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise unexpected(f"a whole number from {least} to {most}", value)
+    return value
+
+
+def _pids(value: object) -> tuple[int, ...]:
+    if not isinstance(value, list) or not value:
+        raise unexpected("an array of process ids", value)
+    return tuple([_count(pid, 1, 1 << 22) for pid in value])
+
+
+def _wait_status(value: object) -> int:
+    """As os.waitpid would say it."""
+    if isinstance(value, str):
+        return parse_signal(value)
+    return _count(value, 0, 255) << 8
+
+
+def _death(value: object, resource: Resource) -> str:
+    if not resource.pmf_managed:
+        raise refused(_unwatched(resource))
+    return how_it_ended(_wait_status(value))
+
+
+def _unwatched(resource: Resource) -> str:
+    return f"pmf_managed of {resource.name} is false: none of its processes is watched"
+
+
+def _ending(value: object) -> str:
+    status = _wait_status(value)
+    if status & 0x7F:
+        return f"was killed by signal {status & 0x7F}"
+    return f"exited with status {status >> 8}" if status else ""
+
+
+def _outcome(value: object, message: str, resource: Resource) -> Outcome:
+    if resource.is_told:
+        return Outcome(_word(value, ("timeout",)), 0, message)
+    if not resource.has_probe:
+        raise refused(f"{resource.name} has no probe")
+    if resource.probe_command is None:
+        return Outcome(_word(value, ANSWERS), 0, message)
+    if isinstance(value, str) and value in ASKED:
+        return Outcome(value, 0, message)
+    if isinstance(value, str) and value in BUILT_IN:
+        raise refused(f"{shown(value)} is for built-in probes; {resource.name} has a probe_command")
+    status = _wait_status(value)
+    if status & 0x7F:
+        return Outcome("signal", status & 0x7F, message)
+    return Outcome("exit", status >> 8, message)

@@ -1,0 +1,338 @@
+"""The judges at one table, without hands: a script of timed facts → a transcript of every decision with its reason.
+
+Pure. Facts go the way they go in the drivers: a death or a probe's answer is scored (fault), the verdict becomes a
+request (seam), the RGM steps (rgm), its orders run Start and Stop (stage). `tests/unit/daemon` plays the same scripts
+through the real drivers, and the decisions have to be the same.
+
+What the script does not say goes well: a start takes no longer than it must, an application obeys its stop signal at
+once, a person is never there. Probes are facts of the script; nothing is asked by the clock. The runner starts at 0.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+
+from gds import seam
+from gds.errors import unreachable
+from gds.fault import score, unable, verdict
+from gds.model.ending import signal_name
+from gds.model.state import ResourceStatus
+from gds.model.window import EMPTY
+from gds.rgm import commands, control
+from gds.rgm import resource as life_of
+from gds.rgm.events import (
+    ClearAsked,
+    DelayOver,
+    GiveoverAsked,
+    RestartAsked,
+    StartAsked,
+    StartSucceeded,
+    StopAsked,
+)
+from gds.rgm.resource import Life
+from gds.script import Asked, Died, Probed, Standing, Starts, Stops, Transcript
+from gds.stage import Actor, Stage
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gds.fault.score import Outcome, Score
+    from gds.model.resource import Plan
+    from gds.model.state import ResourceState
+    from gds.rgm.commands import Order
+    from gds.rgm.events import Event
+    from gds.script import Fact, Script
+    from gds.stage import Start
+
+GIVEOVER, FAILED = 75, 1
+MOST = 10_000
+"""Lines of a transcript; a play without an end is cut there."""
+DOWN = frozenset((Life.OFFLINE, Life.START_FAILED, Life.STOP_FAILED))
+
+
+def simulate(plan: Plan, script: Script) -> Transcript:
+    """Play `script` with the resources of `plan`. Each fact has to be about one of them."""
+    return _Play(plan, script).run()
+
+
+class _Play:
+    def __init__(self, plan: Plan, script: Script) -> None:
+        self._script = script
+        stage = self._stage = Stage(self._submit, self._died)
+        self._line = stage.line
+        self._actors = {r.name: Actor(r) for r in plan.resources}
+        self._queue: deque[tuple[Actor, Event]] = deque()
+        self._stepping = False
+        self._leaving = False
+        self._exit_status = -1
+
+    def run(self) -> Transcript:
+        before = self._standings()
+        self._stage.at(0.0, self._begin)
+        for fact in self._script.facts:
+            self._stage.at(fact.at, partial(self._happens, fact))
+        until = self._script.until
+        while self._exit_status < 0 and len(self._stage.lines) < MOST:
+            due = self._stage.next_due()
+            if due is None or 0 <= until < due:
+                break
+            self._stage.turn()
+        if self._exit_status < 0:
+            self._stage.now = max(self._stage.now, until)
+        cut = len(self._stage.lines) >= MOST
+        return Transcript(before, tuple(self._stage.lines), self._standings(), self._stage.now, self._exit_status, cut)
+
+    def _begin(self) -> None:
+        for actor in self._actors.values():
+            if actor.enabled:
+                self._submit(actor, StartAsked("the runner starts"))
+
+    def _standings(self) -> tuple[Standing, ...]:
+        return tuple([self._standing(a) for a in self._actors.values()])
+
+    def _standing(self, actor: Actor) -> Standing:
+        view, span = actor.view, actor.resource.retry_interval
+        done, failures = actor.history.done(span, self._stage.now), actor.history.total(span, self._stage.now)
+        limit = actor.resource.retry_count
+        state = self._public(actor)
+        return Standing(actor.name, state, view.status, view.because, actor.started, done, limit, span, failures)
+
+    # -- facts --------------------------------------------------------------------------------------------------------
+
+    def _happens(self, fact: Fact) -> None:
+        actor = self._actors[fact.resource]
+        if isinstance(fact, Died):
+            self._died(actor, "fact", fact.how)
+        elif isinstance(fact, Probed):
+            self._probed(actor, fact.outcome)
+        elif isinstance(fact, Asked):
+            self._line(actor, "fact", f"a person asks for {fact.act}")
+            self._asked(actor, fact.act)
+        elif isinstance(fact, Starts):
+            actor.starts = (fact.course, fact.times)
+        elif isinstance(fact, Stops):
+            actor.stops = (fact.course, fact.times)
+        else:
+            unreachable(fact)
+
+    def _died(self, actor: Actor, kind: str, how: str) -> None:
+        if not actor.alive:
+            self._line(actor, kind, f"nothing of it runs that could end ({how})")
+            return
+        actor.alive = False
+        self._line(actor, kind, f"its last process ended ({how})")
+        if actor.stop is not None:
+            self._stage.emptied(actor, actor.stop)
+        elif actor.view.life in (Life.ONLINE, Life.STARTING):
+            self._weigh(actor, score.of_death(how))
+
+    def _probed(self, actor: Actor, outcome: Outcome) -> None:
+        resource = actor.resource
+        silence = score.of_silence(resource, resource.watchdog_interval) if resource.is_told else None
+        self._line(actor, "fact", silence.because if silence is not None else _answer(outcome))
+        if actor.start is not None and silence is None:
+            self._looked(actor, actor.start, outcome)
+        elif actor.view.life is not Life.ONLINE or not actor.monitored or actor.monitor_failed:
+            self._line(actor, "answer", f"not weighed: it is {self._public(actor)}")
+        elif outcome.kind == "unable":
+            self._unable(actor, outcome)
+        else:
+            self._weigh(actor, silence or score.of_probe(outcome, resource, actor.history.timeouts))
+
+    def _looked(self, actor: Actor, start: Start, outcome: Outcome) -> None:
+        """Start asked the probe."""
+        if outcome.kind == "unable":
+            start.seen = unable.could_not(outcome.message)
+            return
+        got = score.of_probe(outcome, actor.resource, 0)
+        if got.points == 0:
+            self._stage.started(actor, StartSucceeded())
+        else:
+            start.seen = got.because + (f": {outcome.message}" if outcome.message and outcome.kind == "exit" else "")
+
+    def _unable(self, actor: Actor, outcome: Outcome) -> None:
+        tried = unable.unable(actor.failures, outcome.message, actor.resource, self._stage.now)
+        actor.failures, actor.monitor_failed = tried.failures, tried.failed
+        if tried.failed:
+            actor.view = actor.view.replace(because=tried.because)
+            self._told(actor, self._shown(actor))
+        else:
+            self._line(actor, "verdict", f"not weighed: {tried.because}")
+
+    def _weigh(self, actor: Actor, got: Score) -> None:
+        actor.history, said = verdict.judge(actor.history, got, actor.resource, self._stage.now)
+        if isinstance(said, verdict.Healthy):
+            words = "healthy"
+        else:
+            words = f"watch, {said.because}" if isinstance(said, verdict.Watch) else said.because
+        self._line(actor, "verdict", f"{got.points} points: {words}")
+        actor.told = getattr(said, "because", actor.told)
+        delay = 0.0
+        if isinstance(said, verdict.Restart):
+            delay = verdict.restart_delay(actor.history, actor.resource, self._stage.now, lambda: self._script.chance)
+        asked = seam.request(said, delay)
+        if asked is not None:
+            self._submit(actor, asked)
+        elif (status := seam.status(said)) is not None:
+            self._set_status(actor, *status)
+
+    def _set_status(self, actor: Actor, status: ResourceStatus, message: str) -> None:
+        before = actor.view.status
+        actor.view = actor.view.replace(status=status, status_msg=message)
+        if status is not before:
+            because = f": {message}" if message and message != actor.told else ""
+            self._line(actor, "status", f"{before} -> {status}{because}")
+
+    # -- what people ask ----------------------------------------------------------------------------------------------
+
+    def _asked(self, actor: Actor, act: str) -> None:
+        because = f"{act} asked by a person"
+        if self._leaving and act != "clear":
+            self._line(actor, "answer", f"cannot {act} {actor.name}: the runner is stopping everything")
+        elif act in ("start", "restart") and not actor.enabled:
+            self._line(actor, "answer", f"cannot {act} {actor.name}: it is disabled")
+        elif act in ("start", "restart") and actor.view.life is Life.STOP_FAILED:
+            self._line(actor, "answer", f"cannot {act} {actor.name}: its last stop failed ({actor.view.because})")
+        elif act in ("start", "enable"):
+            actor.enabled = True
+            self._submit(actor, StartAsked(because))
+        elif act in ("stop", "disable"):
+            actor.enabled = actor.enabled and act == "stop"
+            self._submit(actor, StopAsked(because))
+        elif act == "restart":
+            self._submit(actor, RestartAsked(because))
+        elif act == "giveover":
+            self._ask_giveover(actor, because)
+        elif act == "clear":
+            self._clear(actor)
+        else:
+            self._switch_monitor(actor, act == "monitor")
+
+    def _ask_giveover(self, actor: Actor, because: str) -> None:
+        ruling = control.giveover(self._script.on_giveover)
+        if actor.view.life is not Life.ONLINE:
+            self._line(actor, "answer", f"cannot give over {actor.name}: it is {self._public(actor)}")
+        elif isinstance(ruling, control.Refused):
+            actor.history = verdict.gave_over()  # surprise 7: after a giveover, even a refused one, the counters are 0
+            said = f"cannot give over {actor.name}: {ruling.because}; it stays as it is, its history is forgotten"
+            self._line(actor, "answer", said)
+        else:
+            self._submit(actor, GiveoverAsked(f"giveover: {because}", by_monitor=False))
+
+    def _clear(self, actor: Actor) -> None:
+        if actor.view.life is Life.STOP_FAILED:
+            if actor.alive:
+                self._line(actor, "answer", f"cannot clear {actor.name}: processes are still there")
+                return
+            self._submit(actor, ClearAsked())
+        actor.history = verdict.gave_over()
+        actor.failures, actor.monitor_failed = EMPTY, False
+        self._line(actor, "answer", "its history is forgotten")
+        if actor.view.life is Life.ONLINE and actor.view.status is ResourceStatus.FAULTED:
+            self._set_status(actor, ResourceStatus.UNKNOWN, "cleared, not probed since")
+
+    def _switch_monitor(self, actor: Actor, monitored: bool) -> None:
+        actor.monitored = monitored
+        if monitored and actor.view.life is Life.ONLINE:
+            actor.failures, actor.monitor_failed = EMPTY, False
+        self._line(actor, "answer", f"it is {self._public(actor)}, {'' if monitored else 'not '}monitored")
+
+    # -- the step -----------------------------------------------------------------------------------------------------
+
+    def _submit(self, actor: Actor, event: Event) -> None:
+        self._queue.append((actor, event))
+        if self._stepping:
+            return
+        self._stepping = True
+        while self._queue:
+            self._step(*self._queue.popleft())
+        self._stepping = False
+        if self._leaving and all(a.view.life in DOWN for a in self._actors.values()):
+            failed = any(a.view.life is Life.STOP_FAILED for a in self._actors.values())
+            self._exit_status = FAILED if failed else GIVEOVER
+
+    def _step(self, actor: Actor, event: Event) -> None:
+        mode, on_giveover = actor.resource.failover_mode, self._script.on_giveover
+        made = life_of.step(actor.view, event, mode, on_giveover, self._stage.now)
+        if made.ignored:
+            if not self._leaving:
+                self._line(actor, "answer", f"nothing changes: {made.ignored}")
+            return
+        was = self._shown(actor)
+        actor.view = made.view
+        self._told(actor, was)
+        for order in made.orders:
+            self._carry_out(actor, order)
+
+    def _told(self, actor: Actor, was: str) -> None:
+        view = actor.view
+        because = "" if view.because == actor.told else f": {view.because}"
+        actor.told = view.because
+        now = self._shown(actor)
+        self._line(actor, "state", f"{now if now == was else f'{was} -> {now}'}, {view.status}{because}")
+
+    def _shown(self, actor: Actor) -> str:
+        """The public state, and the private one where that says more."""
+        state, life = self._public(actor), actor.view.life
+        return f"{state} ({life})" if life in (Life.WAITING, Life.CYCLING, Life.ABANDONING) else state.value
+
+    def _public(self, actor: Actor) -> ResourceState:
+        return life_of.public(actor.view, actor.monitored, actor.monitor_failed)
+
+    def _carry_out(self, actor: Actor, order: Order) -> None:
+        if isinstance(order, commands.RunStart):
+            self._stage.run_start(actor)
+        elif isinstance(order, commands.RunStop):
+            self._stage.run_stop(actor)
+        elif isinstance(order, commands.StartMonitor):
+            if order.restarted:
+                actor.history = verdict.restarted(actor.history)
+            actor.failures, actor.monitor_failed = EMPTY, False
+        elif isinstance(order, commands.StopMonitor):
+            pass  # probes are facts of the script
+        elif isinstance(order, commands.ArmDelay):
+            self._line(actor, "order", f"wait {order.seconds:.3g} s (restart_delay)")
+            actor.delay = self._stage.at(self._stage.now + order.seconds, lambda: self._submit(actor, DelayOver()))
+        elif isinstance(order, commands.CancelDelay):
+            if actor.delay is not None:
+                actor.delay.cancel()
+        elif isinstance(order, commands.PurgeHistory):
+            actor.history = verdict.gave_over()
+            self._line(actor, "order", "forget failures and restarts")
+        elif isinstance(order, commands.LeaveNode):
+            self._leave(actor, order.because)
+        elif isinstance(order, commands.AbortNode):
+            self._line(actor, "order", "end this node (node_abort_command)")
+        else:
+            unreachable(order)
+
+    def _leave(self, actor: Actor, because: str) -> None:
+        if self._leaving:
+            return
+        self._leaving = True
+        self._line(actor, "order", "leave this node: stop everything, end with exit status 75")
+        for each in self._actors.values():
+            self._submit(each, StopAsked(because))
+
+
+_WORDS = {
+    "timeout": "the probe is not answered in time",
+    "cannot": "the probe cannot be executed",
+    "unable": "the probe could not be run",
+    "ok": "the probe is answered well",
+    "refused": "the probe finds nobody listening",
+    "disconnect": "the probe is answered, but not ended well",
+    "status": "the probe gets a status it did not expect",
+    "error": "the probe fails",
+}
+
+
+def _answer(outcome: Outcome) -> str:
+    """A probe's answer in words."""
+    if outcome.kind == "exit":
+        said = f"the probe exits with status {outcome.code}"
+    elif outcome.kind == "signal":
+        said = f"the probe is killed by {signal_name(outcome.code)}"
+    else:
+        said = _WORDS[outcome.kind]
+    return f"{said}{outcome.message and ': '}{outcome.message}"
