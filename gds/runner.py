@@ -757,6 +757,22 @@ def _outcome(answer: Answer) -> Outcome:
     return Outcome(answer.outcome, 0, answer.message, answer.seconds)
 
 
+def _rehearse() -> None:
+    """In a quiet moment, what a restart will need: constructors compiled, the words of a death at hand."""
+    from gds.daemon.environment import Call
+    from gds.fault.history import MonitorState
+    from gds.fault.score import Score
+    from gds.fault.verdict import Giveover, Healthy, Restart, Watch
+    from gds.model.value import rehearse
+    from gds.model.window import Mark, Window
+    from gds.rgm import commands, events
+    from gds.rgm.resource import ResourceView, Step
+
+    rehearse(Call, MonitorState, Score, Giveover, Healthy, Restart, Watch, Mark, Window, Launch, ResourceView, Step)
+    rehearse(commands.RunStop, commands.RunStart, commands.StartMonitor, commands.ArmDelay)
+    rehearse(events.RestartAsked, events.StopAsked, events.StartAsked, events.StartSucceeded)
+
+
 def _chance() -> float:
     return os.urandom(1)[0] / 255.0
 

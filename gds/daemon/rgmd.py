@@ -7,6 +7,7 @@ Facts may be posted while an order is being carried out; they wait in the queue,
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 
 from gds.daemon import environment
 from gds.daemon.app import App
@@ -20,7 +21,7 @@ from gds.model.state import ResourceState, ResourceStatus
 from gds.rgm import commands, control
 from gds.rgm import resource as life_of
 from gds.rgm.events import ClearAsked, DelayOver, RestartAsked, StartAsked, StopAsked
-from gds.rgm.resource import Life
+from gds.rgm.resource import Life, ResourceView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -192,12 +193,11 @@ class Rgmd:
             app.online_since_wall = self.wall()
         for order in made.orders:
             self._carry_out(app, order)
-        # told after it was begun: a restart does not wait for its own log line
+        # told when this turn is over: a restart does not wait for its own log line
         if made.because and made.because != before.because:
-            self._tell(app, after.life, made.because)
+            self.loop.soon(partial(self._tell, app, after, made.because))
         elif after.life is not before.life and after.life in SETTLED:
-            self.kept.decided(app, after.life.value, after.because)
-            self.log.info(f"{app.name} is {after.life.value}", resource=app.name)
+            self.loop.soon(partial(self._tell_rest, app, after))
         if after.life is not before.life:
             if after.life in SETTLED and app.asked:
                 waiting, app.asked = app.asked, None
@@ -205,12 +205,15 @@ class Rgmd:
                     self.loop.soon(callback)
             self._world.observed(app)
 
-    def _tell(self, app: App, life: Life, because: str) -> None:
-        self.kept.decided(app, life.value, because)
-        say = (
-            self.log.warning if app.view.status in (ResourceStatus.FAULTED, ResourceStatus.DEGRADED) else self.log.info
-        )
-        say(because, resource=app.name, state=life.value)
+    def _tell(self, app: App, view: ResourceView, because: str) -> None:
+        self.kept.decided(app, view.life.value, because)
+        bad = view.status in (ResourceStatus.FAULTED, ResourceStatus.DEGRADED)
+        say = self.log.warning if bad else self.log.info
+        say(because, resource=app.name, state=view.life.value)
+
+    def _tell_rest(self, app: App, view: ResourceView) -> None:
+        self.kept.decided(app, view.life.value, view.because)
+        self.log.info(f"{app.name} is {view.life.value}", resource=app.name)
 
     def _carry_out(self, app: App, order: commands.Order) -> None:
         if isinstance(order, commands.RunStart):
@@ -247,7 +250,7 @@ class Rgmd:
     def changed(self, app: App, because: str) -> None:
         """Something to be seen changed beside the life: say so."""
         app.view = app.view.replace(because=because)
-        self._tell(app, app.view.life, because)
+        self._tell(app, app.view, because)
         self._world.observed(app)
 
     def set_status(self, app: App, status: ResourceStatus, message: str) -> None:

@@ -19,6 +19,7 @@ import os
 import resource
 import select
 import signal
+from _signal import getsignal as _getsignal  # type: ignore[import-not-found]  # signal.getsignal takes a detour
 
 from gds.model.launch import Launch
 from gds.model.value import fields_of
@@ -117,7 +118,8 @@ def spawn(launch: Launch, null: int) -> int:
                 file_actions=[(os.POSIX_SPAWN_DUP2, fd, place) for place, fd in enumerate(sources)],
                 setsid=True,
                 setsigmask=(),
-                setsigdef=DEFAULT_SIGNALS,
+                # handlers end with an exec by themselves; each signal named here costs a system call
+                setsigdef=[n for n in DEFAULT_SIGNALS if _getsignal(n) == 1],
             )
         except (OSError, ValueError) as error:
             raise _cannot(error, program) from None

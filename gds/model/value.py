@@ -72,6 +72,13 @@ def _first_init(self: Value, *args: object, **kwargs: object) -> None:
     init(self, *args, **kwargs)
 
 
+def rehearse(*classes: type[Value]) -> None:
+    """Compile these constructors now: what a quiet moment does, the moment that counts need not."""
+    for cls in classes:
+        if cls.__dict__.get("__init__") is _first_init:
+            type.__setattr__(cls, "__init__", _compile_init(cls))
+
+
 class Value(metaclass=_ValueType):
     """Base of all values. Subclasses only list annotated fields; methods and properties are welcome."""
 
