@@ -8,6 +8,7 @@ import sys
 
 from gds.cli import options
 from gds.config.compiler import FAULTY, answer
+from gds.config.refusal import printable
 from gds.errors import UsageError
 
 TYPE_CHECKING = False
@@ -59,7 +60,8 @@ def main(argv: list[str]) -> int:
 
 def line_of(problem: dict[str, Any], word: str = "") -> str:
     """One finding as a line; `word` stands before a warning's message."""
-    place = f"{problem['path']}:{problem['line']}:{problem['column']}" if problem["line"] else problem["path"]
+    path = printable(problem["path"])
+    place = f"{path}:{problem['line']}:{problem['column']}" if problem["line"] else path
     key = f" {problem['key']}:" if problem["key"] else ""
     code = f" [{problem['code']}]" if problem.get("code") else ""
     return f"{place}:{key} {word}{problem['message']}{code}"
@@ -87,7 +89,7 @@ def _print(paths: list[str], found: dict[str, Any], faulty: bool, strict: bool) 
     for problem in found["warnings"]:
         print(line_of(problem, "" if strict else "warning: "))
     told = ", ".join([_count(n, what) for n, what in ((errors, "error"), (warnings, "warning")) if n])
-    shown = " ".join(paths)
+    shown = printable(" ".join(paths))
     if faulty:
         # What was found is the result; that it cannot be used is talk.
         sys.stdout.flush()

@@ -16,7 +16,7 @@ from gds.config.files import FileFault, listing, read_trusted
 from gds.config.lint import lint, lint_questions
 from gds.config.positions import DEEPEST, Keys, Place, Positions, TooDeep
 from gds.config.reading import read_document, written
-from gds.config.refusal import hints_anew
+from gds.config.refusal import hints_anew, printable
 from gds.model.resource import Plan, Source, Warning_
 from gds.model.value import Value
 
@@ -36,7 +36,8 @@ class Problem(Value):
     message: str
 
     def __str__(self) -> str:
-        where = f"{self.path}:{self.line}:{self.column}" if self.line else self.path
+        path = printable(self.path)
+        where = f"{path}:{self.line}:{self.column}" if self.line else path
         return f"{where}: {self.key}: {self.message}" if self.key else f"{where}: {self.message}"
 
 
@@ -82,7 +83,7 @@ def shown_keys(keys: Keys) -> str:
         else:
             key = key if len(key) <= 80 else key[:77] + "..."
             bare = key.isascii() and bool(key) and all(c.isalnum() or c in "-_" for c in key)
-            quoted = key if bare else '"' + "".join([c if c.isprintable() else f"\\u{ord(c):04x}" for c in key]) + '"'
+            quoted = key if bare else f'"{printable(key)}"'
             text += f".{quoted}" if text else quoted
     return text
 
@@ -198,11 +199,12 @@ class _Run:
         return Warning_(fault.path, place.line, place.column, key, fault.code, self._message(fault))
 
     def _message(self, fault: Fault) -> str:
+        message = printable(fault.message)
         if fault.other is None:
-            return fault.message
+            return message
         path, keys = fault.other
         place = self._place(path, keys, True)
-        return f"{fault.message} (the other is at {path}:{place.line}:{place.column})"
+        return f"{message} (the other is at {path}:{place.line}:{place.column})"
 
 
 def decode(content: bytes) -> str:

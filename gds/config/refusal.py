@@ -14,8 +14,7 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        text = value if len(value) <= 40 else value[:37] + "..."
-        return '"' + "".join([c if c.isprintable() else f"\\u{ord(c):04x}" for c in text]) + '"'
+        return '"' + printable(value if len(value) <= 40 else value[:37] + "...") + '"'
     if isinstance(value, int):
         return str(value) if value.bit_length() <= 128 else "a number of more than 38 digits"
     if isinstance(value, float):
@@ -25,6 +24,11 @@ def shown(value: object) -> str:
     if isinstance(value, list):
         return "an array" if value else "an empty array"
     return "a date or time"
+
+
+def printable(text: str) -> str:
+    """The text with what would move a cursor or break a line written as TOML writes it."""
+    return text if text.isprintable() else "".join([c if c.isprintable() else f"\\u{ord(c):04x}" for c in text])
 
 
 def refused(text: str, *at: str | int) -> PydanticCustomError:
