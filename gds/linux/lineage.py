@@ -127,13 +127,21 @@ def send(pid: int, number: int, roots: frozenset[int] | set[int]) -> bool:
         if not descends(pid, roots):
             return False
         signal.pidfd_send_signal(fd, number)
-        if number not in _ALONE:
-            signal.pidfd_send_signal(fd, signal.SIGCONT)
-        return True
     except OSError:
         return False
+    else:
+        if number not in _ALONE:
+            _continue(fd)
+        return True
     finally:
         os.close(fd)
+
+
+def _continue(fd: int) -> None:
+    try:
+        signal.pidfd_send_signal(fd, signal.SIGCONT)
+    except OSError:
+        pass  # the signal before was its end already
 
 
 def send_to(pid: int, start: int, number: int) -> bool:

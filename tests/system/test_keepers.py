@@ -65,6 +65,8 @@ class Runner:
         seen = len(self.facts)
         self.ask("plant", name, incarnation, argv, lasting)
         self.wait("started", name, since=seen)
+        # the kernel lets the parent go on a moment before it shows the new arguments
+        until(lambda: marked(mark) or "main" in self.heard(name))
         return mark
 
     def heard(self, name: str) -> list[str]:
@@ -150,8 +152,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         runner.close()
     left = made.helpers()
     for pid in left:
-        for child in lineage.below([pid]):
-            os.kill(child, signal.SIGKILL)
+        lineage.strike_below([pid])
     until(lambda: not made.helpers(), lambda: f"keepers or zygotes are left: {made.helpers()}")
 
 
