@@ -36,13 +36,14 @@ LARGEST = 256 << 20
 
 
 def directories(flags: Mapping[str, str], environ: Mapping[str, str], euid: int) -> list[str]:
-    """Where plans are kept: $GDS_CACHE_DIR, else `plans` in the state directory that flags and environment name.
+    """Where plans are kept: $GDS_CACHE_DIR, then `plans` in the state directory that flags and environment name.
 
     A state_dir that only gds.toml names is not looked at: reading it is what the cache saves.
     """
     named = environ.get("GDS_CACHE_DIR", "")
     given = flags.get("state_dir") or environ.get("GDS_STATE_DIR", "")
-    return [named or os.path.join(places.state_dir(given, environ, euid), "plans")]
+    by_rule = os.path.join(places.state_dir(given, environ, euid), "plans")
+    return [named, by_rule] if named else [by_rule]
 
 
 def load_cached(
@@ -68,8 +69,9 @@ def keep_plan(path: str, content: dict[str, Any], mode: int = 0o600) -> None:
     """Writes a kept plan or kept settings in place of an older one, all or nothing. Raises OSError."""
     body = marshal.dumps({"gds": __version__, "python": sys.version, **content})
     directory = os.path.dirname(path)
-    if directory:
-        os.makedirs(directory, 0o700, exist_ok=True)
+    if directory and not os.path.isdir(directory):
+        _make(os.path.dirname(directory))
+        os.mkdir(directory, 0o700)
     new = f"{path}.{os.getpid()}.new"
     handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -83,6 +85,13 @@ def keep_plan(path: str, content: dict[str, Any], mode: int = 0o600) -> None:
         raise
     finally:
         os.close(handle)
+
+
+def _make(directory: str) -> None:
+    """The directory and those above it, whatever the umask: nobody else may write in them."""
+    if directory and not os.path.isdir(directory):
+        _make(os.path.dirname(directory))
+        os.mkdir(directory, 0o755)
 
 
 def beside(paths: Sequence[str]) -> str:
@@ -120,11 +129,8 @@ def _plan(paths: Sequence[str], cache_dirs: Sequence[str], euid: int, can_abort:
 def _kept(path: str, euid: int) -> dict[str, Any] | None:
     """The content of a kept file that may be trusted and is whole."""
     try:
-        owner = os.lstat(path)
-        if owner.st_uid not in (0, euid) or owner.st_mode & 0o022:
-            return None
-        data = read_trusted(path, euid, LARGEST)
-    except (OSError, FileFault):
+        data = read_trusted(path, euid, LARGEST, ours=True)
+    except FileFault:
         return None
     start = len(MAGIC) + 4
     if not data.startswith(MAGIC) or zlib.crc32(memoryview(data)[start:]) != int.from_bytes(

@@ -1,6 +1,6 @@
 """The compiler: a program that ends. What needs pydantic happens here, so that the runner need not load it.
 
-    python -m gds.config.compiler REQUEST
+    python -m gds.config.compiler REQUEST            (a program of ours calls it by `asking.command(request)`)
 
 REQUEST is JSON, all keys optional:
 

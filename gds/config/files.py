@@ -23,13 +23,15 @@ def listing(directory: str) -> tuple[str, ...]:
     return tuple(sorted([n for n in os.listdir(directory) if n.endswith(".toml") and not n.startswith(".")]))
 
 
-def read_trusted(path: str, euid: int, largest: int = LARGEST) -> bytes:
+def read_trusted(path: str, euid: int, largest: int = LARGEST, ours: bool = False) -> bytes:
     """The content of a regular file of at most `largest` bytes; for root, that nobody else may write.
 
+    `ours`: a file that we wrote ourselves: no link, of root's or our own, and written by nobody else, for any user.
     Raises FileFault.
     """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | (os.O_NOFOLLOW if ours else 0)
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        handle = os.open(path, flags)
     except OSError as error:
         raise FileFault(f"cannot read it: {error.strerror}") from error
     except ValueError as error:  # NUL, or characters the file system's encoding lacks
@@ -39,6 +41,8 @@ def read_trusted(path: str, euid: int, largest: int = LARGEST) -> bytes:
         fault = distrust(found, euid)
         if fault:
             raise FileFault(fault)
+        if ours and (found.st_uid not in (0, euid) or found.st_mode & 0o022):
+            raise FileFault("cannot trust it: it is not ours")
         if found.st_size > largest:
             raise FileFault(too_large(largest))
         parts = []

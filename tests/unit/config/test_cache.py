@@ -238,6 +238,16 @@ def test_a_directory_that_cannot_be_written_costs_only_time(bench: Bench) -> Non
     assert bench.cached(path) is None
 
 
+def test_directories_are_made_for_us_alone_whatever_the_umask(bench: Bench) -> None:
+    before = os.umask(0)
+    try:
+        cache.keep_plan(str(bench.directory / "a/b/plan"), {})
+    finally:
+        os.umask(before)
+    modes = [os.stat(bench.directory / path).st_mode & 0o777 for path in ("a", "a/b", "a/b/plan")]
+    assert modes == [0o755, 0o700, 0o600]
+
+
 def test_an_interrupted_write_leaves_nothing(bench: Bench) -> None:
     target = bench.directory / "target"
     target.mkdir()
@@ -250,7 +260,7 @@ def test_where_plans_are_kept() -> None:
     assert cache.directories({}, {}, 0) == ["/var/lib/gds/plans"]
     assert cache.directories({}, {"GDS_STATE_DIR": "/v"}, 0) == ["/v/plans"]
     assert cache.directories({"state_dir": "/f"}, {"GDS_STATE_DIR": "/v"}, 0) == ["/f/plans"]
-    assert cache.directories({"state_dir": "/f"}, {"GDS_CACHE_DIR": "/c"}, 0) == ["/c"]
+    assert cache.directories({"state_dir": "/f"}, {"GDS_CACHE_DIR": "/c"}, 0) == ["/c", "/f/plans"]
 
 
 def test_a_kept_plan_is_read_in_no_time_and_with_few_modules(bench: Bench) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from gds.config.asking import command
 from gds.model.codec import unpack
 from gds.model.resource import Plan
 from gds.model.settings import Settings
@@ -20,12 +21,15 @@ from tests.unit.config.telling import write
 ONE = '[resource.a]\nstart_command = ["/bin/true"]\n'
 
 
-def ask(request: dict[str, Any], **environ: str) -> tuple[int, dict[str, Any]]:
+def ask(
+    request: dict[str, Any], words: list[str] | None = None, directory: Path | None = None, **environ: str
+) -> tuple[int, dict[str, Any]]:
     """Exit status and answer of the compiler, which says nothing else."""
     ran = subprocess.run(
-        [sys.executable, "-m", "gds.config.compiler", json.dumps(request)],
+        words or command(request),
         capture_output=True,
         check=False,
+        cwd=directory,
         env={**os.environ, **environ},
         timeout=60,
     )
@@ -73,8 +77,16 @@ def test_errors_of_descriptors_and_settings_together(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_nothing_is_imported_from_the_current_directory(tmp_path: Path) -> None:
+    for module in ("pydantic", "json", "gds"):
+        (tmp_path / f"{module}.py").write_text("raise SystemExit('not mine')\n")
+    status, answer = ask({"paths": [write(tmp_path, ONE)]}, directory=tmp_path)
+    assert (status, answer["errors"]) == (0, [])
+
+
+@pytest.mark.slow
 def test_settings_alone() -> None:
-    status, answer = ask({})
+    status, answer = ask({}, [sys.executable, "-m", "gds.config.compiler", json.dumps({})])
     assert status == 0
     assert unpack(answer["plan"]) == Plan()
     assert Settings(**answer["settings"]).on_giveover == "auto"
