@@ -30,7 +30,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContainerBox]:
 def box(machine: ContainerBox) -> Iterator[ContainerBox]:
     """The same machine, without containers before and after."""
     yield machine
-    print(machine.podman("logs", "c", check=False))  # pytest shows it if the test failed
+    print(logs(machine))  # pytest shows it if the test failed
     machine.podman("rm", "--force", "--all", "--time", "1")
 
 
@@ -80,7 +80,8 @@ def ended(box: ContainerBox, within: float = 30.0) -> int:
 
 
 def logs(box: ContainerBox) -> str:
-    done = box.podman("logs", "c")
+    """What the application printed, then what the runner said; empty without a container."""
+    done = box.podman("logs", "c", check=False)
     return done.stdout + done.stderr
 
 
