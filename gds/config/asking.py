@@ -10,7 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-_START = "import sys; sys.path.append(sys.argv[1]); from gds.config.compiler import main; raise SystemExit(main(sys.argv[2:]))"
+_START = """\
+import sys
+sys.path.append(sys.argv[1])
+from gds.config.compiler import main
+raise SystemExit(main(sys.argv[2:]))"""
 
 
 def command(request: Mapping[str, Any]) -> list[str]:
