@@ -109,20 +109,25 @@ def value_type(prop: Property) -> Any:
     return _TYPES[prop.kind]
 
 
+def _tuple(value: list[Any]) -> tuple[Any, ...]:
+    # Not `tuple` itself: finding the signature of a built-in costs pydantic 2 ms each.
+    return tuple(value)
+
+
 _TYPES: dict[str, Any] = {
     "boolean": StrictBool,
     "string": Text,
     "path": Given,
-    "paths": Annotated[list[Given], AfterValidator(tuple)],
+    "paths": Annotated[list[Given], AfterValidator(_tuple)],
     "name": Name,
     "account": Given,
-    "accounts": Annotated[list[Given], AfterValidator(tuple)],
+    "accounts": Annotated[list[Given], AfterValidator(_tuple)],
     "command": CommandText,
     "signal": SignalName,
-    "ports": Annotated[list[PortText], AfterValidator(tuple)],
+    "ports": Annotated[list[PortText], AfterValidator(_tuple)],
     "umask": Umask,
     "environment": Annotated[dict[Variable, VariableValue], AfterValidator(lambda d: tuple(sorted(d.items())))],
-    "variables": Annotated[list[Variable], AfterValidator(tuple)],
+    "variables": Annotated[list[Variable], AfterValidator(_tuple)],
     "limits": Annotated[dict[LimitName, LimitValue], AfterValidator(read_limits), WithJsonSchema(LIMITS_SCHEMA)],
     "probe": Annotated[ProbeTable, WrapValidator(read_probe)],
     "exit_map": ExitMapTable,
