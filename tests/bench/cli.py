@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from tests.bench import figures, install, machine
+from tests.bench import figures, install, machine, presets
 from tests.bench.peers import FLOOR, PEERS
 from tests.bench.peers.contract import Peer
 from tests.bench.processes import become_subreaper, command_line, descendants
@@ -27,7 +27,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench",
         description="Measures gds beside its peers and the bare loop, interleaved in one run. It knows no time limits.",
-        epilog=f"Figures: {', '.join(figures.LEADS)}. Peers: {', '.join(names)}; `gds` means both rungs.",
+        epilog=f"Figures: {', '.join(presets.LEADS)}. Peers: {', '.join(names)}; `gds` means both rungs.",
     )
     how_much = parser.add_mutually_exclusive_group()
     how_much.add_argument("--quick", action="store_true", help="1 and 100 apps, few rounds (the default; minutes)")
@@ -59,9 +59,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--no-install", action="store_true", help="use only what is there already")
     options = parser.parse_args(argv)
-    options.figures = _chosen(parser, "figure", options.only, list(figures.LEADS))
+    options.figures = _chosen(parser, "figure", options.only, list(presets.LEADS))
     options.peers = _chosen(parser, "peer", options.peers, names)
-    preset = figures.FULL if options.full else figures.SMOKE if options.smoke else figures.QUICK
+    preset = presets.FULL if options.full else presets.SMOKE if options.smoke else presets.QUICK
     if options.sizes:
         words = options.sizes.split(",")
         if not all(word.isdigit() and int(word) > 0 for word in words):

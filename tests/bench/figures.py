@@ -18,10 +18,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
 
 from tests.bench.fleet import LOG_BEGIN, LOG_END, STARTED, Failed, Fleet, Launch, Programs, Recipe, free_ports
+from tests.bench.peers import FLOOR
 from tests.bench.peers.contract import Peer
+from tests.bench.presets import LEADS, Preset
 from tests.bench.processes import Children, kill
 from tests.bench.results import Results
 
@@ -29,97 +30,7 @@ _HUNG_LIMIT = 20.0
 _LINE = 100
 _LINE_OF_APP = re.compile(rb"#(\d{10}) x{87}\n")
 
-LEADS: dict[str, tuple[str, ...]] = {
-    "entry": ("start", "start_cpu"),
-    "respawn": ("respawn",),
-    "at_once": ("at_once",),
-    "start": ("start", "start_cpu"),
-    "start_cold": ("start_cold",),
-    "stop": ("stop_apps",),
-    "idle": ("idle_cpu",),
-    "memory": ("memory_pss",),
-    "status": ("status",),
-    "exec_probe": ("exec_probe_cpu",),
-    "tcp_probe": ("tcp_probe_cpu",),
-    "hung_exec": ("hung_exec_acted",),
-    "hung_http": ("hung_http_acted",),
-    "logs": ("logs_rate",),
-    "logs_give": ("logs_give_rate",),
-    "pmfadm_q": ("pmfadm_q",),
-    "hatimerun": ("hatimerun",),
-    "halockrun": ("halockrun",),
-    "daemon": ("daemon_tracked",),
-    "stubborn": ("stubborn_left",),
-}
-"""Every figure that `--only` knows, and the first quantity of the lines of the table it fills."""
-
 _OF_A_PLAIN_FLEET = frozenset({"respawn", "at_once", "start", "start_cold", "stop", "idle", "memory", "status"})
-
-
-class Preset(NamedTuple):
-    """How much of everything."""
-
-    name: str
-    sizes: tuple[int, ...]
-    rounds: int
-    """Visits of each peer at each size."""
-    kills: int
-    """Kills in a visit; at most `kill_seconds` are spent on them."""
-    kill_seconds: float
-    window: float
-    """Seconds over which idleness and probes are measured."""
-    entries: int
-    """Starts of a single app."""
-    statuses: int
-    """Status commands in a visit, runs of each small program in a round."""
-    hangs: int
-    log_bytes: int
-    calm: float
-    """The longest a supervisor is given to become calm before idleness is measured."""
-    stubborn: float
-    """Seconds after which a process that survived a stop counts as left."""
-
-
-QUICK = Preset(
-    name="quick",
-    sizes=(1, 100),
-    rounds=2,
-    kills=20,
-    kill_seconds=6.0,
-    window=4.0,
-    entries=4,
-    statuses=3,
-    hangs=2,
-    log_bytes=200_000_000,
-    calm=5.0,
-    stubborn=8.0,
-)
-FULL = QUICK._replace(
-    name="full",
-    sizes=(1, 100, 1000),
-    rounds=3,
-    kills=50,
-    kill_seconds=12.0,
-    window=10.0,
-    entries=10,
-    statuses=6,
-    hangs=5,
-    calm=20.0,
-)
-SMOKE = QUICK._replace(
-    name="smoke",
-    sizes=(3,),
-    rounds=1,
-    kills=2,
-    kill_seconds=1.0,
-    window=0.5,
-    entries=1,
-    statuses=1,
-    hangs=1,
-    log_bytes=2_000_000,
-    calm=0.5,
-    stubborn=3.0,
-)
 
 
 class Bench:
@@ -202,9 +113,14 @@ class Bench:
                     wanted.append(figure)
             if wanted:
                 able.append((peer, wanted))
+        refused: set[str] = set()
         for number in range(rounds):
-            self.random.shuffle(able)
-            for peer, wanted in list(able):
+            # the bare loop twice: everybody is compared with it
+            order = able + [visitor for visitor in able if visitor[0].name == FLOOR]
+            self.random.shuffle(order)
+            for peer, wanted in order:
+                if peer.name in refused:
+                    continue
                 apps = "1 app" if size == 1 else f"{size} apps"
                 print(f"{', '.join(wanted)}; {apps}; round {number + 1} of {rounds}: {peer.name}", file=sys.stderr)
                 try:
@@ -212,7 +128,7 @@ class Bench:
                 except Failed as error:
                     self.failures.append(f"{', '.join(wanted)} with {apps} of {peer.name}: {error}")
                     print(f"  cannot measure: {error}", file=sys.stderr)
-                    able.remove((peer, wanted))
+                    refused.add(peer.name)
                     for figure in wanted:
                         self._refuse(figure, size, peer, str(error))
 

@@ -83,13 +83,14 @@ class Results:
         return sorted({*self.samples.get(quantity, {}), *self.reasons.get(quantity, {})})
 
     def summary(self) -> dict[str, object]:
-        """For each series: n, median, p99, and the ratio of the medians to the bare loop's."""
+        """For each series: n, least, median, p99, and the ratio of the medians to the bare loop's."""
         out: dict[str, object] = {}
         for quantity, sizes in self.samples.items():
             for size, peers in sizes.items():
                 for peer, values in peers.items():
                     entry = {
                         "n": len(values),
+                        "least": min(values),
                         "median": median(values),
                         "p99": percentile(values, 99),
                         "ratio": self.ratio(quantity, size, peer),

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.bench.cli import parse
-from tests.bench.figures import LEADS, lines_kept
+from tests.bench.figures import lines_kept
 from tests.bench.peers import FLOOR, PEERS
+from tests.bench.presets import LEADS
 from tests.bench.results import Results, figure_text, markdown, percentile
 
 _ROOT = Path(__file__).parent.parent.parent
