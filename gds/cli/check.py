@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
             return 1
     faulty = bool(found["errors"] or (strict and found["warnings"]))
     if "json" in typed.flags:
-        print(json.dumps(_document(found, faulty, strict), indent=1, ensure_ascii=False))
+        print(json.dumps(_document(found, faulty, strict), indent=1))
     else:
         _print(typed.names, found, faulty, strict)
     return FAULTY if faulty else 0

@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
         print(f"gds: cannot explain {word}: no such word{hint}", file=sys.stderr)
         return 4
     if "json" in typed.flags:
-        print(json.dumps({"schema": 1, "meanings": found}, indent=1, ensure_ascii=False))
+        print(json.dumps({"schema": 1, "meanings": found}, indent=1))
     else:
         print("\n\n".join([_shown(each) for each in found]))
     return 0
@@ -70,14 +70,14 @@ def schema(argv: list[str]) -> int:
     from gds.config.schema import document_schema, editor_schema
 
     made = editor_schema() if "editor" in typed.flags else document_schema()
-    print(json.dumps(made, indent=1, ensure_ascii=False))
+    print(json.dumps(made, indent=1))
     return 0
 
 
 def _list(words: dict[str, list[tuple[str, str]]], as_json: bool) -> None:
     if as_json:
         topics = {topic: dict(pairs) for topic, pairs in words.items()}
-        print(json.dumps({"schema": 1, "topics": topics}, indent=1, ensure_ascii=False))
+        print(json.dumps({"schema": 1, "topics": topics}, indent=1))
         return
     for topic, pairs in words.items():
         print(topic)

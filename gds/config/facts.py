@@ -9,6 +9,7 @@ questions are asked again when a cached plan is loaded, so this module is light.
     ("parent", path)                                  is there a directory to create the file in
     ("user", name), ("group", name)                   is there such an account
     ("root",)                                         are we root
+    ("become", name)                                  can we run something as this user
 """
 
 from __future__ import annotations
@@ -110,6 +111,18 @@ def _root() -> str:
     return "" if os.geteuid() == 0 else "not root"
 
 
+def _become(name: str) -> str:
+    if os.geteuid() == 0:
+        return ""
+    import pwd
+
+    try:
+        entry = pwd.getpwuid(int(name)) if _is_number(name) else pwd.getpwnam(name)
+    except (KeyError, ValueError, OverflowError):
+        return "does not exist"
+    return "" if entry.pw_uid == os.geteuid() else "not root"
+
+
 def _trouble(error: OSError | ValueError) -> str:
     if isinstance(error, ValueError):
         return "is not a file name here"  # characters that the locale's encoding lacks
@@ -126,4 +139,5 @@ _ANSWERS: dict[str, Callable[..., str]] = {
     "user": _user,
     "group": _group,
     "root": _root,
+    "become": _become,
 }

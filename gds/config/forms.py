@@ -6,6 +6,7 @@ import re
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
@@ -179,13 +180,19 @@ _STATUS_SCHEMA = {
 EXPECT_SCHEMA = {"anyOf": [*_STATUS_SCHEMA["anyOf"], {"type": "array", "items": _STATUS_SCHEMA, "minItems": 1}]}
 
 
+def _socket_path(value: str) -> str:
+    if len(value.encode()) > LONGEST_SOCKET:
+        raise refused(f"the path of a unix socket has at most {LONGEST_SOCKET} bytes, this one {len(value.encode())}")
+    return value
+
+
 @with_config(STRICT)
 class ProbeTable(TypedDict, total=False):
     """A built-in probe: one of tcp, http, unix and notify, and the score of each way to fail."""
 
     tcp: Annotated[Any, PlainValidator(parse_tcp), WithJsonSchema(TCP_SCHEMA)]
     http: Annotated[Any, PlainValidator(parse_http), WithJsonSchema(HTTP_SCHEMA)]
-    unix: Given
+    unix: Annotated[Given, AfterValidator(_socket_path)]
     notify: Annotated[Any, PlainValidator(parse_notify), WithJsonSchema(NOTIFY_SCHEMA)]
     expect: Annotated[Any, PlainValidator(parse_expect), WithJsonSchema(EXPECT_SCHEMA)]
     refused_score: Score
@@ -196,6 +203,7 @@ class ProbeTable(TypedDict, total=False):
     exit_map: ExitMapTable
 
 
+LONGEST_SOCKET = 107
 PROBE_KINDS = ("tcp", "http", "unix", "notify")
 _ONLY_FOR = {
     "expect": ("http",),

@@ -276,7 +276,8 @@ def _asked(declared: Declared) -> Iterable[tuple[Keys, Question, str, str]]:
             yield (key,), ("parent", output.path), "output-directory", f"the directory of {output.path} {{}}"
     for key in ("user", "group_name", "supplementary_groups"):
         if values.get(key):
-            yield (key,), ("root",), "user-needs-root", "only root can run a command as somebody else"
+            question = ("become", values[key]) if key == "user" else ("root",)
+            yield (key,), question, "user-needs-root", "only root can run a command as somebody else"
             break
     search = dict(values.get("environment", ())).get("PATH", "")
     for key in COMMANDS:

@@ -133,6 +133,14 @@ def test_facts(question: tuple[str, ...], expected: str) -> None:
     assert answer(question) == expected
 
 
+def test_who_can_be_who() -> None:
+    me = str(os.geteuid())
+    root = os.geteuid() == 0
+    assert answer(("become", me)) == ""
+    assert answer(("become", "nobody")) == ("" if root else "not root")
+    assert answer(("become", "no-such")) == ("" if root else "does not exist")
+
+
 def test_facts_are_gathered_by_question() -> None:
     assert gather([("user", "root"), ("root",)]) == {
         ("user", "root"): "",

@@ -54,6 +54,7 @@ BEYOND = (
     "port from 1 to 65535",
     "name and password",
     "not 2.0",
+    "at most 107 bytes",
     "with a blank",
     '"1777"',
     '"A=B"',
