@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from gds.daemon.pmfdesk import PmfDesk
     from gds.daemon.receptionist import Receptionist
     from gds.daemon.tags import Tags
+    from gds.linux.dslog import DataServiceLog
     from gds.linux.journal import Log
     from gds.linux.notify import Notifies
     from gds.linux.output import Outputs
@@ -84,6 +85,7 @@ class Runner:
         self._receptionist: Receptionist | None = None
         self._zygote: Zygote | None = None
         self._notifies: Notifies | None = None
+        self._ds_log: DataServiceLog | None = None
         self._tags: Tags | None = None
         self._pmf: PmfDesk | None = None
         # Nothing is declared, and nothing can be read again: pmfadm started us, and we end with its last tag.
@@ -123,7 +125,7 @@ class Runner:
         self._memory = Memory(self.runtime_dir, log) if self.runtime_dir else None
         self._switches = Switches(self._state_dir, log)
         self._history = History(loop, self._state_dir, log)
-        self._keeping = Keeping(loop, self, self._history, self._stamp_now)
+        self._keeping = Keeping(loop, self, self._history, self._stamp_now, self._logged)
 
         world = World()
         world.loop = loop
@@ -218,6 +220,11 @@ class Runner:
                 self.loop, self.runtime_dir, lambda who, said, _pid: self.rgmd.notified(who, said), self.log
             )
         return self._notifies.open(name, uid)
+
+    def drain(self, name: str) -> None:
+        """What a dead application said last is heard before its death is judged."""
+        if self._notifies is not None:
+            self._notifies.drain(name)
 
     def _take(self, plan: Plan) -> None:
         """Bring up what the plan says, after taking back what an earlier runner of this boot left."""
@@ -350,7 +357,8 @@ class Runner:
     def run(self) -> int:
         """Until it ends; the exit status."""
         self.loop.soon(self.serve)
-        self._manager.every(lambda: True)
+        # The loop calls this itself; a judge that was left in the middle of a step makes no progress.
+        self._manager.every(lambda: not self.rgmd.stepping)
         if self._manager.present:
             self._extend()
         self._check_ready()
@@ -359,6 +367,8 @@ class Runner:
         self.loop.run()
         self._history.flush()
         self._outputs.close()
+        if self._notifies is not None:
+            self._notifies.close_all()
         if self._memory is not None:
             self._memory.forget()
         if self._server is not None:
@@ -556,7 +566,11 @@ class Runner:
             "uptime_seconds": round(clock.monotonic() - self._began, 3),
             "tracking": self.forest.rung,
         }
-        problems = [p.problem for p in (self._memory, self._switches, self._history) if p is not None and p.problem]
+        problems = [
+            p.problem
+            for p in (self._memory, self._switches, self._history, self._ds_log)
+            if p is not None and p.problem
+        ]
         if problems:
             made["problems"] = problems
         if self.stopping:
@@ -582,6 +596,16 @@ class Runner:
     def stamp(self, seconds: float) -> str:
         """Wall time for people."""
         return clock.rfc3339(seconds)
+
+    def _logged(self, group: str, resource: str, kind: str, failed: bool, text: str) -> None:
+        """log_level: the logs SUNW.gds kept."""
+        if not self._state_dir:
+            return
+        if self._ds_log is None:
+            from gds.linux.dslog import DataServiceLog
+
+            self._ds_log = DataServiceLog(self._state_dir, self.settings.node)
+        self._ds_log.write(group, resource, kind, failed, text)
 
     def _stamp_now(self) -> str:
         return clock.rfc3339(clock.wall())
@@ -614,12 +638,18 @@ class Runner:
             self._manager.ready(self._status_line())
             done(code, message, plan)
 
-        Reload(self.rgmd, self._compile, self._new_app, self._outputs.release, finished).begin(dry)
+        Reload(self.rgmd, self._compile, self._new_app, self._released, finished).begin(dry)
 
     def _compile(self, done: Callable[[dict[str, Any]], None]) -> None:
         from gds.linux.compiling import Question
 
         Question(self.loop, self.reaper, self._sources.command(), done)
+
+    def _released(self, name: str) -> None:
+        """No descriptor names it any more."""
+        self._outputs.release(name)
+        if self._notifies is not None:
+            self._notifies.close(name)
 
     def _our_bug(self, error: BaseException) -> None:
         """Applications must not pay for a mistake of ours: it is told in full, and the runner goes on."""

@@ -31,11 +31,19 @@ if TYPE_CHECKING:
 class Keeping:
     """See the module."""
 
-    def __init__(self, loop: Scheduler, store: Store, decisions: Decisions, stamp: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        loop: Scheduler,
+        store: Store,
+        decisions: Decisions,
+        stamp: Callable[[], str],
+        logged: Callable[[str, str, str, bool, str], None],
+    ) -> None:
         self._loop = loop
         self._store = store
         self._decisions = decisions
         self._stamp = stamp
+        self._logged = logged
         self._dirty: dict[str, App] = {}
 
     def about_to_start(self, app: App) -> None:
@@ -63,6 +71,20 @@ class Keeping:
                 **facts,
             }
         )
+
+        if app.resource.log_level != "NONE" and event != "probe":
+            stopping = app.view.life.value in ("STOPPING", "CYCLING", "OFFLINE", "STOP_FAILED")
+            failed = event.endswith("_FAILED") or event == "ABANDONING"
+            self._log(app, "STOP" if stopping else "START", failed, f"{event}: {because}")
+
+    def probed(self, app: App, points: int, text: str) -> None:
+        """The result of one probe, for log_level."""
+        if app.resource.log_level != "NONE":
+            self._log(app, "PROBE", points > 0, f"probe status {points}{': ' if text else ''}{text}")
+
+    def _log(self, app: App, kind: str, failed: bool, text: str) -> None:
+        if failed == (app.resource.log_level == "ERR"):
+            self._logged(app.resource.group, app.name, kind, failed, text)
 
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, {}

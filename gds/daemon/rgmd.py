@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         """NOTIFY_SOCKETs of applications."""
 
         def open(self, name: str, uid: int) -> str: ...
+        def drain(self, name: str) -> None: ...
 
     class Kept(Protocol):
         """What survives the runner."""
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
         def about_to_start(self, app: App) -> None: ...
         def changed(self, app: App) -> None: ...
         def decided(self, app: App, event: str, because: str, **facts: object) -> None: ...
+        def probed(self, app: App, points: int, text: str) -> None: ...
 
     class Log(Protocol):
         """The runner's own log."""
@@ -138,24 +140,26 @@ class Rgmd:
         self.pmfd = Pmfd(self)
         self.monitor = Monitor(self)
         self._queue: deque[tuple[App, Event]] = deque()
-        self._stepping = False
+        self.stepping = False
 
     # -- facts in -----------------------------------------------------------------------------------------------------
 
     def submit(self, app: App, event: Event) -> None:
         """One fact about one resource."""
         self._queue.append((app, event))
-        if self._stepping:
+        if self.stepping:
             return
-        self._stepping = True
+        self.stepping = True
         try:
             while self._queue:
                 self._step(*self._queue.popleft())
         finally:
-            self._stepping = False
+            self.stepping = False
 
     def died(self, app: App, how: str) -> None:
         """The (watched part of the) tree is gone while nobody asked for it."""
+        if app.resource.wants_notify:
+            self._world.notifies.drain(app.name)
         if app.view.life in (Life.ONLINE, Life.STARTING):
             self.monitor.weigh(app, score.of_death(how))
 
@@ -175,6 +179,7 @@ class Rgmd:
 
     def probed(self, app: App, got: Score, outcome: Outcome) -> None:
         """A probe was weighed; failures go to the history."""
+        self.kept.probed(app, got.points, got.because)
         if got.points:
             self.kept.decided(app, "probe", got.because, score=got.points, message=outcome.message)
 
