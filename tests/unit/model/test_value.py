@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from gds.model.value import Value, defaults_of, fields_of
+from gds.model.value import Value, defaults_of, fields_of, rehearse
 
 
 class Point(Value):
@@ -124,3 +124,24 @@ def test_an_own_constructor_is_kept() -> None:
             object.__setattr__(self, "x", int(x))
 
     assert Lazy("7").x == 7
+
+
+def test_a_constructor_can_be_compiled_before_it_is_needed() -> None:
+    class Quick(Value):
+        """Never made before."""
+
+        x: int = 1
+
+    class Own(Value):
+        """Has a constructor of its own, which stays."""
+
+        x: int
+
+        def __init__(self) -> None:
+            object.__setattr__(self, "x", 5)
+
+    before, own = Quick.__init__, Own.__init__
+    rehearse(Quick, Own)
+    assert Quick.__init__ is not before
+    assert Own.__init__ is own
+    assert (Quick(2).x, Quick().x, Own().x) == (2, 1, 5)
