@@ -229,33 +229,43 @@ class History:
         """Write what waits."""
         if not self._lines:
             return
-        lines, self._lines = self._lines, []
+        lines, self._lines = self._recent + self._lines, []
         if not self._path:
-            self._recent = (self._recent + lines)[-500:]
+            self._recent = lines[-500:]
             return
         data = ("\n".join(lines) + "\n").encode()
         try:
             if self._fd < 0:
-                self._fd = append(self._path)
-                self._size = os.fstat(self._fd).st_size
+                self._open()
             if self._size + len(data) > LARGEST_HISTORY and self._size:
                 os.close(self._fd)
                 self._fd = -1
                 os.rename(self._path, self._path + ".1")
-                self._fd = append(self._path)
-                self._size = 0
+                self._open()
             if os.write(self._fd, data) != len(data):
+                os.ftruncate(self._fd, self._size)  # half a line would spoil the next one too
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._size += len(data)
+            self._recent = []
             self.problem = ""
         except OSError as error:
             if self._fd >= 0:
                 os.close(self._fd)
                 self._fd = -1
-            self._recent = (self._recent + lines)[-500:]
+            self._recent = lines[-500:]
             if not self.problem:
                 self._log.error(f"cannot write {self._path}: {error.strerror}; the last decisions are kept in memory")
             self.problem = f"cannot write {self._path}: {error.strerror}"
+
+    def _open(self) -> None:
+        self._fd = append(self._path)
+        self._size = os.fstat(self._fd).st_size
+        if self._size:
+            with open(self._path, "rb") as file:
+                file.seek(-1, os.SEEK_END)
+                whole = file.read() == b"\n"
+            if not whole:  # the machine went down while it was written
+                self._size += os.write(self._fd, b"\n")
 
     def read(self, name: str, most: int) -> list[dict[str, Any]]:
         """The last `most` decisions (about `name`, when given), oldest first."""
