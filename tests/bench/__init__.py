@@ -6,8 +6,8 @@ GDS_TRACKING forces: with cgroups, and with keepers.
 
 Why the numbers can be believed, as far as they can:
 
-- The app is a small static program whose first instruction reads CLOCK_MONOTONIC; it tells through one FIFO. Supervisors
-  are judged by that, by pidfds and by /proc, never by what they say of themselves.
+- The app is a small static program whose first instruction reads CLOCK_MONOTONIC; it tells through one FIFO.
+  Supervisors are judged by that, by pidfds and by /proc, never by what they say of themselves.
 - Only one fleet is alive at a time. Peers take turns, round by round, in random order, the bare loop twice in each
   round, because neighbours make single numbers wander by a factor of two. Ratios to the bare loop of the same run hold
   better than absolute numbers; `--json` has every sample.

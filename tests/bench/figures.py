@@ -115,8 +115,9 @@ class Bench:
                 able.append((peer, wanted))
         refused: set[str] = set()
         for number in range(rounds):
-            # the bare loop twice: everybody is compared with it
-            order = able + [visitor for visitor in able if visitor[0].name == FLOOR]
+            order = list(able)
+            if visit in (self._plain, self._probes):  # the bare loop twice: here everybody is compared with it
+                order += [visitor for visitor in able if visitor[0].name == FLOOR]
             self.random.shuffle(order)
             for peer, wanted in order:
                 if peer.name in refused:

@@ -39,7 +39,7 @@ def test_the_bare_loop_goes_through_every_figure_and_leaves_nothing(tmp_path: Pa
     for quantity in ("respawn", "at_once", "start", "exec_probe_cpu", "tcp_probe_rate", "logs_rate", "hung_exec_acted"):
         for peers in told["samples"][quantity].values():
             assert all(value > 0 for value in peers[FLOOR]), quantity
-    assert told["samples"]["logs_lost"]["1"][FLOOR] == [0]
+    assert told["samples"]["logs_lost"]["1"][FLOOR][0] == 0
     assert "| respawn after SIGKILL, 3 apps" in table.read_text()
 
 
