@@ -242,9 +242,8 @@ def _orders(before: ResourceView, after: ResourceView, mode: FailoverMode) -> tu
         orders.append(commands.CancelDelay())
     if after.life is Life.STARTING:
         orders.append(commands.RunStart(after.because))
-    elif after.life in _ENDING:
-        if after.life is not Life.CYCLING or before.life not in _ENDING:  # a Stop that is under way serves as well
-            orders.append(commands.RunStop(after.because))
+    elif after.life in _ENDING and before.life not in _ENDING:  # a Stop that is under way serves as well
+        orders.append(commands.RunStop(after.because))
     elif after.life is Life.ONLINE:
         orders.append(commands.StartMonitor(before.restarting))
     elif after.life is Life.STOP_FAILED and mode is FailoverMode.HARD:
