@@ -116,7 +116,10 @@ class Bench:
         refused: set[str] = set()
         for number in range(rounds):
             order = list(able)
-            if visit in (self._plain, self._probes):  # the bare loop twice: here everybody is compared with it
+            if rounds > 1 and visit in (
+                self._plain,
+                self._probes,
+            ):  # the bare loop twice: here everybody is compared with it
                 order += [visitor for visitor in able if visitor[0].name == FLOOR]
             self.random.shuffle(order)
             for peer, wanted in order:
@@ -246,7 +249,7 @@ class Bench:
             recipe = recipe._replace(ports=ports, options=(f"port={ports}", f"counter={recipe.counter}"))
         with self._fleet(peer, recipe) as fleet:
             fleet.start(peer.start_timeout)
-            fleet.settle(3.0)  # the first probe of each is behind us
+            fleet.settle(min(3.0, 3 * self.preset.window))  # the first probe of each is behind us
             began, done, before = time.monotonic(), fleet.counted(), fleet.cost()
             time.sleep(self.preset.window)
             after, probes, seconds = fleet.cost(), fleet.counted() - done, time.monotonic() - began
