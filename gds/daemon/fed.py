@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from gds.errors import ConfigError
 from gds.model.value import Value
 
 TYPE_CHECKING = False
@@ -51,6 +52,7 @@ class Run:
     """One command under way."""
 
     __slots__ = (
+        "_begun",
         "_done",
         "_drain",
         "_fed",
@@ -74,6 +76,7 @@ class Run:
         self._output = b""
         self._started = fed.loop.now()
         self._timer: TimerHandle | None = None
+        self._begun = False
 
     def begin(self, name: str, launch: Launch, reader: int) -> None:
         self._pipe = reader
@@ -82,6 +85,13 @@ class Run:
         self._tree = tree
         if self._done is not None and self._limit > 0:
             self._timer = self._fed.loop.at(self._started + self._limit, self._overrun)
+        self._begun = True
+
+    def refused(self, result: Result) -> None:
+        """It came to nothing; like every answer, this one comes after `Fed.run` has returned."""
+        self._close_pipe()
+        self._begun = True
+        self._fed.loop.soon(lambda: self._finish(result))
 
     def cancel(self) -> None:
         """Nobody wants the answer any more; the tree is killed."""
@@ -143,6 +153,10 @@ class Run:
     # -- the rest -----------------------------------------------------------------------------------------------------
 
     def _finish(self, result: Result) -> None:
+        if not self._begun:
+            # it failed at once: who asked does not even have us yet, so could neither cancel nor forget us
+            self._fed.loop.soon(lambda: self._finish(result))
+            return
         self._stop_timer()
         done, self._done = self._done, None
         if done is not None:
@@ -213,12 +227,18 @@ class Fed:
         try:
             reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
-            failed = Result("unable", error.errno or 0, error.strerror or "no pipe")
-            self.loop.soon(lambda: on_done(failed))
+            run.refused(Result("unable", error.errno or 0, error.strerror or "no pipe"))
             return run
         try:
             os.set_blocking(writer, True)
-            run.begin(name, launch(writer), reader)
+            try:
+                order = launch(writer)
+            except (ConfigError, OSError) as error:
+                # a user or an environment file that was there when the application was started is gone now
+                os.close(reader)
+                run.refused(Result("cannot", 0, str(error)))
+                return run
+            run.begin(name, order, reader)
         finally:
             os.close(writer)
         return run

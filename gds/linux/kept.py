@@ -6,7 +6,8 @@
 - `STATE/switches.json`: what enable, disable, monitor and unmonitor set; new file, fsync, rename; good for ever.
 - `STATE/history.jsonl`: one decision a line; bounded by size, two files.
 
-A disk that is full or read-only stops nothing: it is said once, `problem` shows it, and every further change tries again.
+A disk that is full or read-only stops nothing: it is said once, `problem` shows it, and every further change tries
+again.
 Instants are CLOCK_MONOTONIC, which compares within one boot; a file of another boot is not believed.
 """
 
