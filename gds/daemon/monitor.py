@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gds.daemon.fed import Result
     from gds.daemon.rgmd import Rgmd
     from gds.fault.score import Score
+    from gds.ports import Callback
 
 MOST_AT_ONCE = 128
 
@@ -36,6 +37,7 @@ class Monitor:
         self._rgmd = rgmd
         self._asking = 0
         self._queue: deque[tuple[App, Callable[[Outcome], None]]] = deque()
+        self._given_up: dict[str, Callback] = {}
 
     # -- the life of a monitor ----------------------------------------------------------------------------------------
 
@@ -57,6 +59,12 @@ class Monitor:
             app.probing.cancel()
             app.probing = None
             self._asking -= 1
+        if self._queue:
+            self._queue = deque([each for each in self._queue if each[0] is not app])
+            self._rgmd.loop.soon(self._ask_next)
+        given_up = self._given_up.pop(app.name, None)
+        if given_up is not None:
+            given_up()
 
     def _schedule(self, app: App, first: bool = False) -> None:
         resource = app.resource
@@ -82,6 +90,9 @@ class Monitor:
             return
         incarnation = app.incarnation
         app.probe_started = self._rgmd.loop.now()
+        if app.probing is not None:
+            self._schedule(app)  # a person asks just now; one at a time
+            return
         self.ask(app, lambda outcome: self._answered(app, incarnation, outcome))
 
     def _watchdog(self, app: App) -> None:
@@ -98,8 +109,10 @@ class Monitor:
 
     # -- asking -------------------------------------------------------------------------------------------------------
 
-    def ask(self, app: App, on_answer: Callable[[Outcome], None]) -> None:
-        """One probe of the application now; the answer comes later, or never when the monitor ends before."""
+    def ask(self, app: App, on_answer: Callable[[Outcome], None], on_given_up: Callback | None = None) -> None:
+        """One probe of the application now; the answer comes later, or `on_given_up` when the monitor ends before."""
+        if on_given_up is not None:
+            self._given_up[app.name] = on_given_up
         if self._asking >= MOST_AT_ONCE:
             self._queue.append((app, on_answer))
             return
@@ -109,11 +122,9 @@ class Monitor:
         def answered(outcome: Outcome) -> None:
             app.probing = None
             self._asking -= 1
+            self._given_up.pop(app.name, None)
             on_answer(outcome)
-            if self._queue:
-                waiting, callback = self._queue.popleft()
-                if waiting.view.life in (Life.ONLINE, Life.STARTING):
-                    self.ask(waiting, callback)
+            self._ask_next()
 
         if resource.probe_command is not None:
             app.probing = self._rgmd.run_method(
@@ -127,6 +138,10 @@ class Monitor:
             )
         else:
             app.probing = self._rgmd.prober.ask(resource, answered)
+
+    def _ask_next(self) -> None:
+        while self._queue and self._asking < MOST_AT_ONCE:
+            self.ask(*self._queue.popleft())
 
     def _answered(self, app: App, incarnation: int, outcome: Outcome) -> None:
         if incarnation != app.incarnation or app.view.life is not Life.ONLINE:

@@ -345,7 +345,10 @@ class Receptionist:
                 },
             )
 
-        self._rgmd.monitor.ask(app, answered)
+        def given_up() -> None:
+            client.done(FAILED, f"cannot probe {app.name}: it is {self._rgmd.public(app)} now")
+
+        self._rgmd.monitor.ask(app, answered, given_up)
 
     def _validate(self, client: Client, request: dict[str, Any]) -> None:
         apps = self._named(client, request, all_if_none=True)
