@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from functools import partial
 
 from gds import __version__
@@ -183,6 +182,12 @@ class Runner:
             )
             self.log.warning(f"{said}: {lost}; --{what.replace('_', '-')} names another")
             return ""
+        found = os.stat(path)
+        if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
+            raise ConfigError(
+                f"cannot use {what} {path}: it must belong to us or root, and nobody else may write there"
+                f" (it belongs to uid {found.st_uid}, mode {found.st_mode & 0o7777:o})"
+            )
         return path
 
     def _choose_forest(self) -> Forest:
@@ -669,10 +674,9 @@ class Sources:
 
     def command(self) -> list[str]:
         """The compiler's command line."""
-        import json
+        from gds.config import asking
 
-        request = {"paths": self.paths, "flags": self.flags, "cache_dirs": self.cache_dirs}
-        return [sys.executable, "-m", "gds.config.compiler", json.dumps(request)]
+        return asking.command({"paths": self.paths, "flags": self.flags, "cache_dirs": self.cache_dirs})
 
 
 class LateOutputs:
