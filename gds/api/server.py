@@ -1,7 +1,8 @@
 """The control socket: one JSON line in, JSON lines out, the last with `"done": true` and the exit status in `code`.
 
 Harm is kept out by bounds: a request is one line of at most 64 KiB, it must come within `PATIENCE` seconds, at most
-`MOST` connections are served and the rest wait in the kernel's queue; what a client does not read is dropped with it.
+`MOST` connections are served: who has asked nothing for longest makes room; when all have asked, the rest wait in the
+kernel's queue; what a client does not read is dropped with it.
 Who asks is the kernel's word (SO_PEERCRED), never the client's.
 """
 
@@ -34,6 +35,8 @@ LONGEST_REQUEST = 65536
 MOST = 128
 PATIENCE = 10.0
 MOST_UNREAD = 16 << 20
+PAUSE = 0.1
+"""Seconds without accepting when the system refuses."""
 
 
 class Connection:
@@ -161,7 +164,8 @@ class Server:
         self.loop = loop
         self.answer = answer
         self.path = path
-        self._open: set[Connection] = set()
+        self._open: dict[Connection, None] = {}
+        """Oldest first."""
         self._paused = False
         self._sock = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
         new = f"{path}.new.{os.getpid()}"
@@ -187,23 +191,37 @@ class Server:
     def _accept(self, _events: int) -> None:
         for _ in range(32):
             if len(self._open) >= MOST:
-                self._paused = True
-                self.loop.unwatch(self._sock.fileno())
-                return
+                silent = next((c for c in self._open if not c.asked), None)
+                if silent is None:
+                    self._pause()
+                    return
+                silent.close()
             try:
                 fd, _address = self._sock._accept()  # type: ignore[attr-defined]  # what socket.accept is made of
+            except BlockingIOError:
+                return
             except OSError:
+                # no descriptor is left, or no memory: who waits keeps the socket ready, so look again only later
+                self._pause()
+                self.loop.after(PAUSE, self._resume)
                 return
             os.set_blocking(fd, False)
             os.set_inheritable(fd, False)
-            self._open.add(Connection(self, socket(fileno=fd)))
+            self._open[Connection(self, socket(fileno=fd))] = None
+
+    def _pause(self) -> None:
+        self._paused = True
+        self.loop.unwatch(self._sock.fileno())
+
+    def _resume(self) -> None:
+        if self._paused and self._sock.fileno() >= 0:
+            self._paused = False
+            self.loop.watch(self._sock.fileno(), self._accept, READ)
 
     def closed(self, connection: Connection) -> None:
         """One place is free."""
-        self._open.discard(connection)
-        if self._paused:
-            self._paused = False
-            self.loop.watch(self._sock.fileno(), self._accept, READ)
+        self._open.pop(connection, None)
+        self._resume()
 
     def close(self) -> None:
         """The runner ends."""
