@@ -159,9 +159,10 @@ class Loop:
             if longest is not None and (wait < 0.0 or wait > longest):
                 wait = longest
         happened = self._epoll.poll(wait if wait >= 0.0 else None, 256)
-        for fd, events in happened:
-            callback = self._ready.get(fd)
-            if callback is not None:
+        ready = self._ready
+        for fd, events, callback in [(fd, events, ready.get(fd)) for fd, events in happened]:
+            # not if it was taken off meanwhile: its number may be another's now, for whom this is no news
+            if callback is not None and ready.get(fd) is callback:
                 try:
                     callback(events)
                 except Exception as error:  # our bug, see the module
@@ -198,7 +199,7 @@ class Loop:
         for number in arrived:
             callback = self._signals.get(number)
             if callback is not None:
-                callback()
+                self._call(callback)  # a mistake in one must not lose the others
 
     def _sweep(self) -> None:
         # cancelled appointments stay in the heap; thrown out when they may be half of it, so the cost is shared out
