@@ -14,7 +14,6 @@ from __future__ import annotations
 import errno
 import os
 import select
-import signal
 from _socket import socket
 from gc import disable as stop_collecting
 
@@ -23,7 +22,10 @@ from gds.linux.keeperrecord import remove
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from typing import Any, NoReturn
+else:
+    import _signal as signal  # plain numbers: the detour of `signal` over its enums costs time and memory
 
 _AT_ONCE = 256
 """Children looked at before the runner is listened to again, also while somebody forks and exits without end."""
@@ -35,7 +37,9 @@ def live(theirs: socket, ours: int) -> NoReturn:
         os.close(ours)
         _strip(theirs.fileno())
         prctl.set_name(b"gds-zygote")
-        Forker(theirs, keeper.wake_on_children()).run()
+        wake = keeper.wake_on_children()
+        keeper.rehearse(wake)
+        Forker(theirs, wake).run()
     except BaseException:  # the last frame of this process: whatever it is, the runner is told, and we end
         _report_trouble(theirs)
     finally:

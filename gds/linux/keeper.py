@@ -26,18 +26,19 @@ from __future__ import annotations
 import errno
 import os
 import select
-import signal
 import sys
 from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_SEQPACKET, socket
 
 from gds.linux import launch, lineage, parcel, prctl
 from gds.linux.keeperrecord import PROTOCOL, Record, address, peer, remove
+from gds.model.launch import Launch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from typing import Any, NoReturn
-
-    from gds.model.launch import Launch
+else:
+    import _signal as signal  # plain numbers: the detour of `signal` over its enums costs time and memory
 
 IGNORED = frozenset(
     (
@@ -55,6 +56,9 @@ IGNORED = frozenset(
     )
 )
 """What a keeper and the zygote do not hear: a shutdown's or a terminal's signal is the runner's to answer, in order."""
+
+_REHEARSALS = 9
+"""The interpreter specialises code that has run a few times, in place."""
 
 _REAPED_AT_ONCE = 256
 """Then the runner is listened to again, also while the tree forks and exits without end."""
@@ -100,19 +104,23 @@ class Keeper:
 
     def run(self) -> NoReturn:
         """Obey and tell until there is nothing left to do."""
-        self._tell(("hello", PROTOCOL, self._pid, self._start, *self._state()))
+        self.tell_hello()
         while True:
-            ready = dict(self._poll.poll(self._wait()))
-            if self._wake in ready:
-                drain(self._wake)
-            if self._runner is not None and self._runner.fileno() in ready:
-                self._hear()
-            if self._listener is not None and self._listener.fileno() in ready:
-                self._accept()
-            if self._report in ready:
-                self._launched()
-            if self._busy:
-                self._look()
+            self.turn()
+
+    def turn(self) -> None:
+        """Wait for something, and answer it."""
+        ready = dict(self._poll.poll(self._wait()))
+        if self._wake in ready:
+            drain(self._wake)
+        if self._runner is not None and self._runner.fileno() in ready:
+            self._hear()
+        if self._listener is not None and self._listener.fileno() in ready:
+            self._accept()
+        if self._report in ready:
+            self._launched()
+        if self._busy:
+            self._look()
 
     def _wait(self) -> float | None:
         if self._more:
@@ -173,10 +181,12 @@ class Keeper:
             return
         self._runner = caller
         self._poll.register(caller.fileno(), select.POLLIN)
-        self._tell(("hello", PROTOCOL, self._pid, self._start, *self._state()))
+        self.tell_hello()
 
-    def _state(self) -> tuple[Any, ...]:
-        return self._name, self._incarnation, self._main, self._main_status
+    def tell_hello(self) -> None:
+        """Who we are, and what the tree is when it is handed over."""
+        who = PROTOCOL, self._pid, self._start
+        self._tell(("hello", *who, self._name, self._incarnation, self._main, self._main_status))
 
     def _tell(self, *messages: tuple[Any, ...]) -> None:
         if self._runner is None:
@@ -387,6 +397,23 @@ def live(fd: int) -> NoReturn:
             _report_trouble(runner)
     finally:
         os._exit(1)
+
+
+def rehearse(wake: int) -> None:
+    """Play the start of a command that does not exist, in the zygote.
+
+    What a keeper's code touches for the first time (constructors to compile, caches to fill, counts of references) is
+    then touched already, and shared by all keepers instead of being private to each: 0.3 MB less of its 1.2.
+    """
+    ours, theirs = parcel.pair()
+    order = launch.plain(Launch(("/",), {}))
+    for _each in range(_REHEARSALS):
+        player = Keeper(theirs, wake)
+        player.tell_hello()
+        parcel.send(ours, ("start", "", "", 0, order), (1, 2))
+        player.turn()
+    ours.close()
+    theirs.close()
 
 
 def wake_on_children() -> int:

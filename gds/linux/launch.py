@@ -18,15 +18,16 @@ import marshal
 import os
 import resource
 import select
-import signal
-from _signal import getsignal as _getsignal  # type: ignore[import-not-found]  # signal.getsignal takes a detour
 
 from gds.model.launch import Launch
 from gds.model.value import fields_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from typing import NoReturn
+else:
+    import _signal as signal  # plain numbers: the detour of `signal` over its enums costs time and memory
 
 DEFAULT_SIGNALS = frozenset(range(1, signal.NSIG)) - {signal.SIGKILL, signal.SIGSTOP, 32, 33}
 """All that can have a disposition; 32 and 33 belong to the C library."""
@@ -119,7 +120,7 @@ def spawn(launch: Launch, null: int) -> int:
                 setsid=True,
                 setsigmask=(),
                 # handlers end with an exec by themselves; each signal named here costs a system call
-                setsigdef=[n for n in DEFAULT_SIGNALS if _getsignal(n) == 1],
+                setsigdef=[n for n in DEFAULT_SIGNALS if signal.getsignal(n) == signal.SIG_IGN],
             )
         except (OSError, ValueError) as error:
             raise _cannot(error, program) from None

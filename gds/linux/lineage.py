@@ -13,13 +13,15 @@ being born in it as well (the kernel takes the lock that fork takes), which is w
 from __future__ import annotations
 
 import os
-import signal
 
 from gds.linux import procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable, Iterable
+else:
+    import _signal as signal  # plain numbers: the detour of `signal` over its enums costs time and memory
 
 _SIGNAL_PROCESS_GROUP = 4
 """PIDFD_SIGNAL_PROCESS_GROUP, Linux 6.9: older kernels refuse it, and then each process is signalled by itself."""

@@ -18,7 +18,6 @@ from __future__ import annotations
 import errno
 import os
 import select
-import signal
 from _socket import socket
 
 from gds.errors import InternalError
@@ -26,12 +25,15 @@ from gds.linux import forking, launch, parcel, prctl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable
     from typing import Any
 
     from gds.linux.loop import Loop, Timer
     from gds.linux.reaper import Reaper
     from gds.model.launch import Launch
+else:
+    import _signal as signal  # plain numbers: the detour of `signal` over its enums costs time and memory
 
 _AT_MOST_UNDER_WAY = 64
 """Requests sent and not answered: bounds the descriptors in flight, which the kernel counts against our limit."""
