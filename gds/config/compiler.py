@@ -128,7 +128,10 @@ def main(argv: Sequence[str]) -> int:
     said = answer(json.loads(argv[0]), os.environ)
     data = memoryview(marshal.dumps(said))
     while data:
-        data = data[os.write(1, data) :]
+        try:
+            data = data[os.write(1, data) :]
+        except BrokenPipeError:
+            return 1  # who asked was killed meanwhile
     return FAULTY if said["errors"] else 0
 
 
