@@ -754,11 +754,10 @@ class Exercise:
             return
         self.note(f"full_disk, {name} dies")
         filler = self.disk / "filler"
-        with filler.open("wb") as file:
+        with filler.open("wb", buffering=0) as file:
             try:
-                while True:
-                    file.write(b"\0" * 65536)
-                    file.flush()
+                while file.write(b"\0" * 65536):
+                    pass
             except OSError:
                 pass  # full, as it should be
         try:
