@@ -125,7 +125,7 @@ class Exercise:
             "daemon": App("daemon"),
             "stubborn": App("stubborn", "stop_timeout = 1\n"),
             "probed": App("plain", probe.format(f"exec {switched}probed.probe")),
-            "slow": App("slow", probe.format(f"test -e {self.shared}/slow.ready")),
+            "slow": App("slow", probe.format(f"grep -qsx $GDS_INCARNATION {self.shared}/slow.ready")),
             "tcp": App("tcp", f'port_list = ["{port}/tcp"]\nthorough_probe_interval = 0.2\nprobe_timeout = 1\n'),
             "commanded": App("plain", f'stop_timeout = 2\nstop_command = "{switched}commanded.stop; kill $MAINPID"\n'),
             "logged": App("plain", f'stdout = {{path = "{self.where}/logged.log", rotate = "64KiB", keep = 2}}\n'),

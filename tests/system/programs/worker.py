@@ -22,11 +22,6 @@ def main(mode: str, name: str, shared: str, port: int) -> None:
             file.write(f"{name} incarnation {os.environ.get('GDS_INCARNATION')} pid {os.getpid()} met another\n")
         os._exit(9)
     os.set_inheritable(lock, True)
-    if mode == "slow":
-        try:
-            os.unlink(f"{shared}/{name}.ready")
-        except FileNotFoundError:
-            pass
     if os.path.exists(f"{shared}/{name}.fail"):
         os._exit(3)
     if os.path.exists(f"{shared}/{name}.late"):
@@ -43,7 +38,8 @@ def main(mode: str, name: str, shared: str, port: int) -> None:
         wait()  # the grandchild
     if mode == "slow":
         time.sleep(0.2)
-        open(f"{shared}/{name}.ready", "w").close()
+        with open(f"{shared}/{name}.ready", "w") as file:
+            file.write(os.environ["GDS_INCARNATION"] + "\n")
     if mode == "tcp":
         serve(port)
     wait()
