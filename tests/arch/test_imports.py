@@ -53,6 +53,8 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("gds.cli.run", "gds.linux.compiling"): "the compiler process is started before there is a runner",
     ("gds.cli.run", "gds.linux.journal"): "the log is made before the runner, which is handed it",
     ("gds.cli.run", "gds.daemon.reloading"): "one sentence for a fault of a descriptor, at start and at reload",
+    ("gds.cli.validate", "gds.daemon.environment"): "runs a method without a runner, in the environment of one",
+    ("gds.cli.validate", "gds.linux.accounts"): "and as the user that a runner would look up",
 }
 """Imports against the law that stay, each with its reason."""
 
