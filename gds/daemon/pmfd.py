@@ -20,22 +20,25 @@ if TYPE_CHECKING:
 class Watcher:
     """Listens to one tree for one application."""
 
-    __slots__ = ("_app", "_pmfd")
+    __slots__ = ("_app", "_pmfd", "over")
 
     def __init__(self, pmfd: Pmfd, app: App) -> None:
         self._pmfd = pmfd
         self._app = app
+        self.over = False
 
     def tree_started(self, tree: Tree) -> None:
         self._pmfd.started(self._app, tree)
 
     def tree_failed(self, tree: Tree, errno: int, message: str) -> None:
+        self.over = True
         self._pmfd.failed(self._app, tree, message)
 
     def main_exited(self, tree: Tree, status: int | None) -> None:
         self._pmfd.main_exited(self._app, tree, status)
 
     def tree_emptied(self, tree: Tree, status: int | None, lost: str) -> None:
+        self.over = True
         self._pmfd.emptied(self._app, tree, status, lost)
 
 
@@ -53,14 +56,16 @@ class Pmfd:
         try:
             launch = rgmd.launch_of(app, because)
         except rgmd.refusals as error:
+            rgmd.outputs.after_spawn(app.name)
             if app.start is not None:
                 app.start.failed(str(error))
             return
         rgmd.kept.about_to_start(app)
-        tree = rgmd.forest.plant(app.name, app.incarnation, launch, Watcher(self, app), lasting=True)
+        watcher = Watcher(self, app)
+        tree = rgmd.forest.plant(app.name, app.incarnation, launch, watcher, lasting=True)
         rgmd.outputs.after_spawn(app.name)
-        if app.tree is None and tree.main_pid and tree.main_alive:
-            app.tree = tree
+        if not watcher.over:
+            app.tree = tree  # also while its start is on the way: a stop that comes before it waits for its end
 
     def take_back(self, app: App, incarnation: int, main_pid: int) -> None:
         """An earlier runner's tree: follow it again."""
@@ -73,7 +78,7 @@ class Pmfd:
 
     def started(self, app: App, tree: Tree) -> None:
         """It runs."""
-        if tree.incarnation != app.incarnation or app.tree is not None:
+        if tree.incarnation != app.incarnation or (app.tree is not None and app.tree is not tree):
             tree.kill()
             return
         app.tree = tree
@@ -87,8 +92,14 @@ class Pmfd:
     def failed(self, app: App, tree: Tree, message: str) -> None:
         """It could not be executed."""
         tree.release()
-        if tree.incarnation == app.incarnation and app.start is not None:
+        if app.tree is tree:
+            app.tree = None
+        if tree.incarnation != app.incarnation:
+            return
+        if app.start is not None:
             app.start.failed(message)
+        elif app.stop is not None:
+            app.stop.emptied()
 
     def main_exited(self, app: App, tree: Tree, status: int | None) -> None:
         """The first process ended: by itself that means nothing (Sun: semantics.md 4.1), but for child_mon_level."""
