@@ -8,6 +8,7 @@ resource is MONITOR_FAILED: no longer probed, its deaths still count. A negative
 from __future__ import annotations
 
 from gds.model.value import Value
+from gds.model.window import MOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def could_not(message: str) -> str:
 def unable(failures: Window, message: str, resource: Resource, now: float) -> Tried:
     """The probe could not be run once more; `message` says why."""
     span = resource.monitor_retry_interval
-    failures = failures.within(span, now).add(now)
+    failures = failures.within(span, now).add(now, most=max(MOST, resource.monitor_retry_count + 1))
     said = could_not(message)
     times = len(failures.marks)
     if 0 <= resource.monitor_retry_count < times:

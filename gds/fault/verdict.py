@@ -19,7 +19,7 @@ from gds.fault.score import COMPLETE_FAILURE, IMMEDIATE_FAILOVER, Score
 from gds.model.resource import Resource
 from gds.model.state import FailoverMode
 from gds.model.value import Value
-from gds.model.window import EMPTY
+from gds.model.window import EMPTY, MOST
 
 
 class Healthy(Value):
@@ -91,7 +91,7 @@ def _complete_failure(state: MonitorState, cause: str, resource: Resource, now: 
     if resource.failover_mode is FailoverMode.LOG_ONLY:
         return state, LeaveAlone(f"left alone, failover_mode is LOG_ONLY: {cause}")
     if limit < 0 or done < limit:
-        state = state.replace(restarts=state.restarts.add(now))
+        state = state.replace(restarts=state.restarts.add(now, most=max(MOST, limit)))
         of = f" of {limit}" if limit >= 0 else ""
         return state, Restart(f"restart {done + 1}{of} within {span:g} s: {cause}", done + 1, limit, cause)
     spent = f"{done} restart{'' if done == 1 else 's'} within {span:g} s"

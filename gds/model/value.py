@@ -110,12 +110,10 @@ class Value(metaclass=_ValueType):
     def replace(self, **changes: Any) -> Self:
         """The same value with some fields changed."""
         cls = type(self)
-        made = cls.__new__(cls)
         for field in cls.__fields__:
-            _set(made, field, changes.pop(field) if field in changes else getattr(self, field))
-        if changes:
-            raise TypeError(f"{cls.__name__} has no field {', '.join(sorted(changes))}")
-        return made
+            if field not in changes:
+                changes[field] = getattr(self, field)
+        return cls(**changes)
 
 
 def fields_of(cls: type[Value]) -> tuple[str, ...]:

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from gds.model.value import Value
 
+MOST = 128
+"""Marks a window keeps unless asked for more: enough for scores that sum up to 100, and for pmfadm's 100 retries."""
+
 
 class Mark(Value):
     """One thing that happened `at` (seconds, monotonic) with some `weight`."""
@@ -30,10 +33,11 @@ class Window(Value):
             return self
         return Window(tuple([m for m in marks if m.at >= now - span]))
 
-    def add(self, now: float, weight: int = 1) -> Window:
-        """With one mark more. A clock that stood still or went back does not disturb the order."""
+    def add(self, now: float, weight: int = 1, most: int = MOST) -> Window:
+        """With one mark more. A clock that stood still or went back does not disturb the order. The `most` youngest
+        are kept: what has no limit must not grow without one."""
         at = max(now, self.marks[-1].at) if self.marks else now
-        return Window((*self.marks, Mark(at, weight)))
+        return Window((*self.marks[-most + 1 :], Mark(at, weight)))
 
     def total(self, span: float, now: float) -> int:
         """Sum of the weights that still count."""
