@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import os
 import signal
+from errno import ECANCELED
 
 from gds.errors import EngineError, InternalError
 from gds.linux import procfs
@@ -185,8 +186,20 @@ class CgroupTree:
 
     def populated(self) -> bool:
         self._forest.vacate(self.path)
-        data = procfs.read(self.path + "/cgroup.events", 256)
-        return data is not None and b"populated 1" in data
+        try:
+            fd = os.open(self.path + "/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            # no descriptor left: what cannot be seen is not gone, or a second copy would be started beside it
+            self._forest.check_later(self)
+            return True
+        try:
+            return b"populated 1" in os.read(fd, 256)
+        except OSError:
+            return False  # removed while we looked
+        finally:
+            os.close(fd)
 
     def release(self) -> None:
         self._forest.remove_when_idle(self.path)
@@ -299,8 +312,8 @@ class CgroupForest:
         found = []
         for entry in sorted(os.listdir(self.root), key=lambda e: (len(e), e)):
             path = f"{self.root}/{entry}"
-            if path == self.home or not os.path.isdir(path):
-                continue
+            if path == self.home or not (_is_ours(entry) or ":" in entry or entry == "helpers"):
+                continue  # systemd's own (.control), or an administrator's
             tree = CgroupTree(self, "", 0, path, None)  # type: ignore[arg-type]  # never started, only looked at
             whose = _whose(path)
             if not tree.populated():
@@ -332,14 +345,16 @@ class CgroupForest:
         return tree
 
     def close(self) -> None:
-        """Remove our cgroups; what is not empty stays."""
+        """Remove our cgroups; what is not empty stays. A method nobody waits for any more ends."""
+        for method in [m for methods in list(self._methods.values()) for m in methods if m.main_alive]:
+            method.kill()
         try:
             write(self._before + "/cgroup.procs", b"0")
         except OSError:
             pass  # a delegated cgroup with controllers lets nobody back in; ours goes with the unit
         try:
             for entry in os.listdir(self.root):
-                if os.path.isdir(f"{self.root}/{entry}"):
+                if _is_ours(entry) or ":" in entry or entry == "helpers":
                     self._rmdir(f"{self.root}/{entry}")
             if self.root != self._before:
                 os.rmdir(self.root)
@@ -357,6 +372,10 @@ class CgroupForest:
     def check_soon(self, tree: CgroupTree) -> None:
         """Look whether it is empty, after what waits now."""
         self.loop.soon(tree.check)
+
+    def check_later(self, tree: CgroupTree) -> None:
+        """Look whether it is empty, when there may be means to look again."""
+        self.loop.after(0.1, tree.check)
 
     def ended(self, tree: CgroupTree) -> None:
         """It is empty: no longer ours to watch."""
@@ -504,6 +523,10 @@ class CgroupForest:
     def _launched(self, tree: CgroupTree, pid: int, errno: int, message: str) -> None:
         if pid:
             self._up(tree, pid)
+        elif errno == ECANCELED and tree.populated():
+            # the zygote was killed, and what it had begun lives: nothing is told before it is gone
+            tree.kill()
+            self.loop.after(0.01, lambda: self._launched(tree, pid, errno, message))
         else:
             self._failed(tree, errno, message)
 
@@ -511,6 +534,12 @@ class CgroupForest:
         tree.over = True
         if self._trees.get(tree.path) is tree:
             del self._trees[tree.path]
+        if tree.path and tree.path == self.home:
+            # a method may be born here next, and must not be found under that name
+            try:
+                os.removexattr(self.home, _MARK)
+            except OSError:
+                pass  # it had not come so far
         self.remove_when_idle(tree.path)
         tree.listener.tree_failed(tree, errno, message)
 
