@@ -640,10 +640,15 @@ class Runner:
 
         def finished(code: int, message: str, plan: list[str]) -> None:
             self._reloading = False
-            self._manager.ready(self._status_line())
+            if not self.stopping:
+                self._manager.ready(self._status_line())
             done(code, message, plan)
 
-        Reload(self.rgmd, self._compile, self._new_app, self._released, finished).begin(dry)
+        reload = Reload(self.rgmd, self._compile, self._new_app, self._released, lambda: self.stopping, finished)
+        try:
+            reload.begin(dry)
+        except OSError as error:
+            finished(1, f"cannot reload: cannot start the compiler: {error.strerror}", [])
 
     def _compile(self, done: Callable[[dict[str, Any]], None]) -> None:
         from gds.linux.compiling import Question

@@ -75,12 +75,14 @@ class Reload:
         compile_: Callable[[Callable[[dict[str, Any]], None]], None],
         new_app: Callable[[Resource], App],
         release: Callable[[str], None],
+        ending: Callable[[], bool],
         finished: Callable[[int, str, list[str]], None],
     ) -> None:
         self._rgmd = rgmd
         self._compile = compile_
         self._new_app = new_app
         self._release = release
+        self._ending = ending
         self._finished = finished
         self._dry = False
         self._plan: Plan | None = None
@@ -95,6 +97,9 @@ class Reload:
         self._compile(self._compiled)
 
     def _compiled(self, answer: dict[str, Any]) -> None:
+        if self._ending():
+            self._end(75, "cannot reload: the runner is stopping everything")
+            return
         if answer.get("errors"):
             self._end(78, "\n".join([*map(told, answer["errors"]), "cannot reload: nothing was touched"]))
             return
@@ -149,6 +154,9 @@ class Reload:
     def _apply(self) -> None:
         assert self._plan is not None
         rgmd = self._rgmd
+        if self._ending():
+            self._end(75, "cannot reload: the runner is stopping everything")
+            return
         after = {r.name: r for r in self._plan.resources}
         self._waiting = {d.name for d in self._todo}
         for each in self._todo:
@@ -176,10 +184,12 @@ class Reload:
 
     def _up(self, app: App, because: str) -> None:
         rgmd = self._rgmd
-        if app.enabled and app.wanted:
+        if app.enabled and app.wanted and not self._ending():
             rgmd.submit(app, StartAsked(because))
             rgmd.settled(app, lambda: self._rested(app))
         else:
+            if not app.enabled:
+                app.view = app.view.replace(because="disabled")
             self._rested(app)
 
     def _change(self, app: App, resource: Resource, because: str) -> None:
