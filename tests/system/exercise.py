@@ -123,7 +123,7 @@ class Exercise:
         self.apps = {
             "plain": App("plain"),
             "daemon": App("daemon"),
-            "stubborn": App("stubborn", "stop_timeout = 1\n"),
+            "stubborn": App("stubborn", "stop_timeout = 2\n"),
             "probed": App("plain", probe.format(f"exec {switched}probed.probe")),
             "slow": App("slow", probe.format(f"grep -qsx $GDS_INCARNATION {self.shared}/slow.ready")),
             "tcp": App("tcp", f'port_list = ["{port}/tcp"]\nthorough_probe_interval = 0.2\nprobe_timeout = 1\n'),
@@ -633,9 +633,10 @@ class Exercise:
         elif kind == "spare":
             touched.add("spare")
             if "spare" in self.apps:
-                del self.apps["spare"]
+                self.spare = self.apps.pop("spare")
             else:
-                self.apps["spare"] = App("plain")
+                # switches stay over a removal, everything else is new
+                self.apps["spare"] = App("plain", enabled=self.spare.enabled, monitored=self.spare.monitored)
         elif kind != "same":
             name = self.random.choice(list(self.apps))
             if kind == "live":
