@@ -113,6 +113,10 @@ class Box:
         """A command in the box, beside systemd."""
         return self.lab("exec", *argv, check=check, stdin=stdin)
 
+    def kill(self, signal: str, *pids: int) -> None:
+        """A signal, by the shell's own kill: the program is not on every machine."""
+        self.run("sh", "-c", 'kill -s "$0" "$@"', signal, *map(str, pids))
+
     def write(self, path: str, text: str, mode: int = 0o644) -> None:
         """A file in the box, with the directories it needs."""
         script = 'mkdir -p "$(dirname "$1")" && cat >"$1" && chmod "$2" "$1"'
@@ -166,7 +170,8 @@ def build_context(place: Path) -> None:
     for name in ("gds", "units", "examples"):
         shutil.copytree(REPO / name, place / name, ignore=shutil.ignore_patterns("__pycache__", "wheels"))
     wheels = place / "examples" / "container" / "wheels"
-    pip = [sys.executable, "-m", "pip", "wheel", "-qq", "--disable-pip-version-check", "--wheel-dir", str(wheels)]
-    subprocess.run([*pip, str(place), "hatchling"], check=True, stdin=subprocess.DEVNULL)
+    # --use-pep517: what comes as a source is built by tools that pip brings, not by those it may or may not find here.
+    pip = [sys.executable, "-m", "pip", "wheel", "-qq", "--disable-pip-version-check", "--use-pep517"]
+    subprocess.run([*pip, "--wheel-dir", str(wheels), str(place), "hatchling"], check=True, stdin=subprocess.DEVNULL)
     for own in wheels.glob("gds-*.whl"):
         own.unlink()  # the image is to be built from the source

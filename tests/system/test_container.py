@@ -202,8 +202,7 @@ def test_a_bare_command_is_kept_alive_with_the_containers_environment(box: Conta
     start(box, "--env", "COLOUR=green", command=("--", "sh", "-c", "echo it is $COLOUR; exec sleep 1000"))
     online(box)
     assert "it is green" in logs(box).splitlines()
-    victim = next(one.pid for one in processes(box) if one.command == "sleep 1000")
-    box.run("kill", "-KILL", str(victim))
+    box.kill("KILL", next(one.pid for one in processes(box) if one.command == "sleep 1000"))
     eventually(lambda: logs(box).splitlines().count("it is green") == 2, "the command runs again")
     box.podman("stop", "--time", "10", "c")
     assert ended(box) == 0

@@ -81,7 +81,7 @@ def masters(box: Box, port: int) -> list[Seen]:
 def strike(box: Box, port: int) -> None:
     """SIGKILL to the master and its workers: a worker that outlives its master would go on serving."""
     tree = masters(box, port)[0].cgroup
-    box.run("kill", "-KILL", *(str(one.pid) for one in box.processes(cgroup=tree)))
+    box.kill("KILL", *(one.pid for one in box.processes(cgroup=tree)))
 
 
 def ask(box: Box, port: int) -> str:
@@ -245,7 +245,7 @@ def test_a_runner_that_stands_still_is_replaced_by_the_watchdog(box: Box) -> Non
     box.run("systemctl", "start", unit)
     eventually(lambda: float(str(runner_status(box)["uptime_seconds"])) > 2.5, "the runner outlives its watchdog")
     assert box.show(unit, "NRestarts") == "0"
-    box.run("kill", "-STOP", str(main_pid(box, unit)))
+    box.kill("STOP", main_pid(box, unit))
     eventually(lambda: box.show(unit, "NRestarts") == "1", "systemd has had enough")
     eventually(lambda: box.show(unit, "ActiveState") == "active", "the unit is up")
     assert "Watchdog timeout" in box.journal(unit)
