@@ -33,13 +33,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gds.api import client
+from gds.errors import GdsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PROGRAMS = Path(__file__).parent / "programs"
-REST = 20.0
-"""Seconds to come to rest; two seconds are usual."""
+REST = 60.0
+"""Seconds to come to rest; one is usual."""
 UP = ("ONLINE", "ONLINE_NOT_MONITORED")
 SETTLED = (*UP, "OFFLINE", "START_FAILED", "STOP_FAILED", "MONITOR_FAILED")
 MARK = "EXERCISE"
@@ -123,11 +124,11 @@ class Exercise:
         self.apps = {
             "plain": App("plain"),
             "daemon": App("daemon"),
-            "stubborn": App("stubborn", "stop_timeout = 2\n"),
+            "stubborn": App("stubborn", "stop_timeout = 3\n"),
             "probed": App("plain", probe.format(f"exec {switched}probed.probe")),
             "slow": App("slow", probe.format(f"grep -qsx $GDS_INCARNATION {self.shared}/slow.ready")),
             "tcp": App("tcp", f'port_list = ["{port}/tcp"]\nthorough_probe_interval = 0.2\nprobe_timeout = 1\n'),
-            "commanded": App("plain", f'stop_timeout = 2\nstop_command = "{switched}commanded.stop; kill $MAINPID"\n'),
+            "commanded": App("plain", f'stop_timeout = 4\nstop_command = "{switched}commanded.stop; kill $MAINPID"\n'),
             "logged": App("plain", f'stdout = {{path = "{self.where}/logged.log", rotate = "64KiB", keep = 2}}\n'),
         }
         self.port = port
@@ -155,7 +156,7 @@ class Exercise:
                 f"retry_count = {app.limit}\nretry_interval = {SPAN}\nstart_timeout = 10\n{app.keys}"
             )
             if "stop_timeout" not in app.keys:
-                text += "stop_timeout = 4\n"
+                text += "stop_timeout = 10\n"
         self.descriptor.write_text(text)
         self.descriptor.chmod(0o644)
 
@@ -182,7 +183,7 @@ class Exercise:
         if self.process.poll() is not None:
             raise Fault(f"the runner ended with {self.process.returncode}")
         try:
-            return bool(client.ask(self.socket, {"verb": "status"}, timeout=5)["status"]["pid"] == self.process.pid)
+            return bool(client.ask(self.socket, {"verb": "status"}, timeout=20)["status"]["pid"] == self.process.pid)
         except (client.NoRunner, client.TimedOut):
             return False
 
@@ -468,7 +469,7 @@ class Exercise:
 
     def act_start_fails(self) -> None:
         """A start command that fails: one more try, then START_FAILED until somebody asks."""
-        name = self.some("plain", "daemon", "commanded", "logged", "slow", "tcp")
+        name = self.some("slow", "tcp")  # the others are up by start_grace, on a busy machine before they can fail
         if not name:
             return
         self.note(f"start_fails {name}")
@@ -856,7 +857,7 @@ class Exercise:
             self.read_log()
             self.until(lambda: not self.seen(), "nothing is left after the end", 2.0)
             self.until(lambda: not self.helpers("gds-keeper") + self.helpers("gds-zygote"), "no helper is left", 5.0)
-        except (AssertionError, client.GdsError, OSError, subprocess.TimeoutExpired, KeyError) as error:
+        except (AssertionError, GdsError, OSError, subprocess.TimeoutExpired, KeyError) as error:
             raise Fault(self.told(error)) from error
 
     def told(self, error: BaseException) -> str:
