@@ -271,6 +271,9 @@ class Runner:
         if was is Life.STOP_FAILED:
             because = "its last stop failed, and that was not cleared; nothing of it is found now"
             app.view = app.view.replace(life=Life.OFFLINE, because=because)
+        if not app.resource.pmf_managed and was not in (Life.OFFLINE, Life.START_FAILED, Life.STOP_FAILED):
+            self._resume_unmanaged(app, was)
+            return
         if not (app.enabled and app.wanted):
             why = "disabled" if not app.enabled else "stopped by a person"
             app.view = app.view.replace(because=why)
@@ -291,6 +294,21 @@ class Runner:
             if was is not Life.OFFLINE:
                 because = "it was not running when the runner came back"
             self.rgmd.submit(app, StartAsked(because))
+
+    def _resume_unmanaged(self, app: App, was: Life) -> None:
+        """What it started has no tree to be found by, and runs for all we know: it is probed on, or ended first."""
+        app.view = app.view.replace(life=Life.ONLINE, because="taken over from the runner before this one")
+        because = f"the runner before this one ended while it was {was.value}"
+        if not (app.enabled and app.wanted):
+            self.rgmd.submit(app, StopAsked(because))
+        elif was is Life.ONLINE:
+            app.view = app.view.replace(status=ResourceStatus.OK)
+            self._keeping.changed(app)
+            self._keeping.decided(app, "taken back", app.view.because)
+            self.rgmd.monitor.begin(app, False)
+        else:
+            self._starting.add(app.name)
+            self.rgmd.submit(app, RestartAsked(because))
 
     def _take_back(self, app: App, was: Life, incarnation: int, pid: int) -> None:
         """Its processes live. Followed again where its life was at rest, ended and started anew where it was not."""
