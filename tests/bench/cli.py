@@ -129,7 +129,10 @@ def _measure(
     began, load, stolen = time.time(), machine.load(), machine.stolen()
     with machine.own_cgroup() as cgroup:
         bench = figures.Bench(present, options.figures, options.preset, programs, directory, state, options.seed)
-        bench.run()
+        try:
+            bench.run()
+        except KeyboardInterrupt:
+            bench.failures.append("all that was asked: interrupted; what there is follows")
     left = [f"{pid} {command_line(pid)}" for pid in descendants(os.getpid())]
     if cgroup and Path(cgroup).exists():
         left.append(f"cgroup {cgroup}")

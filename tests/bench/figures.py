@@ -55,7 +55,6 @@ class Bench:
         self.random = Random(seed)
         self.children = Children()
         self.results = Results([peer.name for peer in peers])
-        self.left_behind: list[str] = []
         self.failures: list[str] = []
         self._visits = 0
 
@@ -146,7 +145,8 @@ class Bench:
         try:
             yield fleet
         finally:
-            fleet.close()
+            for each in fleet.close():
+                self.failures.append(f"the end of {peer.name}: cannot end {each}")
             shutil.rmtree(recipe.directory, ignore_errors=True)
             shutil.rmtree(recipe.state, ignore_errors=True)
 

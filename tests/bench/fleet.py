@@ -134,7 +134,6 @@ class Fleet:
         self.heard: dict[int, Record] = {}
         self.starts = 0
         self.cost_before = Cost(0.0, 0)
-        self.left_behind: list[str] = []
         recipe.directory.mkdir()
         recipe.state.mkdir(mode=0o700)
         recipe.logs.mkdir()
@@ -332,25 +331,22 @@ class Fleet:
         with open(self.recipe.counter, "rb") as file:
             return sum(struct.unpack(f"={self.recipe.size}Q", file.read(8 * self.recipe.size)))
 
-    def close(self) -> None:
-        """End whatever is left, by pid, and remember what it was."""
-        deadline = time.monotonic() + 10.0
-        self.left_behind = []
-        while time.monotonic() < deadline:
+    def close(self) -> list[str]:
+        """End whatever is left, by pid; what could not be ended in a minute."""
+        deadline = time.monotonic() + 60.0
+        while True:
             self.children.reap()
             left = descendants(os.getpid())
-            if not left:
+            if not left or time.monotonic() > deadline:
                 break
-            # supervisors first and all in one go: nothing may be started again between two kills
+            # all are held before the first is ended: nothing may be started again between two kills
             for pid in left:
                 kill(pid, signal.SIGSTOP)
             for pid in left:
-                self.left_behind.append(f"{pid} {command_line(pid)}")
                 kill(pid, signal.SIGKILL)
             time.sleep(0.01)
-        else:
-            raise RuntimeError(f"cannot end what {self.peer.name} left: {', '.join(self.left_behind[-5:])}")
         os.close(self._fifo)
+        return [f"{pid} {command_line(pid)}" for pid in left]
 
 
 def free_ports(count: int, random: Random) -> int:
