@@ -89,6 +89,7 @@ class Runner:
         self._pmf: PmfDesk | None = None
         # Nothing is declared, and nothing can be read again: pmfadm started us, and we end with its last tag.
         self._for_tags = not plan.resources and not sources.paths
+        self._alone = False
 
         loop = self.loop = Loop()
         loop.on_error = self._our_bug
@@ -386,7 +387,7 @@ class Runner:
             self._extend()
         self._check_ready()
         if self._for_tags:
-            self.loop.after(ALONE, self._check_tags)
+            self.loop.after(ALONE, self._waited_for_tags)
         self.loop.run()
         self._history.flush()
         self._outputs.close()
@@ -506,8 +507,12 @@ class Runner:
         if self.stopping:
             self._left.discard(TAG_MARK)
             self._check_end()
-        elif self._for_tags:
+        elif self._for_tags and (self._alone or (self._tags is not None and self._tags.had_any)):
             self.loop.stop()
+
+    def _waited_for_tags(self) -> None:
+        self._alone = True
+        self._check_tags()
 
     def _asked_to_reload(self) -> None:
         self.reload(False, lambda code, message, plan: self._reloaded(code, message, plan))

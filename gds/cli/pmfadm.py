@@ -289,8 +289,11 @@ def _owners(typed: Typed) -> list[str]:
     refused: GdsError | None = None
     for path in _sockets(typed):
         try:
-            if _ask(path, {"verb": "pmf.query", "nametag": typed.nametag})["code"] == DONE:
+            answer = _ask(path, {"verb": "pmf.query", "nametag": typed.nametag})
+            if answer["code"] == DONE:
                 found.append(path)
+            elif answer["code"] == ERROR:
+                refused = UsageError(answer["message"])
         except client.NoRunner:
             continue  # left by a runner that was killed: it has no tags any more
         except client.Denied as error:
@@ -452,7 +455,7 @@ def _ask_or_start(directory: str, path: str, request: dict[str, Any]) -> dict[st
             elif (status := _ended_with(pid)) is not None:
                 words = _read_all(reader)
                 pid, reader = -1, -1
-                if status != BUSY:
+                if status not in (DONE, BUSY):
                     raise client.NoRunner(f"cannot start a runner in the background: {words}")
             sleep(LOOK_AGAIN)
     finally:

@@ -184,6 +184,8 @@ class Tags:
         self._decided = decided
         self._no_tags = no_tags
         self.all: dict[str, Tag] = {}
+        self.had_any = False
+        """Somebody has asked for a tag."""
         self.ending = ""
         """Why nothing is started any more; "" while the runner goes on."""
         self._left: dict[Tree, Tag | None] = {}
@@ -211,6 +213,7 @@ class Tags:
         begun = tag.begin(nametag, retries, period, bool(spec.action), because)
         one = Tag(spec, begun.view)
         one.on_first = on_first
+        self.had_any = True
         self.all[nametag] = one
         self._drive(one, begun)
 
@@ -238,6 +241,8 @@ class Tags:
 
     def pids(self, one: Tag) -> list[int]:
         """All its processes, watched or not."""
+        if one.tree is not None and not one.acting:
+            self._look(one, one.tree)  # each look that is paid for anyhow is a chance to see who is whose child
         return [pid for tree in _trees(one) for pid in tree.members()]
 
     # -- what the runner asks -----------------------------------------------------------------------------------------
