@@ -17,7 +17,7 @@ import select
 from _socket import socket
 from gc import disable as stop_collecting
 
-from gds.linux import keeper, launch, lineage, parcel, prctl
+from gds.linux import keeper, launch, lineage, parcel, prctl, striking
 from gds.linux.keeperrecord import remove
 
 TYPE_CHECKING = False
@@ -73,7 +73,7 @@ class Forker:
         """pid -> (the request it was made for, the folder of its record)."""
         self._dead: dict[int, tuple[int, str]] = {}
         """Keepers that were killed, until nothing of their trees is left."""
-        self._rounds = lineage.Rounds()
+        self._rounds = striking.Rounds()
         self._more = False
         self._poll = select.poll()
         self._poll.register(wake, select.POLLIN)
@@ -132,7 +132,8 @@ class Forker:
                 remove(f"{folder}/{pid}.tree")
             self._tell(("cleaned", ident))
         self._dead.clear()
-        self._rounds = lineage.Rounds()
+        self._rounds.finish()
+        self._rounds = striking.Rounds()
 
     def _hear(self) -> None:
         assert self._runner is not None

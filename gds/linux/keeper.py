@@ -17,8 +17,8 @@ Nobody else may speak to it: the folder is 0700, and the kernel's word on who co
 Making it undumpable as well would keep out nobody whom this lets in, and would hide it from an unprivileged runner
 where /proc is mounted with hidepid.
 
-Killing is by rounds (lineage.strike) until waitpid says that there is nobody: at once as long as a round meets somebody
-new, else when a child ends or after a pause that doubles, so that one that cannot die costs nothing.
+Killing is by rounds (striking) until waitpid says that there is nobody: at once as long as a round meets somebody new,
+else when a child ends or after a pause that doubles, so that one that cannot die costs nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import select
 import sys
 from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_SEQPACKET, socket
 
-from gds.linux import launch, lineage, parcel, prctl
+from gds.linux import launch, lineage, parcel, prctl, striking
 from gds.linux.keeperrecord import PROTOCOL, Record, address, peer, remove
 from gds.model.launch import Launch
 
@@ -79,7 +79,7 @@ class Keeper:
         self._guard_start = lineage.start_of(self._guard)
         self._listener: socket | None = None
         self._place = ""
-        self._niceness: int | None = None
+        self._killing: striking.Rounds | None = None
         self._next()
 
     def _next(self) -> None:
@@ -93,14 +93,10 @@ class Keeper:
         self._status: int | None = None
         self._failure: tuple[int, str] | None = None
         self._report = -1
-        self._killing: lineage.Rounds | None = None
+        if self._killing is not None:
+            self._killing.finish()
+        self._killing = None
         self._more = False
-        if self._niceness is not None:
-            try:
-                os.setpriority(os.PRIO_PROCESS, 0, self._niceness)
-            except OSError:
-                pass  # cannot be: less is always allowed
-            self._niceness = None
 
     def run(self) -> NoReturn:
         """Obey and tell until there is nothing left to do."""
@@ -367,15 +363,9 @@ class Keeper:
 
     def _kill(self) -> None:
         if self._killing is None:
-            self._killing = lineage.Rounds()
-            try:
-                # ahead of those who fork without end, where we may; unprivileged, the rounds win all the same, later
-                self._niceness = os.getpriority(os.PRIO_PROCESS, 0)
-                os.setpriority(os.PRIO_PROCESS, 0, -20)
-            except OSError:
-                pass
+            self._killing = striking.Rounds()
 
-    def _strike(self, rounds: lineage.Rounds) -> None:
+    def _strike(self, rounds: striking.Rounds) -> None:
         rounds.strike(lineage.children_of()(self._pid))
 
 

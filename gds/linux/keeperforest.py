@@ -29,7 +29,7 @@ import stat
 
 from gds.errors import EngineError, InternalError
 from gds.linux import launch as starting
-from gds.linux import lineage, parcel, prctl, procfs
+from gds.linux import lineage, parcel, prctl, procfs, striking
 from gds.linux.keeperhunt import Hunt
 from gds.linux.keeperlegacy import Legacy
 from gds.linux.keepertree import Keeper, KeeperTree
@@ -365,7 +365,7 @@ class KeeperForest:
             return
         keeper.signal(signal.SIGCONT)
         if tree.killing:
-            lineage.strike_below([keeper.pid] if keeper.is_itself() else [])
+            striking.strike_below([keeper.pid] if keeper.is_itself() else [])
             if tree.reminders >= _STRIKES and not keeper.adopted:
                 keeper.signal(signal.SIGKILL)
         tree.reminders += 1

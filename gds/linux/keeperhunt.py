@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import signal
 
-from gds.linux import lineage, procfs
+from gds.linux import lineage, procfs, striking
 from gds.linux.keeperrecord import remove
 
 TYPE_CHECKING = False
@@ -53,6 +53,7 @@ class Hunt:
         self._lost: list[KeeperTree] = []
         self._timer: Timer | None = None
         self._pause = 0.0
+        self._rounds = striking.Rounds()
         self._due = False
         self._foreign = {pid: lineage.start_of(pid) for pid in procfs.children(os.getpid())}
         reaper.on_stranger = self._stranger
@@ -97,7 +98,10 @@ class Hunt:
         self._due = False
         self._stop_timer()
         game = self.orphans() if any(tree.keeper and tree.keeper.climbed for tree in self._lost) else []
-        lineage.strike(game)
+        if game:
+            self._rounds.strike(game)
+        else:
+            self._rounds.finish()
         for tree in list(self._lost):
             keeper = tree.keeper
             if keeper is not None and not (game and keeper.climbed) and self._is_cleaned(tree, keeper):
@@ -124,7 +128,7 @@ class Hunt:
         # nobody stood behind it: its orphans are init's now, and we know those we saw
         tree.lost = KEEPER_KILLED_LATE
         left = [pid for pid, start in tree.known.items() if lineage.is_alive(pid, start)]
-        lineage.strike_below(left)
+        striking.strike_below(left)
         for pid in left:
             lineage.send_to(pid, tree.known[pid], signal.SIGKILL)
         return not left

@@ -8,7 +8,7 @@ import signal
 import time
 from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_SEQPACKET, socket
 
-from gds.linux import lineage
+from gds.linux import lineage, striking
 from gds.linux.keeperrecord import Record, address, peer, remove
 from gds.linux.keepertree import Keeper
 
@@ -108,7 +108,7 @@ class Legacy:
         except OSError:
             keeper.sock.close()
             # never two copies: what cannot be followed must not go on
-            lineage.strike_below([pid])
+            striking.strike_below([pid])
             keeper.signal(signal.SIGKILL)
             self._wait_for_guard(pid, record)
             return None

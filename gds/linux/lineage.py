@@ -1,13 +1,10 @@
 """Who descends from whom, and signals that reach nobody else.
 
 The descendants of a sub-reaper are exact while it lives: what loses its parents climbs to it. A walk over
-/proc/PID/task/TID/children is a look at a moving thing, so whoever must reach all of them walks again until the
-sub-reaper has no children (platform.md 6: ten trees of real daemons in 11 to 14 rounds, nothing left).
+/proc/PID/task/TID/children is a look at a moving thing; whoever must reach all of them walks again (striking).
 
-Three ways to send without ever hitting a stranger whose pid was used again: to one's own child, which keeps its pid
-until it is waited for; to the process group that such a child leads, for the same reason; to anybody else through a
-pidfd that is opened first and whose ancestry is then read again up to the root. A signal to a group counts for children
-being born in it as well (the kernel takes the lock that fork takes), which is what beats a fork bomb.
+A signal to a process that is not our own child goes through a pidfd that is opened first, and whose ancestry is read
+again after that: so it never hits a stranger to whom the pid was given meanwhile.
 """
 
 from __future__ import annotations
@@ -22,13 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 else:
     import _signal as signal  # plain numbers: the detour of `signal` over its enums costs time and memory
-
-_SIGNAL_PROCESS_GROUP = 4
-"""PIDFD_SIGNAL_PROCESS_GROUP, Linux 6.9: older kernels refuse it, and then each process is signalled by itself."""
-
-_SHORTEST_PAUSE = 0.001
-_LONGEST_PAUSE = 1.0
-"""Seconds between two rounds: the second for one that cannot die (a process in uninterruptible sleep)."""
 
 _STOPS = frozenset((signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU))
 _ALONE = _STOPS | {0, signal.SIGKILL, signal.SIGCONT}
@@ -53,7 +43,8 @@ def look(pid: int) -> Facts | None:
     if not data:
         return None
     rest = data[data.rfind(b")") + 2 :].split(None, 20)
-    return Facts(rest[0] not in (b"Z", b"X") or int(rest[17]) > 1, int(rest[1]), int(rest[2]), int(rest[19]))
+    alive = rest[0] not in (b"Z", b"X") or int(rest[17]) > 1
+    return Facts(alive, int(rest[1]), int(rest[2]), int(rest[19]))
 
 
 def start_of(pid: int) -> int:
@@ -86,24 +77,29 @@ def scan() -> Callable[[int], list[int]]:
     return lambda pid: found.get(pid, [])
 
 
-def below(roots: Iterable[int]) -> dict[int, int]:
-    """pid -> parent of every live process below the roots (not the roots themselves), parents first."""
+def survey(roots: Iterable[int]) -> dict[int, Facts]:
+    """Every live process below the roots (not the roots themselves), parents first."""
     listed = children_of()
-    found: dict[int, int] = {}
+    found: dict[int, Facts] = {}
     waiting = list(roots)
     seen = set(waiting)
     for pid in waiting:  # grows while we go
         for child in listed(pid):
             if child in seen:
                 continue
-            seen.add(child)
             facts = look(child)
-            if facts is None:
-                continue
-            if facts.alive:
-                found[child] = facts.parent
+            if facts is None or facts.parent not in seen:
+                continue  # gone, or it has climbed in between: to the sub-reaper, where the next walk finds it
+            seen.add(child)
             waiting.append(child)
+            if facts.alive:
+                found[child] = facts
     return found
+
+
+def below(roots: Iterable[int]) -> dict[int, int]:
+    """pid -> parent of every live process below the roots."""
+    return {pid: facts.parent for pid, facts in survey(roots).items()}
 
 
 def descends(pid: int, roots: frozenset[int] | set[int]) -> bool:
@@ -159,79 +155,5 @@ def send_to(pid: int, start: int, number: int) -> bool:
         return True
     except OSError:
         return False
-    finally:
-        os.close(fd)
-
-
-def strike(own: Iterable[int]) -> set[int]:
-    """One round of SIGKILL to these children of our own and everybody below them. Returns whom it was meant for.
-
-    Never the end by itself: walk again until nobody is left.
-    """
-    tops = list(own)
-    for pid in tops:
-        for target in (-pid, pid):
-            try:
-                os.kill(target, signal.SIGKILL)
-            except OSError:
-                continue  # leads no group, or is another user's now (set-user-ID) and we are not root
-    return strike_below(tops) | set(tops)
-
-
-def strike_below(roots: Iterable[int]) -> set[int]:
-    """The same to everybody below the roots, which are not touched themselves."""
-    tops = set(roots)
-    struck = set(below(tops))
-    for pid in struck:
-        _strike_one(pid, tops)
-    return struck
-
-
-class Rounds:
-    """The pace of strikes: at once while a round meets somebody new, else after a pause that doubles.
-
-    A round is also due whenever somebody was reaped (`progress`), for his children have climbed to us.
-    """
-
-    __slots__ = ("_pause", "_struck")
-
-    def __init__(self) -> None:
-        self._struck: set[int] = set()
-        self._pause = 0.0
-
-    @property
-    def pause(self) -> float:
-        """Seconds until the next round."""
-        return self._pause
-
-    def progress(self) -> None:
-        """Somebody is gone: the next round is due now."""
-        self._pause = 0.0
-
-    def strike(self, own: Iterable[int]) -> None:
-        """One round; see `strike`."""
-        struck = strike(own)
-        if struck - self._struck:
-            self._pause = 0.0
-        else:
-            self._pause = min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, 2 * self._pause))
-        self._struck = struck
-
-
-def _strike_one(pid: int, roots: set[int]) -> None:
-    try:
-        fd = os.pidfd_open(pid)
-    except OSError:
-        return
-    try:
-        if not descends(pid, roots):
-            return
-        try:
-            signal.pidfd_send_signal(fd, signal.SIGKILL, None, _SIGNAL_PROCESS_GROUP)
-        except OSError:
-            pass  # an older kernel, or not the leader of a group
-        signal.pidfd_send_signal(fd, signal.SIGKILL)
-    except OSError:
-        return  # gone in between, or not ours to signal
     finally:
         os.close(fd)

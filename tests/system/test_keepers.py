@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from gds.linux import lineage, procfs
+from gds.linux import lineage, procfs, striking
 from tests.contract.forests import STUBBORN, marked
 
 pytestmark = pytest.mark.slow
@@ -152,7 +152,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         runner.close()
     left = made.helpers()
     for pid in left:
-        lineage.strike_below([pid])
+        striking.strike_below([pid])
     until(lambda: not made.helpers(), lambda: f"keepers or zygotes are left: {made.helpers()}")
 
 
