@@ -13,9 +13,12 @@ from gds.errors import ConfigError, EngineError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from typing import Any
 
     from gds.model.resource import Plan
+else:
+    import _signal as signal  # plain numbers, without the enums
 
 USAGE = """usage: gds run PATH... [OPTION...]            descriptors, or directories of them (*.toml)
        gds run [OPTION...] -- COMMAND [ARG...]   a bare command, with all defaults
@@ -63,6 +66,8 @@ def main(argv: list[str]) -> int:
         print(f"gds: {error}\n{USAGE}", file=sys.stderr)
         return 2
     _close_inherited()
+    # a careless parent may have blocked SIGCHLD or SIGTERM, and then we would hear of no death and of no end
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     try:
         return _run(typed)
     except ConfigError as error:

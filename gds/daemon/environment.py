@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gds.model.resource import Resource
 
 KEPT = ("PATH", "HOME", "LANG", "TZ")
+HOSTNAMES = "$hostnames"
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -83,6 +84,21 @@ def of_command(
     if call.main_pid:
         env["MAINPID"] = str(call.main_pid)
     return env
+
+
+def with_hostnames(argv: tuple[str, ...], hostnames: str) -> tuple[str, ...]:
+    """The words of a command with `$hostnames` replaced, as Agent Builder did (Sun: semantics.md 16): in a string as in
+    an array, wherever it is not the beginning of a longer name."""
+    if not [word for word in argv if HOSTNAMES in word]:
+        return argv
+    made = []
+    for word in argv:
+        first, *pieces = word.split(HOSTNAMES)
+        for piece in pieces:
+            longer = piece[:1].isalnum() or piece[:1] == "_"
+            first += (HOSTNAMES if longer else hostnames) + piece
+        made.append(first)
+    return tuple(made)
 
 
 def parse_file(text: str) -> dict[str, str]:

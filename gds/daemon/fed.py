@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from gds.ports import Forest, Launch, Scheduler, TimerHandle, Tree
 
 KEPT_OUTPUT = 4096
+LAST_SECOND = 1.0
+"""Seconds between SIGABRT and SIGKILL for a command that is over its time (design.md 5)."""
 
 
 class Result(Value):
@@ -100,16 +102,26 @@ class Run:
         if self._tree is not None:
             self._tree.kill()
 
+    def abort(self) -> None:
+        """The method it belongs to is over its time: nobody wants the answer, and the tree ends as at its own limit."""
+        self._done = None
+        self._stop_timer()
+        if self._tree is not None:
+            self._end_tree(self._tree)
+
+    def _end_tree(self, tree: Tree) -> None:
+        if self._first_signal != 9:
+            tree.signal(self._first_signal)
+            self._fed.loop.after(LAST_SECOND, tree.kill)
+        else:
+            tree.kill()
+
     def _overrun(self) -> None:
         self._timer = None
         tree = self._tree
         if tree is None or self._done is None:
             return
-        if self._first_signal != 9:
-            tree.signal(self._first_signal)
-            self._fed.loop.after(1.0, tree.kill)
-        else:
-            tree.kill()
+        self._end_tree(tree)
         self._finish(Result("timeout", 0, self._text(), self._limit))
 
     # -- TreeListener -------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ Nothing is decided here: schedules come from pmf, verdicts from fault, lives fro
 
 from __future__ import annotations
 
+from gds.daemon.fed import LAST_SECOND
 from gds.fault import score, unable
 from gds.pmf import starting, stopping
 from gds.rgm.events import StartFailed, StartSucceeded, StopFailed, StopSucceeded
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
     from gds.pmf.stopping import Step
     from gds.ports import TimerHandle
 
+ABORT = 6
+
 
 class StartMethod:
     """Validate, start the command under PMF, wait until the service can be reached."""
 
-    __slots__ = ("_app", "_because", "_deadline", "_look", "_rgmd", "_run", "_timer", "said")
+    __slots__ = ("_app", "_because", "_deadline", "_look", "_overran", "_rgmd", "_run", "_timer", "said")
 
     def __init__(self, rgmd: Rgmd, app: App, because: str) -> None:
         self._rgmd = rgmd
@@ -33,6 +36,7 @@ class StartMethod:
         self._timer: TimerHandle | None = None
         self._look = starting.FIRST_LOOK
         self.said = ""
+        self._overran: StartFailed | None = None
         self._deadline: TimerHandle | None = None
 
     def begin(self) -> None:
@@ -93,7 +97,9 @@ class StartMethod:
 
     def returned(self, how: str, well: bool) -> None:
         """pmf_managed is false and the command has returned."""
-        if not well:
+        if self._overran is not None:
+            self._end(self._overran)
+        elif not well:
             self._end(StartFailed(f"Start failed: start_command {how}"))
         elif self._app.resource.has_probe:
             self._ask()
@@ -133,7 +139,18 @@ class StartMethod:
 
     def _overrun(self) -> None:
         self._deadline = None
-        self._end(StartFailed(f"Start failed: {starting.overrun(self._app.resource, self.said)}"))
+        failed = StartFailed(f"Start failed: {starting.overrun(self._app.resource, self.said)}")
+        tree = self._app.tree
+        if self._run is not None:
+            self._run.abort()
+            self._run = None
+        elif tree is not None and not self._app.resource.pmf_managed:
+            # the command is Start's own, no application under PMF: it ends as every command of a method does
+            self._overran = failed
+            tree.signal(ABORT)
+            self._timer = self._rgmd.loop.after(LAST_SECOND, lambda: self._end(failed))
+            return
+        self._end(failed)
 
     def _end(self, event: StartSucceeded | StartFailed) -> None:
         self.cancel()

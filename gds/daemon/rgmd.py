@@ -68,6 +68,9 @@ if TYPE_CHECKING:
         def error(self, text: str, **fields: str | int | float | bool | None) -> None: ...
 
 
+TOLD_MAIN_PID = frozenset(("Stop", "Probe", "Update"))
+"""Methods whose commands get MAINPID (design.md 3)."""
+
 SETTLED = frozenset((Life.OFFLINE, Life.ONLINE, Life.START_FAILED, Life.STOP_FAILED))
 
 
@@ -365,7 +368,7 @@ class Rgmd:
         """Run a command of a method; `limit` seconds."""
 
         def launch(output: int) -> Launch:
-            main_pid = self._main_pid(app)
+            main_pid = self._main_pid(app) if method in TOLD_MAIN_PID else 0
             return self._launch(app, method, command, limit, because, output, output, main_pid)
 
         return self._world.fed.run(f"{app.name}:{method}", launch, limit, on_done, first_signal)
@@ -422,7 +425,7 @@ class Rgmd:
             resource, call, account, world.environ, world.files(resource), world.node, world.socket, world.everything
         )
         return world.launch(
-            command.argv,
+            environment.with_hostnames(command.argv, env["GDS_HOSTNAMES"]),
             env,
             out,
             err,
