@@ -16,7 +16,7 @@ from functools import partial
 from gds import seam
 from gds.errors import unreachable
 from gds.fault import score, unable, verdict
-from gds.model.ending import signal_name
+from gds.model.ending import how_it_ended
 from gds.model.state import ResourceStatus
 from gds.model.window import EMPTY
 from gds.rgm import commands, control
@@ -68,9 +68,9 @@ class _Play:
 
     def run(self) -> Transcript:
         before = self._standings()
-        self._stage.at(0.0, self._begin)
         for fact in self._script.facts:
             self._stage.at(fact.at, partial(self._happens, fact))
+        self._stage.at(0.0, self._begin)  # what is said of 0 is said before
         until = self._script.until
         while self._exit_status < 0 and len(self._stage.lines) < MOST:
             due = self._stage.next_due()
@@ -165,7 +165,7 @@ class _Play:
             words = "healthy"
         else:
             words = f"watch, {said.because}" if isinstance(said, verdict.Watch) else said.because
-        self._line(actor, "verdict", f"{got.points} points: {words}")
+        self._line(actor, "verdict", f"{got.points} point{'' if got.points == 1 else 's'}: {words}")
         actor.told = getattr(said, "because", actor.told)
         delay = 0.0
         if isinstance(said, verdict.Restart):
@@ -315,24 +315,9 @@ class _Play:
             self._submit(each, StopAsked(because))
 
 
-_WORDS = {
-    "timeout": "the probe is not answered in time",
-    "cannot": "the probe cannot be executed",
-    "unable": "the probe could not be run",
-    "ok": "the probe is answered well",
-    "refused": "the probe finds nobody listening",
-    "disconnect": "the probe is answered, but not ended well",
-    "status": "the probe gets a status it did not expect",
-    "error": "the probe fails",
-}
-
-
 def _answer(outcome: Outcome) -> str:
     """A probe's answer in words."""
-    if outcome.kind == "exit":
-        said = f"the probe exits with status {outcome.code}"
-    elif outcome.kind == "signal":
-        said = f"the probe is killed by {signal_name(outcome.code)}"
-    else:
-        said = _WORDS[outcome.kind]
-    return f"{said}{outcome.message and ': '}{outcome.message}"
+    if outcome.kind in score.SAID:
+        return score.said_of(outcome)
+    ended = outcome.code if outcome.kind == "signal" else outcome.code << 8
+    return f"the probe ended ({how_it_ended(ended)}){outcome.message and ': '}{outcome.message}"

@@ -29,6 +29,19 @@ class Outcome(Value):
     seconds: float = 0.0
 
 
+SAID = {
+    "timeout": "the probe was not answered in time",
+    "cannot": "the probe cannot be executed",
+    "unable": "the probe could not be run",
+    "ok": "the probe was answered well",
+    "refused": "the probe found nobody listening",
+    "disconnect": "the probe was answered, but not ended well",
+    "status": "the probe got a status it did not expect",
+    "error": "the probe failed",
+}
+"""The outcomes that need no number, in words; "unable" is for the monitor of the monitor (unable.py)."""
+
+
 class Score(Value):
     """`points` 0..100 or 201, and in words what was seen. `timed_out`: counts towards num_probe_timeouts."""
 
@@ -48,7 +61,7 @@ def of_probe(outcome: Outcome, resource: Resource, timeouts: int) -> Score:
     if outcome.kind == "signal":
         return Score(COMPLETE_FAILURE, f"the probe was killed by signal {outcome.code}")
     if outcome.kind == "cannot":
-        return Score(COMPLETE_FAILURE, outcome.message or "the probe cannot be executed")
+        return Score(COMPLETE_FAILURE, said_of(outcome))
     if outcome.kind == "ok":
         return Score(0, outcome.message)
     settings = builtin or _PLAIN
@@ -58,7 +71,13 @@ def of_probe(outcome: Outcome, resource: Resource, timeouts: int) -> Score:
         "status": settings.status_score,
         "error": settings.error_score,
     }[outcome.kind]
-    return Score(points, outcome.message)
+    return Score(points, outcome.message or SAID[outcome.kind])
+
+
+def said_of(outcome: Outcome) -> str:
+    """What came of the probe, in words, with what it said itself."""
+    said = SAID[outcome.kind]
+    return f"{said}: {outcome.message}" if outcome.message else said
 
 
 _PLAIN = Probe("tcp", "")

@@ -7,6 +7,7 @@ resource is MONITOR_FAILED: no longer probed, its deaths still count. A negative
 
 from __future__ import annotations
 
+from gds.fault.score import Outcome, said_of
 from gds.model.value import Value
 from gds.model.window import MOST
 
@@ -26,7 +27,7 @@ class Tried(Value):
 
 def could_not(message: str) -> str:
     """What is said of it."""
-    return f"the probe could not be run: {message}"
+    return said_of(Outcome("unable", 0, message))
 
 
 def unable(failures: Window, message: str, resource: Resource, now: float) -> Tried:

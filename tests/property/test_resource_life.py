@@ -222,6 +222,17 @@ class ALife(RuleBasedStateMachine):
         elif self.view.life in (Life.ONLINE, Life.STARTING):
             self.weigh(of_death("killed by SIGKILL"))
 
+    @precondition(lambda self: self.start and self.alive)
+    @rule()
+    def it_never_comes_up(self) -> None:
+        """Each start of it ends in a death, until nobody starts it any more, or has to wait, or stops it first."""
+        for _ in range(12):
+            if self.start and self.alive:
+                self.it_dies()
+                self.failed_starts_end_when_nobody_asks()
+            if self.delay:
+                self.the_delay_is_over()
+
     @precondition(lambda self: self.monitor)
     @rule(points=st.sampled_from([0, 1, 50, 99, 100, 201]))
     def a_probe_answers(self, points: int) -> None:

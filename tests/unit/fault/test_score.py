@@ -34,7 +34,7 @@ def test_an_exit_map_translates(status: int, points: int) -> None:
     [
         (Outcome("signal", 9), "the probe was killed by signal 9"),
         (Outcome("cannot"), "the probe cannot be executed"),
-        (Outcome("cannot", 2, "no such file"), "no such file"),
+        (Outcome("cannot", 2, "no such file"), "the probe cannot be executed: no such file"),
     ],
 )
 def test_a_probe_that_could_not_say_anything_is_a_complete_failure(outcome: Outcome, because: str) -> None:
@@ -72,6 +72,7 @@ def test_each_way_of_a_built_in_probe_to_fail_has_its_own_score(kind: str, built
     outcome = Outcome(kind, 0, "what was seen")
     assert of_probe(outcome, BUILT_IN, 0) == Score(built_in, "what was seen")
     assert of_probe(outcome, PORTS, 0).points == plain
+    assert kind == "ok" or of_probe(Outcome(kind), PORTS, 0).because.startswith("the probe ")
 
 
 def test_surprise_1_an_exit_with_status_0_of_the_application_is_a_failure() -> None:
