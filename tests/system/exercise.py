@@ -119,7 +119,7 @@ class Exercise:
         self.memory = 0
         self.torn = False
         port = _free_port()
-        probe = 'thorough_probe_interval = 0.2\nprobe_timeout = 0.4\nprobe_command = "{}"\n'
+        probe = 'thorough_probe_interval = 0.2\nprobe_timeout = 1\nprobe_command = "{}"\n'
         switched = f"sh {PROGRAMS}/switched.sh {self.shared}/"
         self.apps = {
             "plain": App("plain"),
@@ -429,8 +429,8 @@ class Exercise:
             [
                 ("exit 100", "the probe exited with status 100"),
                 ("exit 60", "failures add up to 120: the probe exited with status 60"),
-                ("hang", "the probe gave no answer within 0.4 s, 2 times in a row"),
-                ("fork", "the probe gave no answer within 0.4 s, 2 times in a row"),
+                ("hang", "the probe gave no answer within 1 s"),
+                ("fork", "the probe gave no answer within 1 s"),
                 ("exit 250", "the probe exited with status 250"),
             ]
         )
@@ -464,7 +464,7 @@ class Exercise:
         self.apps["probed"].may_fail = True
         self.rest()
         if number == signal.SIGKILL:
-            self.because("probed", "the probe was killed by signal 9")
+            self.because("probed", "the probe was killed by signal 9|no answer within 1 s")  # or too late for it
         self.recover("probed")
 
     def act_start_fails(self) -> None:
