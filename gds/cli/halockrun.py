@@ -105,7 +105,7 @@ def _lock(descriptor: int, options: Options) -> bool:
     try:
         try:
             fcntl.lockf(descriptor, kind | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):  # POSIX allows both for "held by another"
+        except BlockingIOError:
             if options.verbose:
                 say("halockrun", f"lock on {name} is not free" + ("" if options.nonblocking else ": waiting"))
             if options.nonblocking:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.test_hatimerun import PATIENCE, Terminal, field, gone, line, strays, until
+from tests.system.test_hatimerun import DEFAULTS, PATIENCE, Terminal, field, gone, line, strays, until
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ UNTIL_EOF = "echo in; cat >/dev/null"  # a program that says when it runs, and r
 def start(*arguments: str | Path, prefix: tuple[str, ...] = ()) -> subprocess.Popen[str]:
     """halockrun with pipes on stdin, stdout and stderr."""
     pipe = subprocess.PIPE
-    return subprocess.Popen([*prefix, *HALOCKRUN, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    return subprocess.Popen(
+        [*DEFAULTS, *prefix, *HALOCKRUN, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, text=True
+    )
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -268,8 +270,7 @@ def test_halockrun_exits_143_when_the_SIGTERM_it_passed_on_killed_the_program(lo
 
 
 def test_halockrun_knows_the_status_also_where_SIGCHLD_came_ignored(lock: Path) -> None:
-    prefix = ("sh", "-c", 'trap "" CHLD; exec "$@"', "sh")
-    with start(lock, "sh", "-c", "exit 3", prefix=prefix) as process:
+    with start(lock, "sh", "-c", "exit 3", prefix=("env", "--ignore-signal=CHLD")) as process:
         assert finish(process) == 3
 
 
@@ -288,9 +289,12 @@ def test_ctrl_c_reaches_the_program_once(lock: Path) -> None:
         tty.shows("pid ")
         until(lambda: "ready" in tty.read(), "the program runs")
         halockrun = int(tty.seen.split(".")[0])
+        os.kill(halockrun, signal.SIGSTOP)
+        until(lambda: field(halockrun, "State").startswith("T"), "halockrun is stopped")
         tty.type("\x03")
         tty.shows("heard")
-        os.kill(halockrun, signal.SIGUSR1)  # passed on after the SIGINT that halockrun saw before it
+        os.kill(halockrun, signal.SIGUSR1)  # passed on, and after the SIGINT that waits for halockrun too
+        os.kill(halockrun, signal.SIGCONT)
         tty.ends_with(1)
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 
+DEFAULTS = ("env", "--default-signal")  # whoever runs the tests may ignore signals: nohup, a job in the background
 HATIMERUN = [sys.executable, "-m", "gds.cli.hatimerun"]
 PATIENCE = 20.0  # seconds until a fact that must come true counts as missing
 DEAF = "trap '' TERM; echo $$; while :; do sleep 0.05; done"  # hears no TERM; the loop ends only by KILL
@@ -52,7 +53,7 @@ def gone(pid: int) -> bool:
 def start(*arguments: str, prefix: tuple[str, ...] = (), **options: object) -> subprocess.Popen[str]:
     """hatimerun with pipes on stdin, stdout and stderr."""
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE) | options
-    return subprocess.Popen([*prefix, *HATIMERUN, *arguments], text=True, **pipes)  # type: ignore[call-overload,no-any-return]
+    return subprocess.Popen([*DEFAULTS, *prefix, *HATIMERUN, *arguments], text=True, **pipes)  # type: ignore[call-overload,no-any-return]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -384,19 +385,25 @@ def test_hatimerun_keeps_the_limit_for_a_program_that_ignores_SIGINT() -> None:
     until(lambda: gone(child), "killed at the limit")
 
 
-def test_hatimerun_under_nohup_ignores_SIGHUP_as_does_the_program() -> None:
-    prefix = ("sh", "-c", 'trap "" HUP; exec "$@"', "sh")
-    with start("-t", "20", "sh", "-c", "echo $$; read x; exit 3", prefix=prefix) as process:
-        child = int(line(process))
+def test_hatimerun_under_nohup_ignores_SIGHUP() -> None:
+    """Shown with a program that hears it."""
+    program = ("env", "--default-signal=HUP", "sh", "-c", "echo $$; read x; exit 3")
+    with start("-t", "20", *program, prefix=("env", "--ignore-signal=HUP")) as process:
+        line(process)
         process.send_signal(signal.SIGHUP)
-        os.kill(child, signal.SIGHUP)
+        process.communicate("go\n", timeout=PATIENCE)
+    assert process.returncode == 3
+
+
+def test_hatimerun_under_nohup_gives_the_ignored_SIGHUP_on() -> None:
+    with start("-t", "20", "sh", "-c", "echo $$; read x; exit 3", prefix=("env", "--ignore-signal=HUP")) as process:
+        os.kill(int(line(process)), signal.SIGHUP)
         process.communicate("go\n", timeout=PATIENCE)
     assert process.returncode == 3
 
 
 def test_hatimerun_catches_SIGTERM_also_where_it_came_ignored() -> None:
-    prefix = ("sh", "-c", 'trap "" TERM; exec "$@"', "sh")
-    with start("-t", "20", "sh", "-c", "echo $$; exec sleep 60", prefix=prefix) as process:
+    with start("-t", "20", "sh", "-c", "echo $$; exec sleep 60", prefix=("env", "--ignore-signal=TERM")) as process:
         child = int(line(process))
         process.terminate()
         assert process.wait(PATIENCE) == 98
@@ -404,14 +411,15 @@ def test_hatimerun_catches_SIGTERM_also_where_it_came_ignored() -> None:
 
 
 def test_hatimerun_knows_the_status_also_where_SIGCHLD_came_ignored() -> None:
-    ended = subprocess.run(
-        ["sh", "-c", 'trap "" CHLD; exec "$@"', "sh", *HATIMERUN, "-t", "20", "sh", "-c", "exit 3"], check=False
-    )
-    assert ended.returncode == 3
+    """A parent that ignores it never has a child to wait for."""
+    with start("-t", "20", "sh", "-c", "exit 3", prefix=("env", "--ignore-signal=CHLD")) as process:
+        process.communicate(timeout=PATIENCE)
+    assert process.returncode == 3
 
 
 def test_hatimerun_stops_and_continues_the_program_with_itself() -> None:
-    with start("-t", "20", "sh", "-c", "echo $$; read x; exit 3") as process:
+    # A group of its own, of which we are the parent: the kernel stops no orphaned group.
+    with start("-t", "20", "sh", "-c", "echo $$; read x; exit 3", process_group=0) as process:
         child = int(line(process))
         process.send_signal(signal.SIGTSTP)
         until(lambda: field(child, "State").startswith("T"), "the program is stopped")
@@ -441,7 +449,7 @@ def test_hatimerun_gives_signal_dispositions_and_mask_on_as_they_were() -> None:
         # glibc's posix_spawn ignores its own two signals, 32 and 33, in every child
         return {name: int(value, 16) & ~(0b11 << 31) for name, value in map(str.split, text.splitlines())}
 
-    plain = subprocess.run(show, capture_output=True, text=True, check=True)
+    plain = subprocess.run([*DEFAULTS, *show], capture_output=True, text=True, check=True)
     assert table(run("-t", "20", *show).stdout) == table(plain.stdout)
 
 
@@ -485,7 +493,7 @@ class Terminal:
     def __init__(self, *command: str) -> None:
         self._ours, theirs = pty.openpty()
         self.process = subprocess.Popen(
-            ["setsid", "--ctty", "--wait", *command], stdin=theirs, stdout=theirs, stderr=theirs
+            [*DEFAULTS, "setsid", "--ctty", "--wait", *command], stdin=theirs, stdout=theirs, stderr=theirs
         )
         os.close(theirs)
         self.seen = ""
