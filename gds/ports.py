@@ -10,7 +10,6 @@ from typing import Protocol, TypeAlias
 
 from gds.model.launch import Launch as Launch
 
-
 Callback: TypeAlias = Callable[[], object]
 """Something to call without arguments."""
 
@@ -64,7 +63,7 @@ class Tree(Protocol):
         ...
 
     def signal(self, number: int, pids: list[int] | None = None) -> list[int]:
-        """Send to all (or those) members, each followed by SIGCONT; never to a pid that might be another's. Who got it."""
+        """Send to all (or those) members, each followed by SIGCONT; never to another's pid. Who got it."""
         ...
 
     def kill(self) -> None:

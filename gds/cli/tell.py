@@ -162,7 +162,7 @@ def _show(name: str, stream: str, told: dict[str, Any], most: int, follow: bool)
             return 1
     path = told["file"]
     try:
-        file = open(path, "rb")
+        file = open(path, "rb")  # noqa: SIM115  # closed by the `with` below, or by _follow
     except OSError as error:
         print(f"gds: cannot read {path}: {error.strerror}", file=sys.stderr)
         return 77 if isinstance(error, PermissionError) else 1
@@ -206,6 +206,6 @@ def _follow(path: str, file: Any) -> int:
             rest = file.read()
             sys.stdout.buffer.write(rest)
             file.close()
-            file = open(path, "rb")
+            file = open(path, "rb")  # noqa: SIM115  # followed until the user has seen enough
             continue
         time.sleep(0.2)

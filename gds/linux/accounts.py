@@ -30,10 +30,7 @@ def look_up(resource: Resource) -> tuple[int, int, tuple[int, ...] | None, str, 
         except KeyError:
             raise ConfigError(f"cannot run {resource.name} as {resource.user}: there is no such user") from None
         uid, gid, name, home, shell = entry.pw_uid, entry.pw_gid, entry.pw_name, entry.pw_dir, entry.pw_shell
-        if uid == os.geteuid() and uid != 0:
-            groups = None
-        else:
-            groups = tuple(os.getgrouplist(name, gid))
+        groups = None if uid == os.geteuid() and uid != 0 else tuple(os.getgrouplist(name, gid))
     if resource.group_name:
         gid = _group(grp, resource.name, resource.group_name)
         if groups is None and os.geteuid() == 0:

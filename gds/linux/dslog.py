@@ -1,6 +1,7 @@
 """The logs SUNW.gds kept for each resource, for those who ask for them with log_level. Sun: semantics.md 2.3.
 
-`STATE/logs/GROUP/RESOURCE/start_stop_log.txt` and `probe_log.txt`; a line is `MM/DD/YYYY hh:mm:ss node START-INFO> text`.
+`STATE/logs/GROUP/RESOURCE/start_stop_log.txt` and `probe_log.txt`; a line is
+`MM/DD/YYYY hh:mm:ss node START-INFO> text`.
 INFO keeps information messages only, ERR errors only. A file is started anew at 4 MiB, one old one is kept.
 """
 

@@ -113,7 +113,11 @@ class Value(metaclass=_ValueType):
         for field in cls.__fields__:
             if field not in changes:
                 changes[field] = getattr(self, field)
-        return cls(**changes)
+        try:
+            return cls(**changes)
+        except TypeError:
+            unknown = sorted(set(changes) - set(cls.__fields__))
+            raise TypeError(f"{cls.__name__} has no field {', '.join(unknown)}") from None
 
 
 def fields_of(cls: type[Value]) -> tuple[str, ...]:
