@@ -245,7 +245,7 @@ class Outputs:
         directory = f"{self._directory}/{stream}"
         path = f"{directory}/{name}"
         try:
-            os.makedirs(self._directory, 0o700, exist_ok=True)  # by itself: makedirs leaves what is between to the umask
+            os.makedirs(self._directory, 0o700, exist_ok=True)  # makedirs leaves what is between to the umask
             os.makedirs(directory, 0o700, exist_ok=True)
             try:
                 os.mkfifo(path, 0o600)
