@@ -26,10 +26,11 @@ def request(said: Verdict, delay: float = 0.0) -> RestartJudged | GiveoverAsked 
     return None
 
 
-def status(said: Verdict) -> tuple[ResourceStatus, str] | None:
-    """What the monitor says of the resource, and the message; None: that is for the RGM to say."""
+def status(said: Verdict, message: str = "") -> tuple[ResourceStatus, str] | None:
+    """What the monitor says of the resource, and the message; None: that is for the RGM to say. `message`: what the
+    probe itself printed."""
     if isinstance(said, Healthy):
-        return ResourceStatus.OK, ""
+        return ResourceStatus.OK, message
     if isinstance(said, Watch):
-        return ResourceStatus.DEGRADED, said.because
+        return ResourceStatus.DEGRADED, f"{said.because}: {message}" if message else said.because
     return None

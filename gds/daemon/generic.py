@@ -10,6 +10,7 @@ from gds.daemon.fed import LAST_SECOND
 from gds.fault import score, unable
 from gds.pmf import starting, stopping
 from gds.rgm.events import StartFailed, StartSucceeded, StopFailed, StopSucceeded
+from gds.rgm.resource import Life
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,6 +133,8 @@ class StartMethod:
             self._rgmd.monitor.note(app, got, outcome)
             if got.points == 0:
                 self._end(StartSucceeded())
+                if app.view.life is Life.ONLINE and (message := self._rgmd.monitor.said(app, outcome)):
+                    self._rgmd.set_status(app, app.view.status, message)
                 return
             self.said = got.because + (f": {outcome.message}" if outcome.message and outcome.kind == "exit" else "")
         self._timer = self._rgmd.loop.after(self._look, self._ask)

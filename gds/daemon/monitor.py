@@ -162,7 +162,7 @@ class Monitor:
     def _weigh(self, app: App, got: Score, outcome: Outcome) -> None:
         self.note(app, got, outcome)
         self._rgmd.probed(app, got, outcome)
-        self.weigh(app, got)
+        self.weigh(app, got, self.said(app, outcome))
         if app.view.life is Life.ONLINE and app.probe_timer is None:
             self._schedule(app)
 
@@ -178,8 +178,12 @@ class Monitor:
 
     # -- judging ------------------------------------------------------------------------------------------------------
 
-    def weigh(self, app: App, got: Score) -> None:
-        """One score to the judge, and the verdict to the RGM."""
+    def said(self, app: App, outcome: Outcome) -> str:
+        """What probe_command printed: it becomes the status message (design.md 5)."""
+        return outcome.message if app.resource.probe_command is not None else ""
+
+    def weigh(self, app: App, got: Score, message: str = "") -> None:
+        """One score to the judge, and the verdict to the RGM; `message`: what the probe itself said."""
         now = self._rgmd.loop.now()
         before = app.history
         app.history, said = verdict.judge(before, got, app.resource, now)
@@ -191,7 +195,8 @@ class Monitor:
         asked = seam.request(said, delay)
         if asked is not None:
             self._rgmd.submit(app, asked)
-        elif (told := seam.status(said)) is not None:
+        elif (told := seam.status(said, message)) is not None and not self._rgmd.pmfd.is_dead(app):
+            # a probe that says well of what has no process left is no reason to believe it
             self._rgmd.set_status(app, *told)
 
 

@@ -74,6 +74,10 @@ class Pmfd:
         if app.tree is None and tree.main_pid:
             app.tree = tree
 
+    def is_dead(self, app: App) -> bool:
+        """It should have a process, and has none: past its budget it was left alone."""
+        return app.tree is None and app.resource.pmf_managed
+
     # -- facts from the tree ------------------------------------------------------------------------------------------
 
     def started(self, app: App, tree: Tree) -> None:

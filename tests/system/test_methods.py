@@ -23,7 +23,7 @@ env
 echo "---"
 for fd in 0 1 2 3 4 5 6 7 8 9; do if [ -e /proc/$$/fd/$fd ]; then echo $fd; fi; done; readlink /proc/$$/fd/0
 echo "---"
-grep -E '^(Sig|Shd)' /proc/$$/status
+grep -E '^(Sig|Shd)' /proc/self/status
 echo "---"
 id -u; id -g; id -G; umask; readlink /proc/$$/cwd; cat /proc/$$/oom_score_adj; ulimit -n; ulimit -c
 nice; echo "session $(cut -d' ' -f6 /proc/$$/stat) $$"
