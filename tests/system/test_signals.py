@@ -1,0 +1,165 @@
+"""Signals to `gds run` and the status it ends with (design.md 4)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.system.running import GDS, RUNGS, Running, alive, eventually, write
+
+pytestmark = pytest.mark.parametrize("rung", RUNGS)
+
+PLAIN = '[resource.web]\nstart_command = ["sleep", "1000"]\n[resource.db]\nstart_command = "sleep 1001 & sleep 1002"\n'
+STUBBORN = "start_command = '''trap '' TERM INT; sh -c \"trap '' TERM; sleep 1005\" & sleep 1006; wait; sleep 1007'''\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_orderly_stop_leaves_nothing_and_ends_with_0(tmp_path: Path, rung: str, number: signal.Signals) -> None:
+    with Running(tmp_path, write(tmp_path / "two.toml", PLAIN), rung=rung) as runner:
+        runner.until("web", state="ONLINE")
+        runner.until("db", state="ONLINE")
+        pids = runner.pids()
+        assert len(pids) >= 3
+        assert runner.end(number) == 0
+        assert not [p for p in pids if alive(p)]
+        assert runner.gds("status").returncode == 4
+
+
+def test_a_second_signal_kills_everything_and_ends_with_1(tmp_path: Path, rung: str) -> None:
+    with Running(tmp_path, write(tmp_path / "web.toml", STUBBORN), rung=rung) as runner:
+        runner.until("web", state="ONLINE")
+        pids = eventually(lambda: p if len(p := runner.pids()) >= 3 else None, "they run")
+        assert runner.process is not None
+        runner.process.send_signal(signal.SIGTERM)
+        runner.until("web", state="STOPPING")
+        assert runner.gds("restart", "web").returncode == 75, "it is busy stopping everything"
+        assert runner.end(signal.SIGINT) == 1
+        assert not [p for p in pids or [] if alive(p)]
+
+
+def test_an_application_that_cannot_be_stopped_makes_1(tmp_path: Path, rung: str) -> None:
+    descriptor = write(
+        tmp_path / "web.toml",
+        'start_command = "true"\nstop_command = "exit 1"\nprobe_command = "exit 0"\n'
+        "pmf_managed = false\nstop_timeout = 1\n",
+    )
+    with Running(tmp_path, descriptor, rung=rung) as runner:
+        runner.until("web", state="ONLINE")
+        assert runner.end() == 1
+        assert "cannot stop web" in runner.log()
+
+
+def test_hup_reloads_and_touches_only_what_changed(tmp_path: Path, rung: str) -> None:
+    descriptor = write(tmp_path / "two.toml", PLAIN)
+    with Running(tmp_path, descriptor, rung=rung) as runner:
+        web = runner.until("web", state="ONLINE")["main_pid"]
+        runner.until("db", state="ONLINE")
+        write(
+            descriptor,
+            PLAIN.replace('["sleep", "1000"]', '["sleep", "1000"]\nretry_count = 7').split("[resource.db")[0],
+        )
+        assert runner.process is not None
+        runner.process.send_signal(signal.SIGHUP)
+        assert eventually(lambda: runner.resource("web")["restarts"]["limit"] == 7, "the change is taken over")
+        eventually(lambda: len(runner.status()["groups"]) == 1, "what no descriptor names is gone")
+        assert runner.resource("web")["main_pid"] == web
+        descriptor.write_text("nonsense = = 1\n")
+        runner.process.send_signal(signal.SIGHUP)
+        eventually(lambda: "nothing was touched" in runner.log(), "a bad file is refused")
+        assert runner.resource("web")["main_pid"] == web
+
+
+def test_usr1_tells_the_state_and_usr2_opens_log_files_anew(tmp_path: Path, rung: str) -> None:
+    log = tmp_path / "web.log"
+    descriptor = write(
+        tmp_path / "web.toml",
+        f'start_command = "while :; do echo line; sleep 0.05; done"\nstdout = {{path = "{log}", rotate = "1MiB"}}\n',
+    )
+    with Running(tmp_path, descriptor, rung=rung) as runner:
+        runner.until("web", state="ONLINE")
+        assert runner.process is not None
+        runner.process.send_signal(signal.SIGUSR1)
+        eventually(lambda: "state=ONLINE status=OK" in runner.log(), "the state is told")
+        eventually(lambda: log.exists() and b"line" in log.read_bytes(), "it prints")
+        log.rename(tmp_path / "moved")
+        runner.process.send_signal(signal.SIGUSR2)
+        eventually(lambda: log.exists() and b"line" in log.read_bytes(), "it prints into a new file")
+        assert runner.resource("web")["incarnation"] == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["{bad}"], 78, "did you mean start_command"),
+        (["{missing}"], 78, "No such file"),
+        (["--on-giveover", "never", "{good}"], 78, '"never"'),
+        (["--engine", "etcd", "{good}"], 78, "etcd"),
+        ([], 2, "usage"),
+        (["--nonsense", "{good}"], 2, "--nonsense"),
+        (["--", "/nonexistent/program"], 1, "cannot execute"),
+    ],
+)
+def test_what_cannot_be_run_ends_at_once(tmp_path: Path, rung: str, words: list[str], status: int, said: str) -> None:
+    places = {
+        "bad": write(tmp_path / "bad.toml", 'start_comand = "sleep 1000"\n'),
+        "good": write(tmp_path / "good.toml", 'start_command = "sleep 1000"\n'),
+        "missing": tmp_path / "missing.toml",
+    }
+    if words[:1] == ["--"]:
+        # it starts, fails, is tried once more, and stays down: only a giveover ends the runner
+        words, status = ["--on-giveover", "exit", *words], 75
+    env = {
+        **os.environ,
+        "GDS_TRACKING": rung,
+        "GDS_RUNTIME_DIR": str(tmp_path / "run"),
+        "GDS_STATE_DIR": str(tmp_path / "state"),
+    }
+    ended = subprocess.run(
+        [*GDS, "run", *[w.format(**places) for w in words]],
+        capture_output=True,
+        text=True,
+        env=env,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == status, ended.stderr
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_giveover_is_75_when_asked_for_by_a_person_too(tmp_path: Path, rung: str) -> None:
+    with Running(tmp_path, write(tmp_path / "two.toml", PLAIN), rung=rung, options=("--on-giveover", "exit")) as runner:
+        runner.until("web", state="ONLINE")
+        runner.until("db", state="ONLINE")
+        pids = runner.pids()
+        asked = runner.gds("giveover", "web")
+        assert asked.returncode == 0, asked.stderr
+        assert runner.wait() == 75
+        assert not [p for p in pids if alive(p)]
+
+
+def test_what_a_person_stopped_stays_stopped_over_crash_restart_and_reload(tmp_path: Path, rung: str) -> None:
+    descriptor = write(tmp_path / "two.toml", PLAIN)
+    with Running(tmp_path, descriptor, rung=rung) as runner:
+        runner.until("web", state="ONLINE")
+        assert runner.gds("stop", "web").returncode == 0
+        runner.crash()
+        runner.begin()
+        assert runner.until("web", state="OFFLINE")["because"] == "stopped by a person"
+        assert runner.gds("reload").returncode == 0
+        assert runner.resource("web")["state"] == "OFFLINE"
+        assert runner.end() == 0
+        runner.begin()
+        runner.until("db", state="ONLINE")
+        assert runner.resource("web")["state"] == "OFFLINE", "an orderly end is not another boot"
+        write(descriptor, PLAIN.replace("1000", "1010"))
+        assert runner.gds("reload").returncode == 0
+        assert runner.resource("web")["state"] == "OFFLINE"
+        assert runner.gds("start", "web").returncode == 0
+        runner.crash()
+        runner.begin()
+        runner.until("web", state="ONLINE")
