@@ -133,6 +133,8 @@ class Rgmd:
         self._world = world
         self.loop = world.loop
         self.forest = world.forest
+        self.watch = world.fed.watch
+        self.unwatch = world.fed.unwatch
         self.prober = world.prober
         self.outputs = world.outputs
         self.kept = world.kept
@@ -202,15 +204,15 @@ class Rgmd:
         for order in made.orders:
             self._carry_out(app, order)
         # told when this turn is over: a restart does not wait for its own log line
-        if made.because and made.because != before.because:
+        if made.because:
             self.loop.soon(partial(self._tell, app, after, made.because))
         elif after.life is not before.life and after.life in SETTLED:
             self.loop.soon(partial(self._tell_rest, app, after))
-        if after.life is not before.life:
-            if after.life in SETTLED and app.asked:
-                waiting, app.asked = app.asked, None
-                for callback in waiting:
-                    self.loop.soon(callback)
+        if after.life is not before.life and after.life in SETTLED and app.asked:
+            waiting, app.asked = app.asked, None
+            for callback in waiting:
+                self.loop.soon(callback)
+        if after.life is not before.life or after.status is not before.status:
             self._world.observed(app)
 
     def _tell(self, app: App, view: ResourceView, because: str) -> None:

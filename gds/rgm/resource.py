@@ -152,7 +152,8 @@ class ResourceView(Value):
 
 
 class Step(Value):
-    """What `step` returns: the view from now on, what to do, and the reason ("" when nothing was decided)."""
+    """What `step` returns: the view from now on, what to do, and the reason; "" when nothing was decided anew, as at
+    the end of a method that went well. `ignored`: why the event changed nothing."""
 
     view: ResourceView
     orders: tuple[Order, ...] = ()
@@ -176,8 +177,9 @@ def step(view: ResourceView, event: Event, mode: FailoverMode, on_giveover: str,
         return _start_failed(view, mode, on_giveover, now)
     if view.life is Life.CYCLING and after is Life.STARTING and view.delay > 0:
         waiting = view.replace(life=Life.WAITING, at=now, delay=0.0)
-        return Step(waiting, (commands.ArmDelay(view.delay),), view.because)
-    because = _reason(view, event)
+        return Step(waiting, (commands.ArmDelay(view.delay),))
+    said = "cleared by a person" if isinstance(event, ClearAsked) else str(getattr(event, "because", ""))
+    because = said or view.because  # the end of a method is no reason of its own: what asked for the method is
     moved = view.replace(
         life=after,
         because=because,
@@ -188,7 +190,7 @@ def step(view: ResourceView, event: Event, mode: FailoverMode, on_giveover: str,
         left_alone=False,
         **_status(after, because),
     )
-    return Step(moved, _orders(view, moved, mode), because)
+    return Step(moved, _orders(view, moved, mode), said)
 
 
 def _by_judge(event: Event) -> TypeGuard[RestartJudged | GiveoverAsked | LeftAlone]:
@@ -203,16 +205,6 @@ def _restarting(view: ResourceView, event: Event, after: Life) -> bool:
     if after in (Life.OFFLINE, Life.ONLINE, Life.STOPPING, Life.STOP_FAILED):
         return False
     return view.restarting or isinstance(event, RestartAsked | RestartJudged)
-
-
-def _reason(view: ResourceView, event: Event) -> str:
-    said = getattr(event, "because", "")
-    if isinstance(event, StopSucceeded | StartSucceeded | DelayOver):
-        # the end of a method is no reason of its own: what asked for the method is
-        return said or view.because
-    if isinstance(event, ClearAsked):
-        return "cleared by a person"
-    return str(said)
 
 
 def _status(after: Life, because: str) -> dict[str, object]:
@@ -267,9 +259,10 @@ def _start_failed(view: ResourceView, mode: FailoverMode, on_giveover: str, now:
         status_msg=view.because,
     )
     if view.left_alone:
-        return Step(failed, (), view.because)
+        return Step(failed)
     if mode not in (FailoverMode.SOFT, FailoverMode.HARD):
-        return Step(failed.replace(because=f"{view.because}; failover_mode {mode} does not recover"), (), view.because)
+        because = f"{view.because}; failover_mode {mode} does not recover"
+        return Step(failed.replace(because=because), (), because)
     ruling = control.giveover(on_giveover)
     if isinstance(ruling, control.Granted):
         because = f"giveover: {view.because}"

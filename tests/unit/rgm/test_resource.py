@@ -121,20 +121,21 @@ def test_an_ignored_event_changes_nothing(life: Life, kind: type[Value]) -> None
 
 
 @pytest.mark.parametrize(
-    ("life", "event", "because"),
+    ("life", "event", "because", "decided"),
     [
-        (L.ONLINE, StopAsked("stop asked by root"), "stop asked by root"),
-        (L.CYCLING, StopSucceeded(), "before"),
-        (L.STARTING, StartSucceeded(), "before"),
-        (L.STARTING, StartSucceeded("it said READY=1"), "it said READY=1"),
-        (L.WAITING, DelayOver(), "before"),
-        (L.STOP_FAILED, ClearAsked(), "cleared by a person"),
-        (L.STOPPING, StopFailed("Stop failed: process 7"), "Stop failed: process 7"),
+        (L.ONLINE, StopAsked("stop asked by root"), "stop asked by root", True),
+        (L.ONLINE, RestartAsked("before"), "before", True),  # the same again is a decision again
+        (L.CYCLING, StopSucceeded(), "before", False),
+        (L.STARTING, StartSucceeded(), "before", False),
+        (L.STARTING, StartSucceeded("it said READY=1"), "it said READY=1", True),
+        (L.WAITING, DelayOver(), "before", False),
+        (L.STOP_FAILED, ClearAsked(), "cleared by a person", True),
+        (L.STOPPING, StopFailed("Stop failed: process 7"), "Stop failed: process 7", True),
     ],
 )
-def test_the_end_of_a_method_is_no_reason_of_its_own(life: Life, event: Event, because: str) -> None:
+def test_the_end_of_a_method_is_no_reason_of_its_own(life: Life, event: Event, because: str, decided: bool) -> None:
     made, _, said = go(view(life), event)
-    assert (made.because, said) == (because, because)
+    assert (made.because, said) == (because, because if decided else "")
 
 
 @pytest.mark.parametrize(
@@ -212,8 +213,8 @@ def test_only_a_restart_forgets_the_scores(events: tuple[Event, ...], restarted:
 @pytest.mark.parametrize("on_giveover", ["exit", "refuse"])
 def test_none_restart_only_and_log_only_do_not_recover(mode: FailoverMode, on_giveover: str) -> None:
     made, orders, said = go(view(L.ABANDONING), StopSucceeded(), mode, on_giveover)
-    assert (made.life, orders, said) == (L.START_FAILED, (), "before")
-    assert made.because == f"before; failover_mode {mode} does not recover"
+    assert (made.life, orders) == (L.START_FAILED, ())
+    assert made.because == said == f"before; failover_mode {mode} does not recover"
     assert made.status is ResourceStatus.FAULTED
 
 
@@ -313,7 +314,7 @@ def test_left_alone_while_starting_it_is_neither_tried_again_nor_moved(mode: Fai
     made, orders, _ = go(view(L.STARTING), LeftAlone("why"), mode, on_giveover)
     assert (made.life, orders) == (L.ABANDONING, (commands.RunStop("why"),))
     made, orders, said = go(made, StopSucceeded(), mode, on_giveover)
-    assert (made.life, made.left_alone, orders, said) == (L.START_FAILED, False, (), "why")
+    assert (made.life, made.left_alone, made.because, orders, said) == (L.START_FAILED, False, "why", (), "")
     assert made.status is ResourceStatus.FAULTED
 
 
