@@ -120,6 +120,7 @@ class StartMethod:
 
     def _ask(self) -> None:
         self._timer = None
+        self._rgmd.pmfd.look(self._app)
         self._rgmd.monitor.ask(self._app, self._answered)
 
     def _answered(self, outcome: Outcome) -> None:

@@ -6,12 +6,16 @@ Every answer is about the tree it came from; one about an older incarnation is d
 
 from __future__ import annotations
 
+import os
+
 from gds.model.ending import how_it_ended as how_it_ended
 from gds.model.ending import signal_name as signal_name
 from gds.pmf import family
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gds.daemon.app import App
     from gds.daemon.rgmd import Rgmd
     from gds.ports import Tree
@@ -47,6 +51,7 @@ class Pmfd:
 
     def __init__(self, rgmd: Rgmd) -> None:
         self._rgmd = rgmd
+        self._sentinels: dict[str, list[int]] = {}
 
     def launch(self, app: App, because: str) -> None:
         """Start the application as a new incarnation. Nothing of the last one is left: Stop came before."""
@@ -120,14 +125,32 @@ class Pmfd:
             self._rgmd.loop.soon(lambda: self._anyone_watched(app, tree, status))
 
     def _anyone_watched(self, app: App, tree: Tree, status: int | None) -> None:
+        self._unwatch(app)
         if app.tree is not tree or app.stop is not None:
             return
         level = app.resource.child_mon_level
+        self.look(app)
         alive = tree.members()
         depths = app.depths or {}
         left = [] if level == 0 else family.watched(depths, alive, level)
         if alive and not left:
             self._rgmd.died(app, f"{how_it_ended(status)}; {len(alive)} deeper than child_mon_level {level}")
+        for pid in left:
+            self._watch(app, pid, lambda _events: self._anyone_watched(app, tree, status))
+
+    def _watch(self, app: App, pid: int, on_death: Callable[[int], None]) -> None:
+        """The first process is gone, and one that counts as well as it is not: its death has to be looked at too."""
+        try:
+            fd = os.pidfd_open(pid)
+        except OSError:
+            return  # gone since, or no descriptor is left: the next look finds out
+        self._sentinels.setdefault(app.name, []).append(fd)
+        self._rgmd.watch(fd, on_death)
+
+    def _unwatch(self, app: App) -> None:
+        for fd in self._sentinels.pop(app.name, ()):
+            self._rgmd.unwatch(fd)
+            os.close(fd)
 
     def look(self, app: App) -> None:
         """Observe who is whose child, for child_mon_level."""
@@ -141,6 +164,7 @@ class Pmfd:
             return
         app.tree = None
         app.depths = None
+        self._unwatch(app)
         self._rgmd.outputs.flush(app.name)
         if app.stop is not None:
             app.stop.emptied()
