@@ -47,7 +47,7 @@ class Keeping:
         self._dirty: dict[str, App] = {}
 
     def about_to_start(self, app: App) -> None:
-        """The next thing is a fork."""
+        """The next thing is a fork, or the answer to a person: write it now."""
         self._dirty.pop(app.name, None)
         self._store.note(record_of(app))
 

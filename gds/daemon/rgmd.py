@@ -285,20 +285,20 @@ class Rgmd:
     def start(self, app: App, because: str) -> None:
         """Bring it up."""
         app.wanted = True
-        self.kept.changed(app)
         self.submit(app, StartAsked(because))
+        self.kept.about_to_start(app)  # who asked may be answered now, so a crash must not lose it
 
     def stop(self, app: App, because: str) -> None:
         """Take it down; it stays down."""
         app.wanted = False
-        self.kept.changed(app)
         self.submit(app, StopAsked(because))
+        self.kept.about_to_start(app)  # who asked may be answered now, so a crash must not lose it
 
     def restart(self, app: App, because: str) -> None:
         """Stop and start, never counted (design.md 2, "Operator's acts")."""
         app.wanted = True
-        self.kept.changed(app)
         self.submit(app, RestartAsked(because))
+        self.kept.about_to_start(app)  # who asked may be answered now, so a crash must not lose it
 
     def clear(self, app: App) -> str:
         """Forget failures; end STOP_FAILED when really nothing is left. Returns why not, or ""."""
