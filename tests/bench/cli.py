@@ -126,6 +126,8 @@ def _measure(
     become_subreaper()
     machine.raise_descriptor_limit()
     print(f"seed {options.seed}, preset {options.preset.name}, in {directory}", file=sys.stderr)
+    if os.getloadavg()[0] > 1.5 * (os.cpu_count() or 1):
+        print(f"the machine is busy (load average {machine.load()}): numbers will wander", file=sys.stderr)
     began, load, stolen = time.time(), machine.load(), machine.stolen()
     with machine.own_cgroup() as cgroup:
         bench = figures.Bench(present, options.figures, options.preset, programs, directory, state, options.seed)

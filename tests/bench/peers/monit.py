@@ -59,11 +59,20 @@ set httpd unixsocket {directory}/s
 
     def stop(self, fleet: Fleet) -> None:
         command = " ".join(self._command(fleet.recipe))
-        script = f"{command} stop all; while {command} status | grep -q 'OK$'; do sleep 0.1; done; {command} quit"
+        # asked again every 2 s: it refuses a stop for an app whose last action it has not finished
+        script = (
+            f"n=0; while [ $({command} summary -B | grep -c 'Not monitored') -lt {self._services(fleet.recipe)} ]; do "
+            f"[ $((n % 20)) = 0 ] && {command} stop all; n=$((n + 1)); sleep 0.1; done; {command} quit"
+        )
         fleet.children.spawn(["/bin/sh", "-c", script], self.env(), fleet.output)
 
     def status_command(self, recipe: Recipe) -> Launch | None:
         return Launch([*self._command(recipe), "status", "app0"], self.env())
+
+    @staticmethod
+    def _services(recipe: Recipe) -> int:
+        """How many lines of the summary must say that nothing is left to do."""
+        return recipe.size * (2 if recipe.probe == "exec" else 1)
 
     def _command(self, recipe: Recipe) -> list[str]:
         return [self.place.find("monit"), "-c", str(recipe.directory / "monitrc")]
