@@ -65,14 +65,14 @@ def ask(
     if timeout is not None:
         sock.settimeout(timeout)
     try:
-        sock.connect(path)
-    except PermissionError:
-        raise Denied(
-            f"cannot open {path}: you are neither root, the runner's user, nor in the socket's group"
-        ) from None
-    except OSError as error:
-        raise NoRunner(f"cannot reach a runner at {path}: {error.strerror or error}") from None
-    try:
+        try:
+            sock.connect(path)
+        except PermissionError:
+            raise Denied(
+                f"cannot open {path}: you are neither root, the runner's user, nor in the socket's group"
+            ) from None
+        except OSError as error:
+            raise NoRunner(f"cannot reach a runner at {path}: {error.strerror or error}") from None
         sock.sendall(json.dumps(request).encode() + b"\n")
         data = b""
         while True:
