@@ -617,7 +617,7 @@ class Runner:
         """Where what the application printed can be read."""
         files = self._outputs.paths(app.name)
         return {
-            stream: {"kind": output.kind, "file": files.get(stream, "")}
+            stream: {"kind": output.kind, "file": files.get(stream) or output.path}
             for stream, output in (("stdout", app.resource.stdout), ("stderr", app.resource.stderr))
         }
 

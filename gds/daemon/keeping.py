@@ -73,8 +73,10 @@ class Keeping:
         )
 
         if app.resource.log_level != "NONE" and event != "probe":
-            stopping = app.view.life.value in ("STOPPING", "CYCLING", "OFFLINE", "STOP_FAILED")
-            failed = event.endswith("_FAILED") or event == "ABANDONING"
+            # what is stopped because its Start failed belongs to that Start
+            failed_start = app.view.life in (Life.ABANDONING, Life.START_FAILED)
+            stopping = event in ("STOPPING", "OFFLINE", "STOP_FAILED") and not failed_start
+            failed = event.endswith("_FAILED") or failed_start
             self._log(app, "STOP" if stopping else "START", failed, f"{event}: {because}")
 
     def probed(self, app: App, points: int, text: str) -> None:

@@ -193,12 +193,22 @@ class Reload:
             self._rested(app)
 
     def _change(self, app: App, resource: Resource, because: str) -> None:
+        rgmd = self._rgmd
+        was_enabled = app.enabled
+        fresh = self._new_app(resource)  # with what people switched for good, which is stronger than the descriptor
         app.resource = resource
-        self._rgmd.kept.decided(app, "change", because)
-        if app.view.life is Life.ONLINE:
-            self._rgmd.monitor.end(app)
-            self._rgmd.monitor.begin(app, False)
-        self._rested(app)
+        app.enabled, app.monitored = fresh.enabled, fresh.monitored
+        rgmd.kept.decided(app, "change", because)
+        if app.enabled and not was_enabled:
+            self._up(app, because)
+        elif was_enabled and not app.enabled:
+            rgmd.submit(app, StopAsked(because))
+            rgmd.settled(app, lambda: self._rested(app))
+        else:
+            if app.view.life is Life.ONLINE:
+                rgmd.monitor.end(app)
+                rgmd.monitor.begin(app, False)
+            self._rested(app)
 
     def _down(self, app: App, resource: Resource | None, because: str) -> None:
         rgmd = self._rgmd

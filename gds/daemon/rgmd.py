@@ -216,14 +216,16 @@ class Rgmd:
             self._world.observed(app)
 
     def _tell(self, app: App, view: ResourceView, because: str) -> None:
-        self.kept.decided(app, view.life.value, because)
+        state = life_of.public(view, app.monitored, app.monitor_failed).value
+        self.kept.decided(app, state, because)
         bad = view.status in (ResourceStatus.FAULTED, ResourceStatus.DEGRADED)
         say = self.log.warning if bad else self.log.info
-        say(because, resource=app.name, state=view.life.value)
+        say(because, resource=app.name, state=state)
 
     def _tell_rest(self, app: App, view: ResourceView) -> None:
-        self.kept.decided(app, view.life.value, view.because)
-        self.log.info(f"{app.name} is {view.life.value}", resource=app.name)
+        state = life_of.public(view, app.monitored, app.monitor_failed).value
+        self.kept.decided(app, state, view.because)
+        self.log.info(f"{app.name} is {state}", resource=app.name)
 
     def _carry_out(self, app: App, order: commands.Order) -> None:
         if isinstance(order, commands.RunStart):

@@ -163,3 +163,41 @@ def test_what_a_person_stopped_stays_stopped_over_crash_restart_and_reload(tmp_p
         runner.crash()
         runner.begin()
         runner.until("web", state="ONLINE")
+
+
+def test_switches_in_the_descriptor_are_reloaded_and_what_a_person_switched_is_stronger(
+    tmp_path: Path, rung: str
+) -> None:
+    text = '[resource.web]\nstart_command = ["sleep", "1000"]\n'
+    descriptor = write(tmp_path / "web.toml", text)
+    with Running(tmp_path, descriptor, rung=rung) as runner:
+        main = runner.until("web", state="ONLINE")["main_pid"]
+        write(descriptor, text + "monitored = false\n")
+        assert runner.gds("reload").returncode == 0
+        assert runner.resource("web")["state"] == "ONLINE_NOT_MONITORED"
+        write(descriptor, text + "enabled = false\n")
+        assert runner.gds("reload").returncode == 0
+        web = runner.resource("web")
+        assert (web["state"], web["enabled"], alive(main)) == ("OFFLINE", False, False)
+        write(descriptor, text)
+        assert runner.gds("reload").returncode == 0
+        assert runner.resource("web")["state"] == "ONLINE"
+        assert runner.gds("disable", "web").returncode == 0
+        write(descriptor, text + "retry_count = 3\nenabled = true\n")
+        assert runner.gds("reload").returncode == 0
+        web = runner.resource("web")
+        assert (web["state"], web["enabled"], web["restarts"]["limit"]) == ("OFFLINE", False, 3)
+
+
+def test_history_and_log_speak_of_states_that_are_documented(tmp_path: Path, rung: str) -> None:
+    descriptor = write(
+        tmp_path / "web.toml",
+        'start_command = ["sleep", "1000"]\nprobe_command = "exit 100"\nstart_timeout = 1\nrestart_delay = 0.1\n',
+    )
+    with Running(tmp_path, descriptor, rung=rung) as runner:
+        runner.until("web", state="START_FAILED")
+        events = {line.split()[2].rstrip(":") for line in runner.gds("history", "web").stdout.splitlines()}
+        assert {"STARTING", "STOPPING", "START_FAILED"} <= events
+        known = {"STARTING", "STOPPING", "ONLINE", "OFFLINE", "START_FAILED", "STOP_FAILED", "probe", "status"}
+        assert events <= known
+        assert not [word for word in ("ABANDONING", "CYCLING", "WAITING") if word in runner.log()]
