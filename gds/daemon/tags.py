@@ -17,11 +17,12 @@ from __future__ import annotations
 import os
 from collections import deque
 
+from gds.daemon.watching import Watching
 from gds.errors import unreachable
 from gds.model.ending import how_it_ended
 from gds.model.launch import Launch
 from gds.model.names import TAG_MARK
-from gds.pmf import family, tag
+from gds.pmf import tag
 from gds.pmf.tag import Life
 
 TYPE_CHECKING = False
@@ -29,14 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Protocol
 
+    from gds.daemon.watching import Loop
     from gds.pmf.tag import Event, TagView
-    from gds.ports import Callback, Forest, Scheduler, TimerHandle, Tree
-
-    class Loop(Scheduler, Protocol):
-        """Time, and descriptors."""
-
-        def watch(self, fd: int, callback: Callable[[int], None]) -> None: ...
-        def unwatch(self, fd: int) -> None: ...
+    from gds.ports import Callback, Forest, TimerHandle, Tree
 
     class Log(Protocol):
         """The runner's own log."""
@@ -47,10 +43,6 @@ if TYPE_CHECKING:
 
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL when the runner ends."""
-FIRST_LOOK, LAST_LOOK = 0.01, 5.0
-"""Seconds between two looks at who is whose child, for -C; doubled each time."""
-LOOK_AGAIN = 0.1
-"""Seconds until processes that could not be followed are looked for again."""
 SIGKILL, SIGTERM = 9, 15
 
 
@@ -86,11 +78,7 @@ class Tag:
 
     __slots__ = (
         "behind",
-        "depths",
-        "followed",
         "incarnation",
-        "look_pause",
-        "looking",
         "on_first",
         "on_over",
         "pause",
@@ -98,6 +86,7 @@ class Tag:
         "spec",
         "tree",
         "view",
+        "watching",
     )
 
     def __init__(self, spec: Spec, view: TagView) -> None:
@@ -115,11 +104,8 @@ class Tag:
         self.pause: TimerHandle | None = None
         self.pending: list[int] = []
         """Signals for a tree that is not up yet."""
-        self.depths: dict[int, int] = {}
-        self.followed: dict[int, int] = {}
-        """pid -> pidfd of watched processes, once the first one is gone (-C)."""
-        self.looking: TimerHandle | None = None
-        self.look_pause = FIRST_LOOK
+        self.watching: Watching | None = None
+        """Which processes of the command are waited for, with -C."""
 
     @property
     def acting(self) -> bool:
@@ -241,8 +227,8 @@ class Tags:
 
     def pids(self, one: Tag) -> list[int]:
         """All its processes, watched or not."""
-        if one.tree is not None and not one.acting:
-            self._look(one, one.tree)  # each look that is paid for anyhow is a chance to see who is whose child
+        if one.watching is not None:
+            one.watching.look()  # it is paid for anyhow
         return [pid for tree in _trees(one) for pid in tree.members()]
 
     # -- what the runner asks -----------------------------------------------------------------------------------------
@@ -346,11 +332,14 @@ class Tags:
     def _plant(self, one: Tag, argv: tuple[str, ...], is_action: bool) -> None:
         self._count += 1
         number = one.incarnation = self._count
-        one.depths = {}
         one.pending.clear()
         spec = one.spec
         if self._null < 0:
-            self._null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                self._null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+            except OSError as error:
+                self._unplanted(one, is_action, f"cannot open {os.devnull}: {error.strerror}")
+                return
         launch = Launch(argv, spec.env, self._null, self._null, spec.cwd, -1, spec.uid, spec.gid, spec.groups)
         # lasting: what a runner that is killed leaves is found, and ended, by the next one
         listener = Watcher(self, one, is_action)
@@ -381,17 +370,18 @@ class Tags:
         one.pending.clear()
         if is_action:
             return
-        if one.spec.level > 0:
-            one.look_pause = FIRST_LOOK
-            self._look_again(one)
+        if one.spec.level >= 0:
+            one.watching = Watching(self._loop, tree, one.spec.level, lambda how: self._unwatched(one, tree, how))
         self.submit(one, tag.Started())
         self._tell_first(one, "")
 
     def failed(self, one: Tag, tree: Tree, is_action: bool, message: str) -> None:
         """It could not be executed."""
         tree.release()
-        if tree.incarnation != one.incarnation:
-            return
+        if tree.incarnation == one.incarnation:
+            self._unplanted(one, is_action, message)
+
+    def _unplanted(self, one: Tag, is_action: bool, message: str) -> None:
         self._over(one)
         if is_action:
             self.submit(one, tag.ActionFailed(message))
@@ -410,9 +400,8 @@ class Tags:
                 self.submit(one, tag.ActionSucceeded())
             else:
                 self.submit(one, tag.ActionFailed(how_it_ended(status)))
-        elif one.spec.level >= 0:
-            how = how_it_ended(status)
-            self._loop.soon(lambda: self._anyone_watched(one, tree, how))
+        elif one.watching is not None:
+            one.watching.first_ended(how_it_ended(status))
 
     def emptied(self, one: Tag, tree: Tree, status: int | None, lost: str) -> None:
         """The last process is gone."""
@@ -428,13 +417,9 @@ class Tags:
 
     def _over(self, one: Tag) -> None:
         """Nothing of the tree is waited for any more."""
-        if one.looking is not None:
-            one.looking.cancel()
-            one.looking = None
-        for fd in one.followed.values():
-            self._loop.unwatch(fd)
-            os.close(fd)
-        one.followed.clear()
+        if one.watching is not None:
+            one.watching.cancel()
+            one.watching = None
         one.tree = None
         one.incarnation = 0
         told, one.on_over = one.on_over, []
@@ -442,6 +427,11 @@ class Tags:
             callback()
 
     # -- processes that are not waited for ----------------------------------------------------------------------------
+
+    def _unwatched(self, one: Tag, tree: Tree, how: str) -> None:
+        """The last watched process is gone, others live on."""
+        self._leave_behind(one, tree)
+        self.submit(one, tag.Emptied(how))
 
     def _leave_behind(self, one: Tag, tree: Tree) -> None:
         tree.listener = self._leftovers
@@ -461,64 +451,6 @@ class Tags:
             for callback in ready:
                 callback()
         self._loop.soon(self._check_empty)
-
-    # -- -C: which processes are watched ------------------------------------------------------------------------------
-
-    def _anyone_watched(self, one: Tag, tree: Tree, how: str) -> None:
-        """A watched process has ended: is another one left?"""
-        if one.tree is not tree:
-            return
-        level = one.spec.level
-        self._look(one, tree)
-        alive = tree.members()
-        if not alive:
-            return  # the end of the tree says so
-        watched = family.watched(one.depths, alive, level) if level else []
-        if not watched:
-            deeper = "1 process" if len(alive) == 1 else f"{len(alive)} processes"
-            self._leave_behind(one, tree)
-            self.submit(one, tag.Emptied(f"{how}; {deeper} deeper than level {level}"))
-        elif not self._follow(one, tree, watched, how):
-            self._loop.after(LOOK_AGAIN, lambda: self._anyone_watched(one, tree, how))
-
-    def _follow(self, one: Tag, tree: Tree, watched: Iterable[int], how: str) -> bool:
-        """Hear when one of them ends. False: one has ended meanwhile, or there are no descriptors: look again."""
-        opened: dict[int, int] = {}
-        complete = True
-        for pid in watched:
-            if pid not in one.followed:
-                try:
-                    opened[pid] = os.pidfd_open(pid)
-                except OSError:
-                    complete = False
-        # opened first, looked at second: a number may have become another process's in between
-        members = set(tree.members())
-        for pid, fd in opened.items():
-            if pid in members:
-                one.followed[pid] = fd
-                self._loop.watch(fd, lambda _events, pid=pid: self._followed_gone(one, tree, pid, how))  # type: ignore[misc]
-            else:
-                os.close(fd)
-                complete = False
-        return complete
-
-    def _followed_gone(self, one: Tag, tree: Tree, pid: int, how: str) -> None:
-        fd = one.followed.pop(pid)
-        self._loop.unwatch(fd)
-        os.close(fd)
-        self._loop.soon(lambda: self._anyone_watched(one, tree, how))
-
-    def _look(self, one: Tag, tree: Tree) -> None:
-        """Observe who is whose child."""
-        if one.spec.level > 0:
-            one.depths = family.observe(one.depths, tree.main_pid, tree.parents())
-
-    def _look_again(self, one: Tag) -> None:
-        tree = one.tree
-        if tree is not None:
-            self._look(one, tree)
-            one.looking = self._loop.after(one.look_pause, lambda: self._look_again(one))
-            one.look_pause = min(LAST_LOOK, 2 * one.look_pause)
 
 
 def _trees(one: Tag) -> list[Tree]:

@@ -264,7 +264,7 @@ def test_a_directory_of_somebody_else_gets_no_runner(keeper: Pmf) -> None:
     if os.geteuid() == 0:
         ended = keeper.run("-c", "t", "true")
         assert ended.returncode == 3
-        assert ended.stderr == f"pmfadm: cannot start a runner in {keeper.runtime}: it belongs to uid {NOBODY}\n"
+        assert ended.stderr == f"pmfadm: cannot trust a runner in {keeper.runtime}: it belongs to uid {NOBODY}\n"
 
 
 def test_a_runner_with_applications_has_tags_too_and_does_not_end_with_the_last(pmf: Pmf) -> None:
