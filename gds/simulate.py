@@ -137,7 +137,8 @@ class _Play:
         elif outcome.kind == "unable":
             self._unable(actor, outcome)
         else:
-            self._weigh(actor, silence or score.of_probe(outcome, resource, actor.history.timeouts))
+            got = silence or score.of_probe(outcome, resource, actor.history.timeouts)
+            self._weigh(actor, got, outcome.message if resource.probe_command is not None else "")
 
     def _looked(self, actor: Actor, start: Start, outcome: Outcome) -> None:
         """Start asked the probe."""
@@ -159,7 +160,7 @@ class _Play:
         else:
             self._line(actor, "verdict", f"not weighed: {tried.because}")
 
-    def _weigh(self, actor: Actor, got: Score) -> None:
+    def _weigh(self, actor: Actor, got: Score, message: str = "") -> None:
         actor.history, said = verdict.judge(actor.history, got, actor.resource, self._stage.now)
         if isinstance(said, verdict.Healthy):
             words = "healthy"
@@ -173,7 +174,8 @@ class _Play:
         asked = seam.request(said, delay)
         if asked is not None:
             self._submit(actor, asked)
-        elif (status := seam.status(said)) is not None:
+        elif (status := seam.status(said, message)) is not None and (actor.alive or not actor.resource.pmf_managed):
+            # a probe that says well of what has no process left is no reason to believe it
             self._set_status(actor, *status)
 
     def _set_status(self, actor: Actor, status: ResourceStatus, message: str) -> None:

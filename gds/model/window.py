@@ -37,7 +37,7 @@ class Window(Value):
         """With one mark more. A clock that stood still or went back does not disturb the order. The `most` youngest
         are kept: what has no limit must not grow without one."""
         at = max(now, self.marks[-1].at) if self.marks else now
-        return Window((*self.marks[-most + 1 :], Mark(at, weight)))
+        return Window((*self.marks[max(0, len(self.marks) - most + 1) :], Mark(at, weight)))
 
     def total(self, span: float, now: float) -> int:
         """Sum of the weights that still count."""

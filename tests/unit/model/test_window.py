@@ -40,3 +40,11 @@ def test_a_mark_is_added_at_the_end() -> None:
 
 def test_a_clock_that_went_back_does_not_disturb_the_order() -> None:
     assert MARKS.add(2.0).marks[-1] == Mark(10.0, 1)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 5, 100])
+def test_only_the_youngest_are_kept_where_there_is_no_limit(most: int) -> None:
+    window = EMPTY
+    for at in range(10):
+        window = window.add(float(at), most=most)
+    assert [m.at for m in window.marks] == [float(at) for at in range(10)][-most:]
