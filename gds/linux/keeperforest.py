@@ -3,8 +3,7 @@
 Works everywhere, without privilege or cgroup (platform.md 6: exact for every daemon tried). This is the runner's side:
 it plants trees, hears what their keepers tell, and looks into /proc only when somebody asks who is in a tree.
 
-- Keepers are made by the zygote and used again: an empty tree's keeper waits for the next command. A few wait for
-  ever, some for half a minute, no more than `_MOST_IDLE` at all.
+- Keepers are made by the zygote and used again: an empty tree's keeper waits for the next command (keeperpool).
 - A keeper that was killed: its tree's processes climb to the zygote, which kills them to the last one and says so; if
   the zygote is dead too, they climb to the runner, where they are told from other children by being nobody's. Only
   then is the tree said to be empty, with the reason why it was lost. Of two killed at once nobody knows whose orphan is
@@ -32,6 +31,7 @@ from gds.linux import launch as starting
 from gds.linux import lineage, parcel, prctl, procfs, striking
 from gds.linux.keeperhunt import Hunt
 from gds.linux.keeperlegacy import Legacy
+from gds.linux.keeperpool import Pool, Watch
 from gds.linux.keepertree import Keeper, KeeperTree
 
 TYPE_CHECKING = False
@@ -39,17 +39,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from gds.linux.loop import Loop, Timer
+    from gds.linux.loop import Loop
     from gds.linux.reaper import Reaper
     from gds.linux.zygote import Zygote
     from gds.model.launch import Launch
     from gds.ports import TreeListener
 
-_MOST_IDLE = 16
-"""Keepers that wait for work, at 1 MB each."""
-_KEPT_IDLE = 2
-"""Of those, how many wait for longer than `_IDLE_SECONDS`."""
-_IDLE_SECONDS = 30.0
 _PATIENCE = 0.25
 """Seconds a keeper may take to acknowledge; doubled each time."""
 _STRIKES = 5
@@ -73,8 +68,8 @@ class KeeperForest:
         folder, self.why_not_lasting = _private_folder(runtime_dir)
         self._folder = folder
         self._keepers: dict[int, Keeper] = {}
-        self._idle: list[Keeper] = []
-        self._idle_timer: Timer | None = None
+        self._pool = Pool(loop, self._hang_up)
+        self._watch = Watch(loop)
         self._legacy = Legacy(folder)
         self._closed = False
         prctl.become_subreaper()
@@ -121,18 +116,18 @@ class KeeperForest:
             if not tree.main_pid:
                 tree.main_pid = next(iter(seen), 0)
             self._serve(keeper)
+            if keeper.record is not None and not lineage.is_alive(keeper.record.guard, keeper.record.guard_start):
+                self._watch.add(keeper)
         listener.tree_started(tree)
         return tree
 
     def close(self) -> None:
         """See ports.Forest."""
         self._closed = True
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-        self._hunt.close()
+        for part in (self._pool, self._watch, self._hunt):
+            part.close()
         for keeper in list(self._keepers.values()):
             self._hang_up(keeper)
-        self._idle.clear()
         self._legacy.close()
 
     # -- starting -----------------------------------------------------------------------------------------------------
@@ -141,8 +136,7 @@ class KeeperForest:
         folder = self._folder if tree.lasting else ""
         order = "start", folder, tree.name, tree.incarnation, starting.plain(launch)
         try:
-            while self._idle:
-                keeper = self._idle.pop()
+            while (keeper := self._pool.take()) is not None:
                 if self._order(keeper, order, launch):
                     self._assign(keeper, tree)
                     return
@@ -199,6 +193,10 @@ class KeeperForest:
     def _cleaned(self, keeper: Keeper, climbed: bool) -> None:
         keeper.cleaned = True
         keeper.climbed = climbed
+        if climbed and self._pool.remove(keeper):
+            self._hang_up(keeper)
+        elif climbed and keeper.tree is not None and not keeper.dead:
+            self._watch.add(keeper)
         self._hunt.soon()
 
     def _serve(self, keeper: Keeper) -> None:
@@ -291,34 +289,10 @@ class KeeperForest:
         if keeper.tree is not None:
             keeper.tree.keeper = None
             keeper.tree = None
-        if keeper.adopted or self._closed:
-            # a child of init: if it were killed one day, its tree would not climb to us
-            self._retire(keeper)
-            return
-        keeper.idle_since = self._loop.now()
-        self._idle.append(keeper)
-        if len(self._idle) > _MOST_IDLE:
-            self._loop.when_idle(self._too_many)
-        if len(self._idle) > _KEPT_IDLE and self._idle_timer is None:
-            self._idle_timer = self._loop.after(_IDLE_SECONDS, self._too_long)
-
-    def _too_many(self) -> None:
-        while len(self._idle) > _MOST_IDLE:
-            self._retire(self._idle.pop(0))
-
-    def _too_long(self) -> None:
-        self._idle_timer = None
-        long_ago = self._loop.now() - _IDLE_SECONDS
-        while len(self._idle) > _KEPT_IDLE and self._idle[0].idle_since <= long_ago:
-            self._retire(self._idle.pop(0))
-        if len(self._idle) > _KEPT_IDLE:
-            self._idle_timer = self._loop.at(self._idle[0].idle_since + _IDLE_SECONDS, self._too_long)
-
-    def _retire(self, keeper: Keeper) -> None:
-        """At the end of its socket it ends."""
-        if keeper in self._idle:
-            self._idle.remove(keeper)
-        self._hang_up(keeper)
+        if keeper.adopted or keeper.climbed or self._closed:
+            self._hang_up(keeper)  # no zygote of ours stands behind it
+        else:
+            self._pool.put(keeper)
 
     def _hang_up(self, keeper: Keeper) -> None:
         fd = keeper.sock.fileno()
@@ -376,8 +350,7 @@ class KeeperForest:
     def _hung_up(self, keeper: Keeper) -> None:
         """Its end of the socket is closed: it is dead, or is just about to be."""
         tree = keeper.tree
-        if keeper in self._idle:
-            self._idle.remove(keeper)
+        self._pool.remove(keeper)
         if tree is None:
             self._hang_up(keeper)
         elif not keeper.pid and not keeper.adopted:

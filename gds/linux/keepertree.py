@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Keeper:
     """The runner's end of one keeper."""
 
-    __slots__ = ("cleaned", "climbed", "dead", "idle_since", "pid", "pidfd", "record", "sock", "start", "tree")
+    __slots__ = ("cleaned", "climbed", "dead", "pid", "pidfd", "record", "sock", "start", "tree")
 
     def __init__(self, sock: socket) -> None:
         self.sock = sock
@@ -34,7 +34,6 @@ class Keeper:
         """What its tree left is gone, or will be found among our own children (`climbed`)."""
         self.climbed = False
         self.tree: KeeperTree | None = None
-        self.idle_since = 0.0
 
     @property
     def adopted(self) -> bool:

@@ -59,6 +59,12 @@ def is_alive(pid: int, start: int) -> bool:
     return facts is not None and facts.alive and facts.start == start
 
 
+def is_stopped(pid: int, start: int) -> bool:
+    """That very process was stopped by a signal."""
+    facts = procfs.stat(pid)
+    return facts is not None and facts[2] == start and facts[0] == "T"
+
+
 def children_of() -> Callable[[int], list[int]]:
     """The way to list children here: the kernel's own list, else (CONFIG_PROC_CHILDREN is off) one scan of /proc."""
     if os.path.exists(f"/proc/self/task/{os.getpid()}/children"):

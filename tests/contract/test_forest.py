@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from gds.linux import procfs
-from tests.contract.forests import World, marked, rungs, world
+from gds.model.launch import Launch
+from tests.contract.forests import PATH, Heard, World, marked, rungs, world
 
 ROOT = os.geteuid() == 0
 USER = 65534 if ROOT else os.geteuid()
@@ -174,6 +175,40 @@ def test_two_hundred_starts_leave_no_descriptor_open(here: World) -> None:
     here.turn_for(0.05)
 
     assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+def use_up_descriptors() -> list[int]:
+    """Open files until there is no descriptor any more."""
+    used = []
+    while True:
+        try:
+            used.append(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC))
+        except OSError as error:
+            if error.errno != errno.EMFILE:
+                raise
+            return used
+
+
+def test_without_descriptors_a_start_fails_or_works_whole_and_the_next_one_works(
+    here: World, how: dict[str, Any]
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    heard = Heard()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(300, limits[0]), limits[1]))
+    used = use_up_descriptors()
+    try:
+        tree = here.forest.plant("web", 1, Launch(("true",), {"PATH": PATH}, **how), heard, lasting=True)
+        here.turn_for(0.1)
+    finally:
+        for fd in used:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    here.until(lambda: heard.over, lambda: str(heard.facts))
+    tree.release()
+
+    assert heard.words in (["failed"], ["started", "main", "emptied"])
+    assert heard.words != ["failed"] or heard.detail("failed")[0] == errno.EMFILE
+    assert here.plant(["true"], incarnation=2, **how).until_over().heard.words == ["started", "main", "emptied"]
 
 
 # -- following --------------------------------------------------------------------------------------------------------
@@ -438,6 +473,19 @@ def test_the_next_command_does_not_inherit_what_one_was_given(here: World) -> No
     score, line = second.read().decode().splitlines()
     assert score == Path("/proc/self/oom_score_adj").read_text().strip()
     assert line.split()[18] == str(os.getpriority(os.PRIO_PROCESS, 0))
+
+
+def test_a_killed_command_leaves_no_priority_to_the_next(here: World) -> None:
+    policy, nice = os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)
+    killed = here.plant(["sleep", "50"], name="web:Probe", incarnation=0, lasting=False).until_started()
+    killed.tree.kill()
+    killed.until_over()
+
+    planted = here.plant(["cat", "/proc/self/stat"], name="web:Stop", incarnation=0, lasting=False).until_over()
+
+    fields = planted.read().rsplit(b")", 1)[1].split()
+    assert int(fields[16]) == nice
+    assert int(fields[38]) == policy
 
 
 @pytest.mark.slow

@@ -216,6 +216,33 @@ def test_the_last_word_of_a_tree_that_ended_alone_is_kept(scene: Scene) -> None:
     until(lambda: scene.keepers() == [], scene.keepers)
 
 
+def test_long_folders_and_odd_names_are_found_again(tmp_path: Path) -> None:
+    scene = Scene(tmp_path / ("long-" * 40) / "run")
+    scene.folder.mkdir(parents=True)
+    name = "ä\n 1\n" + "x" * 240
+    first = scene.runner()
+    mark = first.plant(name, "rest", incarnation=12)
+    first.kill()
+    second = scene.runner()
+
+    assert second.ask("survivors") == [[name, 12]]
+    second.ask("adopt", name, 12, marked(mark)[0])
+    second.ask("kill", name)
+    assert second.wait("emptied", name)[2:] == [signal.SIGKILL, ""]
+    second.end()
+
+
+def test_a_tree_whose_record_cannot_be_written_ends_with_its_runner(scene: Scene) -> None:
+    runner = scene.runner()
+    (scene.folder / "keepers").rmdir()
+    mark = runner.plant("web", "daemons", 1, 0)
+    assert runner.ask("lasting", "web") is False
+
+    runner.kill()
+
+    until(lambda: not marked(mark))
+
+
 def test_methods_and_probes_die_with_their_runner(scene: Scene) -> None:
     runner = scene.runner()
     deaf = runner.plant("web:Probe", "deaf", lasting=False)
@@ -428,6 +455,20 @@ def test_a_stopped_keeper_goes_on_and_hears_of_the_death(scene: Scene) -> None:
     mark = runner.plant("web", "rest")
 
     os.kill(runner.ask("keeper", "web"), signal.SIGSTOP)
+    os.kill(marked(mark)[0], signal.SIGTERM)
+
+    assert runner.wait("emptied", "web")[2:] == [signal.SIGTERM, ""]
+    runner.end()
+
+
+def test_a_stopped_keeper_without_its_zygote_goes_on_too(scene: Scene) -> None:
+    runner = scene.runner()
+    mark = runner.plant("web", "rest")
+    zygote, keeper = runner.ask("zygote"), runner.ask("keeper", "web")
+    os.kill(zygote, signal.SIGKILL)
+    until(lambda: lineage.look(zygote) is None)
+
+    os.kill(keeper, signal.SIGSTOP)
     os.kill(marked(mark)[0], signal.SIGTERM)
 
     assert runner.wait("emptied", "web")[2:] == [signal.SIGTERM, ""]
