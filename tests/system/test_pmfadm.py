@@ -109,6 +109,18 @@ class Pmf:
         pid = int(holder.read_text() or 0)
         return pid if alive(pid) else 0
 
+    def runners(self) -> list[int]:
+        """All that were started for the directory; a zygote and keepers are forks of one, and look alike."""
+        found = {}
+        for entry in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                words = Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")
+                if str(self.runtime).encode() in words:
+                    found[int(entry)] = int(field(int(entry), "PPid"))
+            except OSError:
+                continue
+        return [pid for pid, parent in found.items() if parent not in found]
+
     def processes(self) -> list[int]:
         """Whoever has his directory in `work`."""
         found = []
@@ -230,16 +242,7 @@ def test_many_c_at_once_end_up_with_one_runner(pmf: Pmf) -> None:
         each.join()
     assert codes == dict.fromkeys(names, 0)
     assert pmf.run("-L").stdout.split() == names
-    runners = [
-        pid
-        for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
-        if alive(pid) and str(pmf.runtime).encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    ]
-    assert pmf.runner() in runners
-    # a zygote and keepers are forks of it, and look alike
-    assert [pid for pid in runners if os.getsid(pid) == pid and int(field(pid, "PPid")) not in runners] == [
-        pmf.runner()
-    ]
+    eventually(lambda: pmf.runners() == [pmf.runner()], "those that came second have ended")
 
 
 def test_many_c_of_one_tag_at_once_make_one(pmf: Pmf) -> None:
@@ -453,10 +456,11 @@ def test_capital_c_0_a_runner_in_the_background_stays_for_what_its_last_tag_left
 def test_capital_c_1_waits_for_the_children_too_but_not_for_theirs(pmf: Pmf) -> None:
     # level 0 ends, level 1 goes on, level 2 is below it
     deep = "sleep 3000 & echo $! >two; exec sleep 2000"
-    pmf.make("t", "-n", "1", "-C", "1", "sh", "-c", f"echo start >>starts; sh -c '{deep}' & echo $! >one; sleep 1; :")
+    first = f"echo start >>starts; sh -c '{deep}' & echo $! >one; until [ -e go ]; do sleep 0.05; done"
+    pmf.make("t", "-n", "1", "-C", "1", "sh", "-c", first)
     one, two = int(pmf.wrote("one")[0]), int(pmf.wrote("two")[0])
-    # observed while everybody's parent lives
-    (main,) = eventually(lambda: [pid for pid in pmf.pids("t") if pid not in (one, two)][:1], "all are seen")
+    main = pmf.pids("t")[0]  # which observes them, while everybody's parent lives
+    (pmf.work / "go").touch()
     eventually(lambda: not alive(main), "level 0 ends")
     assert pmf.said("t")["retries"].startswith("0 of 1 used")
     os.kill(one, signal.SIGKILL)
@@ -865,16 +869,15 @@ def test_rule_13_tags_end_with_the_runner_term_first_then_kill(pmf: Pmf) -> None
 
 
 def test_a_second_term_kills_at_once(pmf: Pmf) -> None:
-    pmf.make("deaf", "-n", "9", "sh", "-c", DEAF)
-    eventually((pmf.work / "deaf").exists, "it is deaf")
-    runner = pmf.runner()
-    os.kill(runner, signal.SIGTERM)
-    refused = eventually(
-        lambda: ended if "stopping" in (ended := pmf.run("-c", "new", "true")).stderr else None, "it is stopping"
-    )
-    assert refused is None or refused.returncode == 3
-    os.kill(runner, signal.SIGTERM)
-    eventually(lambda: not alive(runner), "the runner ends", 4.0)
+    descriptor = write(pmf.base / "app.toml", 'start_command = ["sleep", "2000"]\n')
+    with Running(pmf.base, descriptor, rung=pmf.rung) as running:
+        pmf.make("deaf", "-n", "9", "sh", "-c", DEAF)
+        eventually((pmf.work / "deaf").exists, "it is deaf")
+        assert running.process is not None
+        running.process.send_signal(signal.SIGTERM)
+        refused = "pmfadm: cannot start anything: the runner is stopping everything\n"
+        eventually(lambda: pmf.run("-c", "new", "true").stderr == refused, "it is stopping")
+        assert running.end() == 1
     assert pmf.processes() == []
 
 
