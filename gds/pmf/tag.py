@@ -299,7 +299,8 @@ def _failed(view: TagView, how: str, now: float, pause: float = 0.0) -> Step:
     within = "" if view.period < 0 else f" within {view.period / 60:g} min"
     if len(failures.marks) <= view.retries:
         return _start(view, f"restart {len(failures.marks)} of {view.retries}{within}: {how}")
-    spent = f"{how}; the budget of {view.retries} restarts{within} is spent" if view.retries else f"{how}; no retries"
+    allowed = "1 restart" if view.retries == 1 else f"{view.retries} restarts"
+    spent = f"{how}; the budget of {allowed}{within} is spent" if view.retries else f"{how}; no retries"
     if view.has_action:
         because = f"{spent}: action program"
         return Step(view.replace(life=Life.ACTING, because=because), (RunAction(because),), because)

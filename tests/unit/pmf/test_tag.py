@@ -165,7 +165,7 @@ def test_rule_5_failures_older_than_the_period_do_not_count() -> None:
 
 def test_a_failure_exactly_as_old_as_the_period_counts() -> None:
     made = after(running(retries=1, period=60.0), *deaths(0.0, 60.0))
-    assert made.orders == (Remove("exit status 0; the budget of 1 restarts within 1 min is spent: not restarted"),)
+    assert made.orders == (Remove("exit status 0; the budget of 1 restart within 1 min is spent: not restarted"),)
 
 
 def test_with_t_minus_1_failures_never_expire() -> None:
@@ -184,7 +184,7 @@ def test_with_n_minus_1_there_is_no_limit_and_no_history_that_grows() -> None:
 
 def test_rule_7_when_the_retries_are_used_up_the_action_program_runs() -> None:
     made = after(running(retries=1, action=True), *deaths(1.0, 2.0))
-    assert made.orders == (RunAction("exit status 0; the budget of 1 restarts is spent: action program"),)
+    assert made.orders == (RunAction("exit status 0; the budget of 1 restart is spent: action program"),)
     assert made.view.life is Life.ACTING
 
 
