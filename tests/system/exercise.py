@@ -848,6 +848,8 @@ class Exercise:
                 act = self.random.choices([c[0] for c in choices], [c[1] for c in choices])[0]
                 act()
                 self.rest()
+                if number % 100 == 99:
+                    print(f"{number + 1} acts", flush=True)
             self.note("the end")
             assert self.process is not None
             self.process.terminate()
