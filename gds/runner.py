@@ -451,6 +451,8 @@ class Runner:
     def _stop_all(self, because: str) -> None:
         self.stopping = True
         self._manager.stopping(f"Stopping: {because}")
+        if self._manager.present:
+            self._extend()
         apps = list(self.rgmd.apps.values())
         self._left = {app.name for app in apps if app.view.life is not Life.STOP_FAILED}
         for app in apps:
@@ -577,11 +579,9 @@ class Runner:
 
     def _extend(self) -> None:
         """While a start or a stop goes on, systemd's own limit must not end it: ours do."""
-        if self._starting or self.stopping:
+        if self._starting or self.stopping or self._reloading:
             self._manager.extend_timeout(PROGRESS * 3)
             self.loop.after(PROGRESS, self._extend)
-        else:
-            self.loop.after(PROGRESS, self._extend) if self._manager.watchdog_interval else None
 
     # -- what the receptionist sees -----------------------------------------------------------------------------------
 
@@ -660,6 +660,8 @@ class Runner:
             return
         self._reloading = True
         self._manager.reloading("Reloading")
+        if self._manager.present:
+            self._extend()
 
         def finished(code: int, message: str, plan: list[str]) -> None:
             self._reloading = False
