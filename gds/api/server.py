@@ -138,7 +138,11 @@ class Connection:
         except (ValueError, RecursionError):
             self.done(2, 'cannot read the request: it must be one line of JSON with a "verb"')
             return
-        self._server.answer(self, request)
+        try:
+            self._server.answer(self, request)
+        except Exception:  # our bug, and told as such by the loop; who asked must not wait for ever
+            self.done(1, "cannot answer: an internal error of the runner, see its log")
+            raise
 
     def _flush(self) -> None:
         try:
