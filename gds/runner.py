@@ -517,11 +517,13 @@ class Runner:
         self._check_tags()
 
     def _asked_to_reload(self) -> None:
-        self.reload(False, lambda code, message, plan: self._reloaded(code, message, plan))
+        self.reload(False, self._tell_plan, self._reloaded)
 
-    def _reloaded(self, code: int, message: str, plan: list[str]) -> None:
+    def _tell_plan(self, plan: list[str]) -> None:
         for line in plan:
             self.log.info(f"reload: {line}")
+
+    def _reloaded(self, code: int, message: str, _plan: list[str]) -> None:
         if code:
             self.log.error(message)
 
@@ -645,8 +647,10 @@ class Runner:
 
     # -- reload -------------------------------------------------------------------------------------------------------
 
-    def reload(self, dry: bool, done: Callable[[int, str, list[str]], None]) -> None:
-        """Read the descriptors again, in a process of its own; touch only what changed."""
+    def reload(
+        self, dry: bool, planned: Callable[[list[str]], None], done: Callable[[int, str, list[str]], None]
+    ) -> None:
+        """Read the descriptors again, in a process of its own; tell the plan, then touch only what changed."""
         from gds.daemon.reloading import Reload
 
         if self.stopping:
@@ -669,7 +673,9 @@ class Runner:
                 self._manager.ready(self._status_line())
             done(code, message, plan)
 
-        reload = Reload(self.rgmd, self._compile, self._new_app, self._released, lambda: self.stopping, finished)
+        reload = Reload(
+            self.rgmd, self._compile, self._new_app, self._released, lambda: self.stopping, planned, finished
+        )
         try:
             reload.begin(dry)
         except OSError as error:

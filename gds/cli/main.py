@@ -30,6 +30,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "pmf": ("gds.cli.pmfadm", "main", "the process monitor facility by itself (also: pmfadm)"),
 }
 
+NOT_YET = {"set": "not supported yet; change the descriptor, then `gds reload`"}
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; its exit status (design.md 4)."""
@@ -41,6 +43,9 @@ def main(argv: list[str] | None = None) -> int:
 
         print(f"gds {__version__}")
         return 0
+    if words[0] in NOT_YET:
+        print(f"gds: cannot {words[0]}: {NOT_YET[words[0]]}", file=sys.stderr)
+        return 2
     if words[0] not in VERBS:
         import difflib
 

@@ -57,9 +57,9 @@ def ask(typed: options.Options) -> tuple[dict[str, Any] | None, int, str]:
     return merged, 0, ""
 
 
-def verdict(status: dict[str, Any]) -> int:
-    """LSB: 0 when all of them are online and none is FAULTED, else 3."""
-    resources = [r for g in status["groups"] for r in g["resources"]]
+def verdict(status: dict[str, Any], names: list[str]) -> int:
+    """LSB: 0 when all of them are online and none is FAULTED, else 3. Of a group, what is disabled does not count."""
+    resources = [r for g in status["groups"] for r in g["resources"] if r["enabled"] or r["name"] in names]
     return 0 if resources and all(r["state"] in UP and r["status"] != "FAULTED" for r in resources) else 3
 
 
@@ -74,7 +74,7 @@ def _once(typed: options.Options) -> int:
         print(json.dumps(status, ensure_ascii=False))
         return 0
     print("\n".join(table(status, _coloured())))
-    return verdict(status) if typed.names else 0
+    return verdict(status, typed.names) if typed.names else 0
 
 
 def _coloured() -> bool:

@@ -42,7 +42,9 @@ if TYPE_CHECKING:
         def identity(self) -> dict[str, Any]: ...
         def switch(self, name: str, what: str, value: bool) -> str: ...
         def history(self, name: str, most: int) -> list[dict[str, Any]]: ...
-        def reload(self, dry: bool, done: Callable[[int, str, list[str]], None]) -> None: ...
+        def reload(
+            self, dry: bool, planned: Callable[[list[str]], None], done: Callable[[int, str, list[str]], None]
+        ) -> None: ...
         def log_paths(self, app: App) -> dict[str, Any]: ...
         def stamp(self, seconds: float) -> str: ...
 
@@ -188,23 +190,32 @@ class Receptionist:
         return f"{verb} asked by {who}"
 
     def _start(self, client: Client, request: dict[str, Any]) -> None:
-        apps = self._named(client, request)
+        apps = self._startable(client, request, "start")
         if apps is None:
             return
         for app in apps:
+            self._rgmd.start(app, self._because(client, "start"))
+        self._wait(client, request, apps, "start")
+
+    def _startable(self, client: Client, request: dict[str, Any], verb: str) -> list[App] | None:
+        """Those named that may be brought up; None: refused. Of a group, what is disabled stays as it is."""
+        apps = self._named(client, request)
+        if apps is None:
+            return None
+        named = request["names"]
+        apps = [a for a in apps if a.enabled or a.name in named] or apps
+        for app in apps:
             if not app.enabled:
-                client.done(FAILED, f"cannot start {app.name}: it is disabled; `gds enable {app.name}` allows it")
-                return
+                client.done(FAILED, f"cannot {verb} {app.name}: it is disabled; `gds enable {app.name}` allows it")
+                return None
             if app.view.life is Life.STOP_FAILED:
                 client.done(
                     FAILED,
-                    f"cannot start {app.name}: its last stop failed ({app.view.because});"
+                    f"cannot {verb} {app.name}: its last stop failed ({app.view.because});"
                     f" end what is left, then `gds clear {app.name}`",
                 )
-                return
-        for app in apps:
-            self._rgmd.start(app, self._because(client, "start"))
-        self._wait(client, request, apps, "start")
+                return None
+        return apps
 
     def _stop(self, client: Client, request: dict[str, Any]) -> None:
         apps = self._named(client, request)
@@ -215,20 +226,9 @@ class Receptionist:
         self._wait(client, request, apps, "stop")
 
     def _restart(self, client: Client, request: dict[str, Any]) -> None:
-        apps = self._named(client, request)
+        apps = self._startable(client, request, "restart")
         if apps is None:
             return
-        for app in apps:
-            if not app.enabled:
-                client.done(FAILED, f"cannot restart {app.name}: it is disabled; `gds enable {app.name}` allows it")
-                return
-            if app.view.life is Life.STOP_FAILED:
-                client.done(
-                    FAILED,
-                    f"cannot restart {app.name}: its last stop failed ({app.view.because});"
-                    f" end what is left, then `gds clear {app.name}`",
-                )
-                return
         for app in apps:
             self._rgmd.restart(app, self._because(client, "restart"))
         self._wait(client, request, apps, "start")
@@ -408,9 +408,11 @@ class Receptionist:
         client.done(FAILED if bad else OK, "\n".join(bad))
 
     def _reload(self, client: Client, request: dict[str, Any]) -> None:
-        def done(code: int, message: str, plan: list[str]) -> None:
+        def planned(plan: list[str]) -> None:
             for line in plan:
                 client.tell({"line": line})
+
+        def done(code: int, message: str, plan: list[str]) -> None:
             client.done(code, message, plan=plan)
 
-        self._house.reload(bool(request.get("dry_run")), done)
+        self._house.reload(bool(request.get("dry_run")), planned, done)

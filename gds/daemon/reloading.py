@@ -76,6 +76,7 @@ class Reload:
         new_app: Callable[[Resource], App],
         release: Callable[[str], None],
         ending: Callable[[], bool],
+        planned: Callable[[list[str]], None],
         finished: Callable[[int, str, list[str]], None],
     ) -> None:
         self._rgmd = rgmd
@@ -83,6 +84,7 @@ class Reload:
         self._new_app = new_app
         self._release = release
         self._ending = ending
+        self._planned = planned
         self._finished = finished
         self._dry = False
         self._plan: Plan | None = None
@@ -111,6 +113,7 @@ class Reload:
 
         apps = [a.resource for a in self._rgmd.apps.values()]
         self._todo = differences(apps, plan.resources, anytime)
+        self._planned(self._lines())  # before anything is touched
         if self._dry or not self._todo:
             self._end(0, "")
             return
@@ -235,7 +238,8 @@ class Reload:
             self._end(1 if self._refused else 0, "\n".join(self._refused))
 
     def _end(self, code: int, message: str) -> None:
-        plan = [str(d) for d in self._todo] if code in (0, 1) else []
-        if code == 0 and not self._todo:
-            plan = ["nothing changed"]
-        self._finished(code, message, plan)
+        self._finished(code, message, self._lines() if code in (0, 1) else [])
+
+    def _lines(self) -> list[str]:
+        """The plan for people."""
+        return [str(d) for d in self._todo] or ["nothing changed"]

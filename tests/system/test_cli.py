@@ -436,3 +436,29 @@ def test_keys_of_groups_that_do_not_work_yet_are_refused_too(tmp_path: Path, key
     refused = gds("check", str(descriptor))
     assert refused.returncode == 78
     assert "not supported yet" in refused.stdout + refused.stderr
+
+
+def test_a_group_is_what_is_enabled_of_it(shop: Running) -> None:
+    assert shop.gds("disable", "web").returncode == 0
+    assert shop.status()["groups"][0]["state"] == "ONLINE"
+    assert shop.gds("status", "shop").returncode == 0
+    assert shop.gds("status", "web").returncode == 3
+    assert shop.gds("restart", "shop").returncode == 0
+    assert (shop.resource("web")["state"], shop.resource("db")["incarnation"]) == ("OFFLINE", 2)
+    assert shop.gds("stop", "shop").returncode == 0
+    assert shop.gds("start", "shop").returncode == 0
+    assert (shop.resource("web")["state"], shop.resource("db")["incarnation"]) == ("OFFLINE", 3)
+
+
+def test_a_reload_shows_its_plan_before_it_touches_anything(shop: Running) -> None:
+    slow = TWO.replace('["sleep", "1001"]', "\"trap '' TERM; sleep 1001; sleep 1001\"\nstop_timeout = 4")
+    write(shop.where / "shop.toml", slow)
+    assert shop.gds("reload").returncode == 0
+    write(shop.where / "shop.toml", slow.replace("1001", "1011"))
+    env = {**shop.env, "GDS_RUNTIME_DIR": str(shop.runtime)}
+    with subprocess.Popen([*GDS, "reload"], stderr=subprocess.PIPE, text=True, env=env) as reload:
+        assert reload.stderr is not None
+        assert reload.stderr.readline() == "db: stop, change start_command, start\n"
+        assert reload.poll() is None, "the plan comes first, and the stop takes its time"
+        assert reload.wait(30) == 0
+    assert shop.gds("reload").stderr == "nothing changed\n"
