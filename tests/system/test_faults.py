@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -628,9 +629,7 @@ start_grace = 0
             expected = "OFFLINE" if verb == "stop" else "ONLINE"
             assert state == expected, (turn, runner.log()[-2000:])
             count = 0 if verb == "stop" else 2
-            eventually(
-                lambda count=count: len(marked(where)) == count, f"{count} processes after {verb} (turn {turn})", 5
-            )
+            eventually(partial(_count_is, where, count), f"{count} processes after {verb} (turn {turn})", 5)
             assert not (where / "doubled").exists(), turn
         assert runner.end() == 0
         assert not marked(where)
@@ -639,6 +638,10 @@ start_grace = 0
         for pid in marked(where):
             os.kill(pid, signal.SIGKILL)
         shutil.rmtree(where)
+
+
+def _count_is(where: Path, count: int) -> bool:
+    return len(marked(where)) == count
 
 
 def _settled(sock: str) -> str:

@@ -224,7 +224,7 @@ stop_timeout = 1
         assert runner.status()["groups"][0]["state"] == "ERROR_STOP_FAILED"
         assert runner.gds("start", "web").returncode == 1, "nothing starts from there"
         if mode == "HARD":
-            assert "Stop failed" in eventually(lambda: aborted.exists() and aborted.read_text(), "the node is ended")
+            eventually(lambda: aborted.exists() and "Stop failed" in aborted.read_text(), "the node is ended")
         assert runner.gds("clear", "web").returncode == 0
         assert runner.resource("web")["state"] == "OFFLINE"
         assert aborted.exists() == (mode == "HARD")
