@@ -131,7 +131,8 @@ class Keeper:
             message, fds = parcel.receive(self._runner)
         except (ValueError, EOFError, TypeError):
             message, fds = None, []  # not a runner of ours: we want nothing more from it
-        if message is None:
+        if not isinstance(message, tuple) or not message:
+            parcel.close(fds)
             self._left_alone()
             return
         try:

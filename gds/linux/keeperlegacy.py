@@ -8,7 +8,7 @@ import signal
 import time
 from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_SEQPACKET, socket
 
-from gds.linux import lineage, striking
+from gds.linux import lineage, procfs, striking
 from gds.linux.keeperrecord import Record, address, peer, remove
 from gds.linux.keepertree import Keeper
 
@@ -34,7 +34,11 @@ class Legacy:
         for entry in sorted(os.listdir(self._folder)):
             number, _dot, kind = entry.partition(".")
             path = f"{self._folder}/{entry}"
-            if not number.isdigit() or kind != "tree":
+            if not number.isdigit():
+                continue
+            if kind != "tree":
+                if procfs.stat(int(number)) is None:
+                    remove(path)  # of a keeper that was killed with everybody who could have tidied up
                 continue
             record = Record.read(path)
             if record is None:

@@ -440,10 +440,13 @@ def test_without_that_zygote_what_was_seen_is_killed_and_the_reason_says_so(scen
 
     os.kill(keeper, signal.SIGKILL)
 
+    (scene.folder / "keepers" / "999999.sock").write_text("")
     status, lost = second.wait("emptied", "web")[2:]
     assert status is None
     assert "may be left" in lost
     until(lambda: not marked(mark))
+    assert second.ask("survivors") == []
+    assert scene.keepers() == [], "what nobody uses is tidied up"
     second.end()
 
 
