@@ -397,6 +397,14 @@ class Runner:
             self._memory.forget()
         if self._server is not None:
             self._server.close()
+        if self._zygote is not None:
+            # it has a cgroup of its own, which can only go after it
+            pid = self._zygote.pid
+            self._zygote.close()
+            for _ in range(20):
+                if not pid or not procfs.alive(pid):
+                    break
+                self.loop.turn(0.02)
         self.forest.close()
         self._manager.exit_status(self._code)
         return self._code

@@ -35,6 +35,8 @@ def sockets(given: str = "", runtime_dir: str = "") -> list[str]:
     if named:
         return [named]
     top = places.runtime_dir(runtime_dir or os.environ.get("GDS_RUNTIME_DIR", ""), os.environ, os.geteuid())
+    if not (runtime_dir or os.environ.get("GDS_RUNTIME_DIR")):
+        _trust(top)
     found = [f"{top}/{CONTROL}"] if os.path.exists(f"{top}/{CONTROL}") else []
     try:
         entries = sorted(os.listdir(top))
@@ -49,6 +51,16 @@ def sockets(given: str = "", runtime_dir: str = "") -> list[str]:
             f"cannot find a runner: no control socket under {top}; is `gds run` running? (--socket names one)"
         )
     return found
+
+
+def _trust(top: str) -> None:
+    """A runtime directory of somebody else's may hold anything that looks like a runner. Raises Denied."""
+    try:
+        owner = os.stat(top).st_uid
+    except OSError:
+        return  # not there: nobody runs
+    if owner not in (0, os.geteuid()):
+        raise Denied(f"cannot trust {top}: it belongs to uid {owner}; --socket names a runner all the same")
 
 
 def ask(
