@@ -68,7 +68,7 @@ def gds_as(runner: Running, *words: str, uid: int = STRANGER, gid: int = STRANGE
     """`gds WORDS` as another user; its exit status. Modules are loaded before the user changes."""
     code = (
         "import os, sys, json\n"
-        "import gds.cli.control, gds.cli.status, json.decoder\n"
+        "import gds.cli.control, gds.cli.status, json.decoder, importlib\n"
         "from gds.cli.main import main\n"
         f"os.setgroups([]); os.setresgid({gid}, {gid}, {gid}); os.setresuid({uid}, {uid}, {uid})\n"
         "raise SystemExit(main(sys.argv[1:]))\n"
