@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import select
 from _socket import socket
 from gc import disable as stop_collecting
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 else:
     import _signal as signal  # plain numbers: the detour of `signal` over its enums costs time and memory
+
+_LOADED_FOR_CHILDREN = resource
+"""Loaded once, here: a child that has changed its user may not be able to read it any more."""
 
 _AT_ONCE = 256
 """Children looked at before the runner is listened to again, also while somebody forks and exits without end."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 import errno
 import marshal
 import os
-import resource
 import select
 
 from gds.model.launch import Launch
@@ -265,6 +264,8 @@ def _change_directory(path: str) -> None:
 
 
 def _set_limits(limits: tuple[tuple[int, int, int], ...]) -> None:
+    import resource  # the runner has no use for it; the zygote has it loaded before it forks
+
     for number, soft, hard in limits:
         try:
             resource.setrlimit(number, (soft, hard))
