@@ -652,3 +652,25 @@ def _settled(sock: str) -> str:
         return ""
     state = status["groups"][0]["resources"][0]["state"]
     return state if state in ("ONLINE", "OFFLINE", "START_FAILED", "STOP_FAILED") else ""
+
+
+@both_rungs
+def test_a_start_command_that_leaves_no_process_is_not_run_again_after_a_crash(tmp_path: Path, rung: str) -> None:
+    text = f"""
+start_command = "echo start >> {tmp_path}/acts"
+stop_command = "echo stop >> {tmp_path}/acts"
+probe_command = "exit 0"
+pmf_managed = false
+"""
+    runner = Running(tmp_path, describe(tmp_path, text), rung=rung).begin()
+    runner.until("web", state="ONLINE")
+    runner.crash()
+    runner.begin()
+    assert runner.until("web", state="ONLINE")["incarnation"] == 1
+    assert (tmp_path / "acts").read_text().split() == ["start"]
+    assert runner.gds("stop", "web").returncode == 0
+    runner.crash()
+    runner.begin()
+    assert runner.resource("web")["state"] == "OFFLINE"
+    assert runner.end() == 0
+    assert (tmp_path / "acts").read_text().split()[:2] == ["start", "stop"]
