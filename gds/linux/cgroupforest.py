@@ -23,7 +23,7 @@ import os
 import signal
 from errno import ECANCELED
 
-from gds.errors import EngineError, InternalError
+from gds.errors import EngineError
 from gds.linux import procfs
 from gds.linux.launch import settled, spawn
 from gds.linux.methodtree import MethodTree
@@ -104,8 +104,8 @@ class CgroupTree:
         if self.over:
             return []
         self._forest.vacate(self.path)
-        data = procfs.read(self.path + "/cgroup.procs", 1 << 20)
-        return [int(word) for word in data.split()] if data else []
+        data = procfs.read(self.path + "/cgroup.procs", 1 << 20) or b""
+        return [pid for pid in map(int, data.split()) if pid != self._forest.pid]
 
     def members(self) -> list[int]:
         """The live processes, the first one first."""
@@ -127,8 +127,10 @@ class CgroupTree:
         reached: list[int] = []
         if self.over:
             return reached
-        self._forest.vacate(self.path)  # else we were a member ourselves
+        self._forest.vacate(self.path)
         for pid in self.members() if pids is None else pids:
+            if pid == self._forest.pid:
+                continue
             try:
                 if pid == self.main_pid and self.main_alive and self.watch_fd < 0:
                     # our own child, not reaped yet: its pid cannot be another's
@@ -155,13 +157,11 @@ class CgroupTree:
         if self.over:
             return
         self._doomed = True  # also when its launcher has yet to bring it here
-        self._forest.vacate(self.path)
-        if self.path == self._forest.home:
-            raise InternalError(f"internal error: asked to kill {self.name} where we live ourselves")
+        if not self._forest.vacate(self.path) or self.path == self._forest.home:
+            self._kill_by_rounds()  # we live there ourselves, and cannot leave now
+            return
         try:
             write(self.path + "/cgroup.kill", b"1")
-        except FileNotFoundError:
-            self._kill_by_rounds()
         except OSError:
             self._kill_by_rounds()
         if not self.main_alive:
@@ -185,7 +185,9 @@ class CgroupTree:
             self._kill_by_rounds()
 
     def populated(self) -> bool:
-        self._forest.vacate(self.path)
+        if not self._forest.vacate(self.path):
+            self._forest.check_later(self)
+            return True
         try:
             fd = os.open(self.path + "/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
@@ -257,7 +259,7 @@ class CgroupForest:
         self._count = 0
         self._found: dict[tuple[str, int], str] = {}
         self._methods: dict[str, list[MethodTree]] = {}
-        self._pid = os.getpid()
+        self.pid = os.getpid()
         try:
             os.makedirs(self.root, exist_ok=True)
             self._count = max([int(e[1:]) for e in os.listdir(self.root) if _is_ours(e)], default=0)
@@ -386,10 +388,18 @@ class CgroupForest:
             os.close(tree.watch_fd)
             tree.watch_fd = -1
 
-    def vacate(self, path: str) -> None:
-        """We are in the cgroup of what we just started: move on, before anything is done to it."""
+    def vacate(self, path: str) -> bool:
+        """We are in the cgroup of what we just started: move on, before anything is done to it.
+
+        False when the machine does not let us now (no descriptor, no memory): it is tried again soon.
+        """
         if path == self.home and self._occupied:
-            self._move_on()
+            try:
+                self._move_on()
+            except OSError:
+                self.loop.after(0.05, lambda: self.vacate(path))
+                return False
+        return True
 
     def _shelter(self, pid: int) -> None:
         """A process of the runner's own, forked where we are: it may be in the way of nobody."""
@@ -476,7 +486,7 @@ class CgroupForest:
         data = procfs.read(path + "/cgroup.procs", 1 << 20) or b""
         running = [m for m in methods if m.main_alive]
         expected = {m.main_pid for m in running}
-        expected.add(self._pid)
+        expected.add(self.pid)
         others = {int(word) for word in data.split()} - expected
         if others and running:
             for each in running:
