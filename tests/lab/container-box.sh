@@ -11,7 +11,7 @@
 #
 # The base image is Debian 12 with python3 and python3-venv, made on the spot (no registry is asked)
 # and kept in GDS_LAB_CACHE (default /var/cache/gds-testlab, 0.3 GB) for the next time.  What is
-# built lives in the box's own storage and goes with it.
+# built lives in memory, and goes with the box.
 set -euo pipefail
 
 NAME=gds-ct
@@ -20,8 +20,7 @@ VERB=${1:-help}; [ $# -eq 0 ] || shift
 HERE=$(cd "$(dirname "$0")" && pwd)
 BOX=("$HERE/systemd-box.sh" -n "$NAME")
 CACHE=${GDS_LAB_CACHE:-/var/cache/gds-testlab}
-# Podman refuses an upper directory on the box's overlay, so its storage is a real directory outside.
-GRAPH=$CACHE/storage-$NAME
+GRAPH=/var/lib/containers/storage
 BASE=localhost/gds-base:12
 
 die() { echo "container-box: $*" >&2; exit 1; }
@@ -84,9 +83,9 @@ up() {
         flock 9
         base_store 9>&-
     ) 9>"$CACHE/lock"
-    rm -rf "$GRAPH"
-    mkdir -p "$GRAPH"
-    pid=$("${BOX[@]}" up --bind "$GRAPH" --bind "$CACHE/base" "$@")
+    pid=$("${BOX[@]}" up --bind "$CACHE/base" "$@")
+    # A file system of its own, because podman's overlays cannot stand on the box's overlay.
+    "${BOX[@]}" exec sh -c "mkdir -p $GRAPH && mount -t tmpfs -o size=4g tmpfs $GRAPH"
     storage_conf "$GRAPH" "$CACHE/base" | "${BOX[@]}" exec sh -c 'cat >/etc/containers/storage.conf'
     containers_conf | "${BOX[@]}" exec sh -c 'cat >/etc/containers/containers.conf'
     "${BOX[@]}" exec podman image exists "$BASE" || die "cannot find $BASE in $CACHE/base: try down --purge, then up"
@@ -98,7 +97,6 @@ down() {
         "${BOX[@]}" exec podman rm --force --all --time 1 >/dev/null 2>&1 || true
     fi
     "${BOX[@]}" down
-    rm -rf "$GRAPH"
     [ "${1:-}" != --purge ] || rm -rf "$CACHE"
 }
 
