@@ -14,7 +14,6 @@ from collections import deque
 from functools import partial
 
 from gds import seam
-from gds.errors import unreachable
 from gds.fault import score, unable, verdict
 from gds.model.ending import how_it_ended
 from gds.model.state import ResourceStatus
@@ -110,10 +109,9 @@ class _Play:
             self._asked(actor, fact.act)
         elif isinstance(fact, Starts):
             actor.starts = (fact.course, fact.times)
-        elif isinstance(fact, Stops):
-            actor.stops = (fact.course, fact.times)
         else:
-            unreachable(fact)
+            last: Stops = fact  # mypy: nothing else is left
+            actor.stops = (last.course, last.times)
 
     def _died(self, actor: Actor, kind: str, how: str) -> None:
         if not actor.alive:
@@ -296,21 +294,17 @@ class _Play:
             self._line(actor, "order", f"wait {order.seconds:.3g} s (restart_delay)")
             actor.delay = self._stage.at(self._stage.now + order.seconds, lambda: self._submit(actor, DelayOver()))
         elif isinstance(order, commands.CancelDelay):
-            if actor.delay is not None:
-                actor.delay.cancel()
+            actor.delay.cancel()
         elif isinstance(order, commands.PurgeHistory):
             actor.history = verdict.gave_over()
             self._line(actor, "order", "forget failures and restarts")
         elif isinstance(order, commands.LeaveNode):
             self._leave(actor, order.because)
-        elif isinstance(order, commands.AbortNode):
-            self._line(actor, "order", "end this node (node_abort_command)")
         else:
-            unreachable(order)
+            last: commands.AbortNode = order  # mypy: nothing else is left
+            self._line(actor, "order", f"end this node (node_abort_command): {last.because}")
 
     def _leave(self, actor: Actor, because: str) -> None:
-        if self._leaving:
-            return
         self._leaving = True
         self._line(actor, "order", "leave this node: stop everything, end with exit status 75")
         for each in self._actors.values():

@@ -28,14 +28,15 @@ if TYPE_CHECKING:
 class Appointment:
     """Something to be done at an instant; `cancel` it when it is no longer wanted."""
 
-    __slots__ = ("callback",)
+    __slots__ = ("callback", "cancelled")
 
     def __init__(self, callback: Callable[[], None]) -> None:
-        self.callback: Callable[[], None] | None = callback
+        self.callback = callback
+        self.cancelled = False
 
     def cancel(self) -> None:
         """Nothing happens at its instant."""
-        self.callback = None
+        self.cancelled = True
 
 
 class Method:
@@ -85,7 +86,7 @@ class Actor:
         self.started = 0
         self.start: Start | None = None
         self.stop: Stop | None = None
-        self.delay: Appointment | None = None
+        self.delay = Appointment(lambda: None)
         self.starts = (Starting(), 0)
         self.stops = (Stopping(), 0)
 
@@ -120,15 +121,14 @@ class Stage:
 
     def next_due(self) -> float | None:
         """The instant of the next appointment."""
-        while self._due and self._due[0][2].callback is None:
+        while self._due and self._due[0][2].cancelled:
             heappop(self._due)
         return self._due[0][0] if self._due else None
 
     def turn(self) -> None:
-        """Keep the next appointment; there has to be one."""
+        """Keep the appointment that `next_due` told of."""
         self.now, _, appointment = heappop(self._due)
-        if appointment.callback is not None:
-            appointment.callback()
+        appointment.callback()
 
     def at(self, when: float, callback: Callable[[], None]) -> Appointment:
         """Call back at the instant `when`; at one instant, first come, first served."""
@@ -185,10 +185,8 @@ class Stage:
     # -- Stop ---------------------------------------------------------------------------------------------------------
 
     def run_stop(self, actor: Actor) -> None:
-        """Stop begins, or goes on where one is under way; a Start is given up first."""
+        """Stop begins; a Start is given up first. The RGM never orders a second one."""
         self._give_up_start(actor)
-        if actor.stop is not None:
-            return
         resource, course = actor.resource, actor.next_stop()
         stop = actor.stop = Stop(course, resource.stop_command is not None)
         self.line(actor, "order", "run Stop" if actor.alive else "run Stop, nothing of it is left already")
@@ -201,7 +199,7 @@ class Stage:
         elif actor.alive:
             self._follow(actor, stop, stopping.by_signal(resource.stop_signal, resource.stop_timeout))
         else:
-            self._stopped(actor, StopSucceeded())
+            self._stopped(actor, stop, StopSucceeded())
         if actor.alive and actor.stop is stop and not course.deaf and not course.leaves:
             self._in(stop, course.takes, partial(self._empty, actor, stop))
 
@@ -211,9 +209,9 @@ class Stage:
         if actor.alive:
             self._follow(actor, stop, stopping.after_command(actor.resource.stop_timeout))
         elif stopping.is_down(actor.resource, not said):
-            self._stopped(actor, StopSucceeded())
+            self._stopped(actor, stop, StopSucceeded())
         else:
-            self._stopped(actor, StopFailed(f"Stop failed: stop_command {said}, and PMF watches nothing of it"))
+            self._stopped(actor, stop, StopFailed(f"Stop failed: stop_command {said}, and PMF watches nothing of it"))
 
     def _follow(self, actor: Actor, stop: Stop, steps: tuple[stopping.Step, ...]) -> None:
         self._do(actor, stop, steps[0])  # the first is due at once
@@ -230,7 +228,7 @@ class Stage:
                 self._empty(actor, stop)
         else:
             left = stopping.left_over(stop.course.leaves, actor.resource.stop_timeout)
-            self._stopped(actor, StopFailed(f"Stop failed: {left}"))
+            self._stopped(actor, stop, StopFailed(f"Stop failed: {left}"))
 
     def _empty(self, actor: Actor, stop: Stop) -> None:
         actor.alive = False
@@ -240,12 +238,11 @@ class Stage:
     def emptied(self, actor: Actor, stop: Stop) -> None:
         """The last process is gone. A stop_command that still runs may finish its work."""
         if not stop.commanding:
-            self._stopped(actor, StopSucceeded())
+            self._stopped(actor, stop, StopSucceeded())
 
-    def _stopped(self, actor: Actor, event: StopSucceeded | StopFailed) -> None:
-        stop, actor.stop = actor.stop, None
-        if stop is not None:
-            stop.cancel()
+    def _stopped(self, actor: Actor, stop: Stop, event: StopSucceeded | StopFailed) -> None:
+        actor.stop = None
+        stop.cancel()
         if isinstance(event, StopFailed):
             self.line(actor, "method", event.because)
             actor.told = event.because

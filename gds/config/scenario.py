@@ -179,12 +179,12 @@ class _Reading:
         return [fact.replace(at=fact.at + n * every) for n in range(times)]
 
     def _fact(self, keys: Keys, table: dict[str, Any]) -> Fact | None:
-        self._unknown(keys, table, IN_FACT, IN_FACT)
+        misspelt = self._unknown(keys, table, IN_FACT, IN_FACT)
         at = self._value(keys, table, "at", 0.0, parse_duration)
         if "at" not in table:
             self._fault(keys, "at is missing: the seconds since the runner started")
         kinds = [k for k in KINDS if k in table]
-        if len(kinds) != 1:
+        if len(kinds) > 1 or (not kinds and not misspelt):
             there = f", not {' and '.join(kinds)}" if kinds else ""
             self._fault((*keys, kinds[1]) if kinds else keys, f"expected one of {', '.join(KINDS)}{there}")
         if "message" in table and "probe" not in table:
@@ -268,11 +268,13 @@ class _Reading:
             self._fault((*keys, key, *(error.context or {}).get("at", ())), error.message())
             return default
 
-    def _unknown(self, keys: Keys, table: dict[str, Any], allowed: tuple[str, ...], known: tuple[str, ...]) -> None:
-        for key in table:
-            if key not in allowed:
-                hint = did_you_mean(key, known, f"; known: {', '.join(known)}")
-                self._fault((*keys, key), f"unknown key{hint}", on_key=True)
+    def _unknown(self, keys: Keys, table: dict[str, Any], allowed: tuple[str, ...], known: tuple[str, ...]) -> bool:
+        """Tells of every key that is not `allowed`; whether there is one."""
+        found = [key for key in table if key not in allowed]
+        for key in found:
+            hint = did_you_mean(key, known, f"; known: {', '.join(known)}")
+            self._fault((*keys, key), f"unknown key{hint}", on_key=True)
+        return bool(found)
 
     def _fault(self, keys: Keys, message: str, on_key: bool = False) -> None:
         place = self._positions.place(self._positions.offset_of(keys, on_key))

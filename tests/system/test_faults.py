@@ -125,7 +125,7 @@ def test_another_title_session_environment_and_no_descriptors_hide_nobody(tmp_pa
         pid = eventually(disguised, "the daemon is there")
         assert b"GDS_RESOURCE" not in Path(f"/proc/{pid}/environ").read_bytes()
         os.kill(pid, signal.SIGKILL)
-        runner.until("web", incarnation=2)
+        runner.until("web", state="ONLINE", incarnation=2)
         pid = eventually(disguised, "the daemon is there again")
         runner.crash()
         assert alive(pid)
@@ -609,6 +609,7 @@ def test_a_reload_that_meets_the_end_of_the_runner_starts_nothing(tmp_path: Path
 def test_killed_at_every_step_of_a_start_and_a_stop_it_never_doubles_nor_forgets(tmp_path: Path, rung: str) -> None:
     """A hundred kills, each a fraction of a millisecond later than the one before."""
     where = Path(tempfile.mkdtemp(prefix="gds-faults-"))
+    runner = Running(where, where / "web.toml", rung=rung)
     try:
         lock = f"exec 9> {where}/lock; flock -n 9 || echo $$ >> {where}/doubled; "
         text = f"""
@@ -616,7 +617,7 @@ start_command = "{lock} sleep 1000 & exec sleep 1000"
 stop_timeout = 5
 start_grace = 0
 """
-        runner = Running(where, describe(where, text), rung=rung)
+        describe(where, text)
         runner.begin(wait=False)
         sock = str(runner.socket)
         for turn in range(100):
@@ -636,6 +637,8 @@ start_grace = 0
         assert not marked(where)
         assert "internal error" not in runner.log()
     finally:
+        if not runner.over():
+            runner.crash()
         for pid in marked(where):
             os.kill(pid, signal.SIGKILL)
         shutil.rmtree(where)
