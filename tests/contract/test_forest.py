@@ -177,6 +177,20 @@ def test_two_hundred_starts_leave_no_descriptor_open(here: World) -> None:
     assert len(os.listdir("/proc/self/fd")) == len(before)
 
 
+def test_many_trees_at_once_leave_no_descriptor_open(here: World, how: dict[str, Any]) -> None:
+    def wave() -> int:
+        for planted in [here.plant(["sleep", "0.1"], name=f"app{n}:Probe", lasting=False, **how) for n in range(30)]:
+            planted.until_over().tree.release()
+            planted.close()
+            here.forget(planted)
+        here.turn_for(0.1)
+        return len(os.listdir("/proc/self/fd"))
+
+    first = wave()
+
+    assert wave() == first
+
+
 def use_up_descriptors() -> list[int]:
     """Open files until there is no descriptor any more."""
     used = []

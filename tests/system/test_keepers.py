@@ -397,11 +397,13 @@ def test_runner_and_keeper_killed_at_once_leave_no_process(scene: Scene) -> None
     mark = runner.plant("web", "deaf")
     until(lambda: len(marked(mark)) == 3)
     keeper = runner.ask("keeper", "web")
+    os.kill(runner.ask("zygote"), signal.SIGSTOP)  # so that it is late
 
     os.kill(runner.pid, signal.SIGKILL)
     os.kill(keeper, signal.SIGKILL)
     runner.kill()
     second = scene.runner()
+    assert len(marked(mark)) == 3
 
     assert second.ask("survivors") == []
     assert marked(mark) == [], "never two copies: whoever asks for survivors waits until they are gone"
@@ -511,6 +513,18 @@ def test_a_stopped_zygote_is_continued_when_it_is_needed(scene: Scene) -> None:
     for name in ("web", "db"):
         runner.ask("kill", name)
         runner.wait("emptied", name)
+    runner.end()
+
+
+def test_a_keeper_that_has_killed_gives_its_priority_back(scene: Scene) -> None:
+    runner = scene.runner()
+    runner.plant("web", "deaf")
+    keeper = runner.ask("keeper", "web")
+
+    runner.ask("kill", "web")
+    runner.wait("emptied", "web")
+
+    assert os.sched_getscheduler(keeper) == os.SCHED_OTHER
     runner.end()
 
 
