@@ -80,7 +80,7 @@ def keep_plan(path: str, content: dict[str, Any], mode: int = 0o600) -> None:
             data = data[os.write(handle, data) :]
         os.fchmod(handle, mode)
         os.rename(new, path)
-    except BaseException:
+    except BaseException:  # whatever it was, no half-written plan is left; it goes on up
         os.unlink(new)
         raise
     finally:

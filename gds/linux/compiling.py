@@ -30,7 +30,7 @@ def _spawn(argv: list[str]) -> tuple[int, int]:
             file_actions=[(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0), (os.POSIX_SPAWN_DUP2, writer, 1)],
             setsigmask=(),
         )
-    except BaseException:
+    except BaseException:  # whatever it was, the pipe is not left open; it goes on up
         os.close(reader)
         raise
     finally:
