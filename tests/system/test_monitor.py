@@ -421,6 +421,7 @@ def test_log_level_keeps_the_logs_of_the_generic_data_service(tmp_path: Path, ru
     descriptor = scored(tmp_path, 'log_level = "INFO"\n')
     with Running(tmp_path, descriptor, rung=rung) as runner:
         runner.until("web", state="ONLINE")
+        eventually(lambda: [*runner.state.rglob("probe_log.txt")], "the fault monitor has probed")
         assert runner.gds("stop", "web").returncode == 0
         found = {p.name: p.read_text() for p in runner.state.rglob("*_log.txt")}
         assert set(found) == {"start_stop_log.txt", "probe_log.txt"}
