@@ -142,7 +142,8 @@ class Runner:
         world.launch = Launch
         world.accounts = _account
         world.files = _environment_files
-        world.environ = environ
+        # A plain dict, for os.environ encodes and decodes at each look. Nothing changes the environment any more.
+        world.environ = dict(environ)
         world.everything = self._pid1
         world.node = settings.node
         world.socket = settings.socket

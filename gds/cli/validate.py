@@ -11,6 +11,7 @@ import sys
 
 from gds.cli import check, options
 from gds.errors import ConfigError, UsageError
+from gds.model.ending import signal_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _fits(resource: Resource) -> bool:
         how = (
             f"exited with status {done.returncode}"
             if done.returncode > 0
-            else f"was killed by signal {-done.returncode}"
+            else f"was killed by {signal_name(-done.returncode)}"
         )
         print(f"{resource.name}: validate_command {how}", file=sys.stderr)
         return False

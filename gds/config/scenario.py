@@ -48,7 +48,7 @@ from gds.config.reading import read_document, written
 from gds.config.refusal import did_you_mean, refused, shown, unexpected
 from gds.config.values import parse_duration, parse_signal
 from gds.fault.score import Outcome
-from gds.model.ending import how_it_ended
+from gds.model.ending import how_it_ended, signal_name
 from gds.model.resource import Plan
 from gds.model.value import Value
 from gds.pmf import starting
@@ -348,7 +348,7 @@ def _unwatched(resource: Resource) -> str:
 def _ending(value: object) -> str:
     status = _wait_status(value)
     if status & 0x7F:
-        return f"was killed by signal {status & 0x7F}"
+        return f"was killed by {signal_name(status & 0x7F)}"
     return f"exited with status {status >> 8}" if status else ""
 
 

@@ -29,6 +29,7 @@ class App:
         "monitor_failed",
         "monitor_failures",
         "monitored",
+        "name",
         "online_since_wall",
         "probe_at_wall",
         "probe_message",
@@ -47,6 +48,7 @@ class App:
     )
 
     def __init__(self, resource: Resource) -> None:
+        self.name = resource.name
         self.resource = resource
         self.view = ResourceView(resource.name)
         self.enabled = resource.enabled
@@ -74,8 +76,3 @@ class App:
         self.clock_rank = 0.0
         self.asked: list[Callback] | None = None
         """Who waits for the life to settle."""
-
-    @property
-    def name(self) -> str:
-        """The resource's name."""
-        return self.resource.name

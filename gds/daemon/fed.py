@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from gds.errors import ConfigError
+from gds.model.ending import signal_name
 from gds.model.value import Value
 
 TYPE_CHECKING = False
@@ -38,7 +39,7 @@ class Result(Value):
         if self.kind == "exit":
             words = f"exited with status {self.code}"
         elif self.kind == "signal":
-            words = f"was killed by signal {self.code}"
+            words = f"was killed by {signal_name(self.code)}"
         elif self.kind == "timeout":
             words = f"did not end within {self.seconds:g} s"
         else:

@@ -187,7 +187,7 @@ class Monitor:
         now = self._rgmd.loop.now()
         before = app.history
         app.history, said = verdict.judge(before, got, app.resource, now)
-        if app.history is not before and app.history != before:
+        if app.history is not before:
             self._rgmd.kept.changed(app)
         delay = 0.0
         if isinstance(said, verdict.Restart):

@@ -5,6 +5,7 @@ Sun: semantics.md 2.6; the numbers where Sun was silent: design.md 2 ("Probe sta
 
 from __future__ import annotations
 
+from gds.model.ending import signal_name
 from gds.model.resource import Probe, Resource
 from gds.model.value import Value
 
@@ -59,7 +60,7 @@ def of_probe(outcome: Outcome, resource: Resource, timeouts: int) -> Score:
         points = _exit_points(outcome.code, resource)
         return Score(points, f"the probe exited with status {outcome.code}")
     if outcome.kind == "signal":
-        return Score(COMPLETE_FAILURE, f"the probe was killed by signal {outcome.code}")
+        return Score(COMPLETE_FAILURE, f"the probe was killed by {signal_name(outcome.code)}")
     if outcome.kind == "cannot":
         return Score(COMPLETE_FAILURE, said_of(outcome))
     if outcome.kind == "ok":

@@ -64,11 +64,10 @@ if TYPE_CHECKING:
 def judge(state: MonitorState, score: Score, resource: Resource, now: float) -> tuple[MonitorState, Verdict]:
     """The verdict on `score`, and what is remembered from now on."""
     span = resource.retry_interval
-    state = MonitorState(
-        state.scores.within(span, now),
-        state.restarts.within(span, now),
-        state.timeouts + 1 if score.timed_out else 0,
-    )
+    scores, restarts = state.scores.within(span, now), state.restarts.within(span, now)
+    timeouts = state.timeouts + 1 if score.timed_out else 0
+    if scores is not state.scores or restarts is not state.restarts or timeouts != state.timeouts:
+        state = MonitorState(scores, restarts, timeouts)  # else the same one: nothing has to be kept anew
     if score.points == 0:
         return state, Healthy()
     if score.points == IMMEDIATE_FAILOVER:

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from _json import encode_basestring_ascii as quoted
+from _json import encode_basestring_ascii, make_encoder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+_encode: Callable[[object, int], tuple[str, ...]] = make_encoder(
+    None, None, encode_basestring_ascii, None, ": ", ", ", False, False, True
+)
+"""What `json.dumps` itself calls: (circles, default, strings, indent, separators, sort, skip, NaN)."""
 
 
 def dump(record: Mapping[str, object]) -> str:
     """The line, without its end. Values: str, bool, int, float, None, and lists or tuples of these."""
-    return "{" + ", ".join([f"{quoted(k)}: {_value(v)}" for k, v in record.items()]) + "}"
-
-
-def _value(value: object) -> str:
-    if isinstance(value, str):
-        return str(quoted(value))
-    if value is None:
-        return "null"
-    if value is True:
-        return "true"
-    if value is False:
-        return "false"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join([_value(v) for v in value]) + "]"
-    return repr(value)
+    return "".join(_encode(record, 0))

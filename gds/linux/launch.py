@@ -109,7 +109,9 @@ def spawn(launch: Launch, null: int) -> int:
         for place, fd in enumerate(sources):
             if fd < 3 and fd != place:
                 sources[place] = _above_2(fd, copies)
-        program = find(launch.argv[0], launch.env)
+        program = launch.argv[0]
+        if "/" not in program:
+            program = find(program, launch.env)
         try:
             return os.posix_spawn(
                 program,

@@ -190,13 +190,8 @@ class Loop:
             self.on_error(error)
 
     def _signalled(self, _events: int) -> None:
-        arrived: set[int] = set()
-        try:
-            while data := os.read(self._wake, 4096):
-                arrived.update(data)
-        except BlockingIOError:
-            pass  # all read
-        for number in arrived:
+        # once: what does not fit wakes us again
+        for number in set(os.read(self._wake, 4096)):
             callback = self._signals.get(number)
             if callback is not None:
                 self._call(callback)  # a mistake in one must not lose the others

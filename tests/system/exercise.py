@@ -464,7 +464,7 @@ class Exercise:
         self.apps["probed"].may_fail = True
         self.rest()
         if number == signal.SIGKILL:
-            self.because("probed", "the probe was killed by signal 9|no answer within 1 s")  # or too late for it
+            self.because("probed", "the probe was killed by SIGKILL|no answer within 1 s")  # or too late for it
         self.recover("probed")
 
     def act_start_fails(self) -> None:

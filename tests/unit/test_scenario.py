@@ -61,7 +61,7 @@ def fact(line: str) -> str:
             Stops(5.0, "web", Stopping(command="exited with status 3", command_takes=1.0)),
         ),
         ("stops = {command = 0}", Stops(5.0, "web", Stopping())),
-        ('stops = {command = "SIGTERM"}', Stops(5.0, "web", Stopping(command="was killed by signal 15"))),
+        ('stops = {command = "SIGTERM"}', Stops(5.0, "web", Stopping(command="was killed by SIGTERM"))),
         ('stops = {command = "hangs"}', Stops(5.0, "web", Stopping(command_hangs=True))),
     ],
     ids=lambda x: x if isinstance(x, str) else "",

@@ -32,7 +32,7 @@ def test_an_exit_map_translates(status: int, points: int) -> None:
 @pytest.mark.parametrize(
     ("outcome", "because"),
     [
-        (Outcome("signal", 9), "the probe was killed by signal 9"),
+        (Outcome("signal", 9), "the probe was killed by SIGKILL"),
         (Outcome("cannot"), "the probe cannot be executed"),
         (Outcome("cannot", 2, "no such file"), "the probe cannot be executed: no such file"),
     ],
