@@ -8,8 +8,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+
+def _refuse(value: object) -> object:
+    raise TypeError(f"{type(value).__name__} is nothing a record holds")
+
+
 _encode: Callable[[object, int], tuple[str, ...]] = make_encoder(
-    None, None, encode_basestring_ascii, None, ": ", ", ", False, False, True
+    None, _refuse, encode_basestring_ascii, None, ": ", ", ", False, False, True
 )
 """What `json.dumps` itself calls: (circles, default, strings, indent, separators, sort, skip, NaN)."""
 
