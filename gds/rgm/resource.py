@@ -291,15 +291,7 @@ def _giveover(view: ResourceView, because: str, on_giveover: str, now: float) ->
         return Step(leaving, (commands.PurgeHistory(), commands.LeaveNode(because)), because)
     if view.life is Life.STARTING:
         # deaths inside Start have used up the budget: the Start has failed, and its end decides
-        failed = view.replace(
-            life=Life.ABANDONING,
-            because=because,
-            at=now,
-            restarting=False,
-            status=ResourceStatus.FAULTED,
-            status_msg=because,
-        )
-        return Step(failed, (commands.RunStop(because),), because)
+        return _abandon(view, because, now, left_alone=False)
     said = f"{because}; refused, {ruling.because}: history purged, one restart tried"
     cycling = view.replace(
         life=Life.CYCLING,
@@ -316,17 +308,22 @@ def _giveover(view: ResourceView, because: str, on_giveover: str, now: float) ->
 def _left_alone(view: ResourceView, because: str, now: float) -> Step:
     if view.life is Life.STARTING:
         # past its budget before it was ever up: neither restarted again nor moved (Sun: semantics.md 2.9)
-        failed = view.replace(
-            life=Life.ABANDONING,
-            because=because,
-            at=now,
-            left_alone=True,
-            restarting=False,
-            status=ResourceStatus.FAULTED,
-            status_msg=because,
-        )
-        return Step(failed, (commands.RunStop(because),), because)
+        return _abandon(view, because, now, left_alone=True)
     return Step(view.replace(because=because, status=ResourceStatus.FAULTED, status_msg=because), (), because)
+
+
+def _abandon(view: ResourceView, because: str, now: float, left_alone: bool) -> Step:
+    """It failed while starting: what is there of it is stopped first; left_alone says that nothing follows then."""
+    failed = view.replace(
+        life=Life.ABANDONING,
+        because=because,
+        at=now,
+        left_alone=left_alone,
+        restarting=False,
+        status=ResourceStatus.FAULTED,
+        status_msg=because,
+    )
+    return Step(failed, (commands.RunStop(because),), because)
 
 
 def public(view: ResourceView, monitored: bool, monitor_failed: bool) -> ResourceState:
