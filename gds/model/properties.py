@@ -10,25 +10,15 @@ and refused with the words "not supported yet"; `fixed` is the one value of it t
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from gds.model.resource import Group, Resource
 from gds.model.settings import Settings
 from gds.model.state import FailoverMode
+from gds.model.tunable import Tunable as Tunable
 from gds.model.value import Value, defaults_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-
-class Tunable(StrEnum):
-    """When a property may be changed (Sun: semantics.md 11)."""
-
-    ANYTIME = "ANYTIME"
-    WHEN_DISABLED = "WHEN_DISABLED"
-    AT_CREATION = "AT_CREATION"
-    NONE = "NONE"
 
 
 ANYTIME, WHEN_DISABLED, AT_CREATION = Tunable.ANYTIME, Tunable.WHEN_DISABLED, Tunable.AT_CREATION
