@@ -21,7 +21,19 @@ if TYPE_CHECKING:
     Question = tuple[str, ...]
 
 
-COMMANDS = ("start_command", "stop_command", "probe_command", "validate_command")
+COMMANDS = (
+    "start_command",
+    "stop_command",
+    "probe_command",
+    "validate_command",
+    "prenet_start_command",
+    "postnet_stop_command",
+    "init_command",
+    "boot_command",
+    "fini_command",
+    "update_command",
+    "monitor_check_command",
+)
 CONNECTED = ("tcp", "tcp6")
 """The protocols that a connect can ask."""
 
@@ -114,12 +126,12 @@ def _groups(resources: list[Resource], tables: dict[str, Declared]) -> tuple[Gro
     members: dict[str, list[str]] = {name: [] for name in tables}
     for each in resources:
         members.setdefault(each.group, []).append(each.name)
-    return tuple(
-        [
-            Group(name, tables[name].values.get("description", "") if name in tables else "", tuple(names))
-            for name, names in members.items()
-        ]
-    )
+    made = []
+    for name, names in members.items():
+        values = dict(tables[name].values) if name in tables else {}
+        values.setdefault("rg_mode", "FAILOVER" if values.get("maximum_primaries", 1) == 1 else "SCALABLE")
+        made.append(Group(name, resources=tuple(names), **values))
+    return tuple(made)
 
 
 def _faults_of(declared: Declared, facts: Mapping[Question, str], can_abort: bool) -> list[Fault]:

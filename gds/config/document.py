@@ -36,11 +36,15 @@ from gds.config.refusal import NOT_YET, nearest, refused, shown, unexpected
 from gds.config.values import (
     DURATION_SCHEMA,
     LIMITS_SCHEMA,
+    Affinities,
     CommandText,
     Given,
+    Groups,
     LimitName,
     LimitValue,
     Name,
+    Needs,
+    Nodes,
     PortText,
     SignalName,
     Text,
@@ -54,11 +58,13 @@ from gds.model.properties import GROUP, KINDS, RESOURCE, Property
 from gds.model.state import FailoverMode
 
 
-def _word(words: tuple[str, ...], value: object) -> str:
+def _word(words: tuple[str, ...], later: tuple[str, ...], value: object) -> str:
     if isinstance(value, str):
         for word in words:
             if word.lower() == value.strip().lower():
                 return word
+        if value.strip().lower() in later:
+            raise refused(f"{shown(value)} is {NOT_YET}; known: {', '.join(map(shown, words))}")
     listed = ", ".join([shown(str(word)) for word in words])
     by_lower = {word.lower(): str(word) for word in words}
     close = nearest(value.lower(), by_lower) if isinstance(value, str) else ""
@@ -67,7 +73,7 @@ def _word(words: tuple[str, ...], value: object) -> str:
 
 
 def _mode(value: object) -> FailoverMode:
-    return FailoverMode(_word(tuple(FailoverMode), value))
+    return FailoverMode(_word(tuple(FailoverMode), (), value))
 
 
 def _type(words: tuple[str, ...], value: object) -> str:
@@ -100,7 +106,7 @@ def value_type(prop: Property) -> Any:
             parse = partial(parse_duration, minimum=prop.minimum or 0.0, forever=forever)
             return Annotated[Any, PlainValidator(parse), WithJsonSchema(DURATION_SCHEMA)]
         case "word":
-            words = partial(_word, prop.words) if prop.name != "failover_mode" else _mode
+            words = partial(_word, prop.words, prop.later) if prop.name != "failover_mode" else _mode
             return Annotated[Any, PlainValidator(words), WithJsonSchema({"enum": [str(w) for w in prop.words]})]
         case "type":
             return Annotated[
@@ -122,6 +128,10 @@ _TYPES: dict[str, Any] = {
     "name": Name,
     "account": Given,
     "accounts": Annotated[list[Given], AfterValidator(_tuple)],
+    "needs": Needs,
+    "nodes": Nodes,
+    "groups": Groups,
+    "affinities": Affinities,
     "command": CommandText,
     "signal": SignalName,
     "ports": Annotated[list[PortText], AfterValidator(_tuple)],

@@ -104,6 +104,10 @@ def shown_default(prop: Property, default: Any) -> str:
         return "the name of the resource" if prop.name == "group" else "by rule"
     if prop.name == "umask":
         return "the runner's"
+    if prop.name == "nodelist":
+        return "every node"
+    if prop.name == "rg_mode":
+        return "FAILOVER when maximum_primaries is 1, else SCALABLE"
     if isinstance(default, Output):
         return shown(default.kind)
     if isinstance(default, FailoverMode):

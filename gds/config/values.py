@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import re
 import signal as signals
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, PlainValidator, StrictStr, WithJsonSchema
@@ -16,7 +18,7 @@ from pydantic import AfterValidator, PlainValidator, StrictStr, WithJsonSchema
 from gds.config.refusal import did_you_mean, refused, shown, unexpected
 from gds.model.names import name_fault
 from gds.model.properties import KINDS
-from gds.model.resource import UNLIMITED, Command, Port
+from gds.model.resource import QUALIFIERS, UNLIMITED, Command, Need, Port
 
 # -- strings ------------------------------------------------------------------------------------------------------
 
@@ -212,6 +214,83 @@ PORT_SCHEMA = {
 CommandText = Annotated[Any, PlainValidator(parse_command), WithJsonSchema(COMMAND_SCHEMA)]
 SignalName = Annotated[Any, PlainValidator(parse_signal), WithJsonSchema(SIGNAL_SCHEMA)]
 PortText = Annotated[Any, PlainValidator(parse_port), WithJsonSchema(PORT_SCHEMA)]
+
+
+# -- resources, groups and nodes ----------------------------------------------------------------------------------
+
+SIGNS = ("+++", "++", "+", "--", "-")
+"""What an entry of rg_affinities begins with, the longer before the shorter."""
+
+
+def parse_list(one: Callable[[str], Any], what: str, value: object) -> tuple[Any, ...]:
+    """An array of strings, or one string with commas as Sun wrote it; an empty string is an empty list."""
+    parts = (value.split(",") if value.strip() else []) if isinstance(value, str) else value
+    if not isinstance(parts, list):
+        raise unexpected(KINDS[what], value)
+    made = []
+    for place, part in enumerate(parts):
+        if not isinstance(part, str):
+            raise unexpected("a string", part, place)
+        try:
+            made.append(one(part.strip()))
+        except _Odd as odd:
+            raise refused(f"{shown(part)}: {odd}", place) from None
+    return tuple(made)
+
+
+class _Odd(Exception):
+    """What is wrong with one entry of a list."""
+
+
+def _named(name: str) -> str:
+    if fault := name_fault(name):
+        raise _Odd(fault)
+    return name
+
+
+def _need(text: str) -> Need:
+    name, at, node = text.partition("@")
+    if at:
+        return Need(_named(name.rstrip()), _named(node.lstrip()))
+    name, brace, where = text.partition("{")
+    if not brace:
+        return Need(_named(name))
+    if not where.endswith("}"):
+        raise _Odd("after { a } is missing; write it as NAME{LOCAL_NODE}")
+    qualifier = where[:-1].strip().upper()
+    if qualifier not in QUALIFIERS:
+        listed = ", ".join([f"{{{each}}}" for each in QUALIFIERS])
+        raise _Odd(f"expected one of {listed}{did_you_mean(qualifier, QUALIFIERS)}")
+    return Need(_named(name.rstrip()), qualifier)
+
+
+def _affinity(text: str) -> str:
+    for sign in SIGNS:
+        if text.startswith(sign):
+            return sign + _named(text.removeprefix(sign).lstrip())
+    raise _Odd(f"begins with none of the signs {' '.join(SIGNS)}")
+
+
+_NAME = NAME_PATTERN[1:-1]
+_QUALIFIED = f"{_NAME}\\s*(\\{{\\s*({'|'.join(QUALIFIERS)})\\s*\\}}|@\\s*{_NAME})?"
+_SIGNED = f"(\\+{{1,3}}|--?)\\s*{_NAME}"
+
+
+def _list_type(one: Callable[[str], Any], what: str, pattern: str) -> Any:
+    element = f"\\s*{pattern}\\s*"
+    schema = {
+        "anyOf": [
+            {"type": "array", "items": {"type": "string", "pattern": f"^{element}$"}},
+            {"type": "string", "pattern": f"^(\\s*|{element}(,{element})*)$"},
+        ]
+    }
+    return Annotated[Any, PlainValidator(partial(parse_list, one, what)), WithJsonSchema(schema)]
+
+
+Needs = _list_type(_need, "needs", _QUALIFIED)
+Nodes = _list_type(_named, "nodes", _NAME)
+Groups = _list_type(_named, "groups", _NAME)
+Affinities = _list_type(_affinity, "affinities", _SIGNED)
 
 
 # -- surroundings of a process ------------------------------------------------------------------------------------

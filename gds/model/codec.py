@@ -5,7 +5,7 @@ Only what differs from the default is carried, so that a Plan of a thousand reso
 
 from __future__ import annotations
 
-from gds.model.resource import Command, ExitMap, Group, Output, Plan, Port, Probe, Resource, Source, Warning_
+from gds.model.resource import Command, ExitMap, Group, Need, Output, Plan, Port, Probe, Resource, Source, Warning_
 from gds.model.state import FailoverMode
 from gds.model.value import Value, defaults_of, fields_of
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _CLASSES: dict[str, type[Value]] = {
-    c.__name__: c for c in (Plan, Resource, Group, Command, Port, Probe, ExitMap, Output, Source, Warning_)
+    c.__name__: c for c in (Plan, Resource, Group, Command, Port, Probe, ExitMap, Output, Need, Source, Warning_)
 }
 
 

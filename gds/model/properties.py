@@ -5,7 +5,8 @@ all read from these tables. Defaults stand in `resource.Resource` and `settings.
 Nothing of this is loaded by a runner at rest, so words are cheap here.
 
 A kind is a word for a shape of values; `KINDS` says what each looks like. A property with `supported` False is known,
-and refused with the words "not supported yet"; `fixed` is the one value of it that may be given all the same.
+and refused with the words "not supported yet"; `fixed` is the one value of it that may be given all the same. `later`
+are words of a supported one that are refused in the same way.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class Property(Value):
     example: str = ""
     supported: bool = True
     fixed: tuple[object, ...] = ()
+    later: tuple[str, ...] = ()
 
 
 MOST = 1_000_000_000
@@ -61,6 +63,10 @@ KINDS = {
     "account": "the name of a user or group of this machine",
     "accounts": "an array of names of groups of this machine",
     "names": "an array of names",
+    "needs": 'an array of resources such as "db", "db{ANY_NODE}" or "db@n1", or one string with commas',
+    "nodes": "an array of names of nodes, or one string with commas",
+    "groups": "an array of names of groups, or one string with commas",
+    "affinities": 'an array of a sign (++, +++, +, -, --) and a group, such as "++db", or one string with commas',
     "word": "one of a few words",
     "type": '"gds"',
     "command": "a string (handed to /bin/sh -c) or an array of strings (executed as it is)",
@@ -76,8 +82,105 @@ KINDS = {
 }
 """What a value of each kind looks like, in the words of an error message."""
 
-_METHOD = "{} is run by the callback methods that come with groups"
-_GROUPS = "comes with groups, dependencies and engines"
+_GROUPS = "comes with network resources and engines"
+_NODES = " On one node it changes nothing."
+
+_NEEDS = tuple(
+    [
+        Property(
+            f"resource_dependencies{kind}", "needs", text, ANYTIME, f"Resource_dependencies{kind}", example=example
+        )
+        for kind, text, example in (
+            (
+                "",
+                "Resources that must be online before this one starts, and that stop after it. Behind a name, "
+                "{LOCAL_NODE}, {ANY_NODE}, {FROM_RG_AFFINITIES} (default) or @NODE says where; on one node all mean "
+                "the same.",
+                '["db", "cache{LOCAL_NODE}"]',
+            ),
+            (
+                "_weak",
+                "Resources that start first and stop last when both start or stop; this one starts also without them.",
+                '["mail"]',
+            ),
+            (
+                "_restart",
+                "As resource_dependencies, and when one of them was restarted, this one is restarted after it; never "
+                "counted in the budget.",
+                '["db"]',
+            ),
+            (
+                "_offline_restart",
+                "As resource_dependencies, and when one of them goes offline, this one is stopped at once, and started "
+                "again when it is back; never counted in the budget.",
+                '["db{ANY_NODE}"]',
+            ),
+        )
+    ]
+)
+
+_METHODS = tuple(
+    [
+        Property(f"{name}_command", "command", text, WHEN_DISABLED, f"{name.capitalize()}_command", example=example)
+        for name, text, example in (
+            (
+                "prenet_start",
+                "Run before the network addresses of the group go up, and before Start; fails as Start does.",
+                '"mountpoint -q /srv/shop || mount /srv/shop"',
+            ),
+            (
+                "postnet_stop",
+                "Run after Stop, when the network addresses of the group are down; fails as Stop does. Harmless when "
+                "run twice.",
+                '"! mountpoint -q /srv/shop || umount /srv/shop"',
+            ),
+            (
+                "init",
+                "Run once when the resource becomes managed. A failure is told and changes nothing. Harmless when run "
+                "twice.",
+                '["/usr/bin/mkdir", "-p", "/var/lib/shop"]',
+            ),
+            (
+                "boot",
+                "Run when the machine has booted and the resource is managed, before its first start. A failure is "
+                "told and changes nothing.",
+                '["/usr/bin/rm", "-f", "/var/lib/shop/lock"]',
+            ),
+            (
+                "fini",
+                "Run when the resource is no longer managed: its group was unmanaged, or no descriptor names it any "
+                "more. A failure is told and changes nothing.",
+                '["/usr/bin/rm", "-rf", "/var/cache/shop"]',
+            ),
+            (
+                "update",
+                "Run after a change of properties of a resource that is online. A failure is told; the change stays.",
+                '"kill -HUP $MAINPID"',
+            ),
+            (
+                "monitor_check",
+                "Run where the group might go before a giveover that the monitor asked for; a status other than 0 says "
+                "that it cannot run there.",
+                '"test -d /srv/shop || exit 1"',
+            ),
+        )
+    ]
+)
+
+_TIMEOUTS = tuple(
+    [
+        Property(
+            f"{each.name.removesuffix('_command')}_timeout",
+            "duration",
+            f"Time for {each.name}.",
+            ANYTIME,
+            f"{each.sun.removesuffix('_command')}_timeout",
+            minimum=0.01,
+            example='"30s"',
+        )
+        for each in _METHODS
+    ]
+)
 
 RESOURCE: tuple[Property, ...] = (
     Property(
@@ -410,6 +513,9 @@ RESOURCE: tuple[Property, ...] = (
         example='{path = "/var/log/web.log", rotate = "10MiB", keep = 5}',
     ),
     Property("stderr", "output", "Where standard error goes.", WHEN_DISABLED, example='"journal"'),
+    *_NEEDS,
+    *_METHODS,
+    *_TIMEOUTS,
     Property(
         "scalable",
         "boolean",
@@ -422,68 +528,15 @@ RESOURCE: tuple[Property, ...] = (
     ),
     *[
         Property(
-            f"{name}_command",
-            "command",
-            _METHOD.format(f"{name}_command") + ".",
-            ANYTIME,
-            f"{name.capitalize()}",
-            supported=False,
-        )
-        for name in ("init", "boot", "fini", "prenet_start", "postnet_stop", "monitor_check", "update")
-    ],
-    *[
-        Property(
-            f"{name}_timeout",
+            f"monitor_{name}_timeout",
             "duration",
-            f"Time for {name}_command.",
+            f"Time for Monitor_{name}; the monitor lives in the runner, so there is no such method to wait for.",
             ANYTIME,
-            f"{name.capitalize()}_timeout",
+            f"Monitor_{name}_timeout",
             supported=False,
         )
-        for name in (
-            "init",
-            "boot",
-            "fini",
-            "prenet_start",
-            "postnet_stop",
-            "monitor_start",
-            "monitor_stop",
-            "monitor_check",
-            "update",
-        )
+        for name in ("start", "stop")
     ],
-    Property(
-        "resource_dependencies",
-        "names",
-        "Resources that must be online first; " + _GROUPS + ".",
-        ANYTIME,
-        "Resource_dependencies",
-        supported=False,
-    ),
-    Property(
-        "resource_dependencies_weak",
-        "names",
-        "Resources that start first when both start; " + _GROUPS + ".",
-        ANYTIME,
-        "Resource_dependencies_weak",
-        supported=False,
-    ),
-    Property(
-        "resource_dependencies_restart",
-        "names",
-        "Resources whose restart restarts this one; " + _GROUPS + ".",
-        ANYTIME,
-        "Resource_dependencies_restart",
-        supported=False,
-    ),
-    Property(
-        "resource_dependencies_offline_restart",
-        "names",
-        "Resources whose going offline stops this one; " + _GROUPS + ".",
-        ANYTIME,
-        "Resource_dependencies_offline_restart",
-        supported=False,
-    ),
     Property(
         "network_resources_used",
         "names",
@@ -517,76 +570,90 @@ GROUP: tuple[Property, ...] = (
     ),
     Property(
         "nodelist",
-        "names",
-        "Possible masters, most preferred first; " + _GROUPS + ".",
+        "nodes",
+        "The nodes that may run the group, most preferred first. Without it, every node." + _NODES,
         ANYTIME,
         "Nodelist",
-        supported=False,
+        example='["n1", "n2"]',
     ),
-    Property("rg_mode", "word", "FAILOVER or SCALABLE; " + _GROUPS + ".", AT_CREATION, "RG_mode", supported=False),
+    Property(
+        "rg_mode",
+        "word",
+        "FAILOVER: on one node at a time. SCALABLE: on up to maximum_primaries nodes.",
+        AT_CREATION,
+        "RG_mode",
+        words=("FAILOVER", "SCALABLE"),
+        example='"FAILOVER"',
+    ),
     Property(
         "maximum_primaries",
         "integer",
-        "Most nodes at once; " + _GROUPS + ".",
+        "The most nodes that run the group at once; 1 when rg_mode is FAILOVER." + _NODES,
         ANYTIME,
         "Maximum_primaries",
-        supported=False,
+        minimum=1,
+        maximum=MOST,
+        example="1",
     ),
     Property(
         "desired_primaries",
         "integer",
-        "Preferred number of nodes; " + _GROUPS + ".",
+        "How many nodes should run the group; at most maximum_primaries. 0: it starts only when somebody asks.",
         ANYTIME,
         "Desired_primaries",
-        supported=False,
+        minimum=0,
+        maximum=MOST,
+        example="1",
     ),
     Property(
         "failback",
         "boolean",
-        "Move back when a preferred node joins; " + _GROUPS + ".",
+        "true: the group moves back when a node it prefers joins." + _NODES,
         ANYTIME,
         "Failback",
-        supported=False,
+        example="true",
     ),
     Property(
         "pingpong_interval",
         "duration",
-        "How long a node that failed is no target; " + _GROUPS + ".",
+        "So long a node where the group failed to start, or that asked to be rid of it, is no target." + _NODES,
         ANYTIME,
         "Pingpong_interval",
-        supported=False,
+        minimum=0,
+        example='"1h"',
     ),
     Property(
         "rg_dependencies",
-        "names",
-        "Order of groups on one node; " + _GROUPS + ".",
+        "groups",
+        "Groups that start before this one, and stop after it, on the same node.",
         ANYTIME,
         "RG_dependencies",
-        supported=False,
+        example='["storage"]',
     ),
     Property(
         "rg_affinities",
-        "names",
-        "Groups to be with, or away from; " + _GROUPS + ".",
+        "affinities",
+        "Groups to be with or away from: ++ only where it is, +++ the same and it takes us along, + rather where it "
+        "is, - rather where it is not, -- never where it is." + _NODES,
         ANYTIME,
         "RG_affinities",
-        supported=False,
+        example='["++storage", "-batch"]',
     ),
     Property(
         "implicit_network_dependencies",
         "boolean",
-        "Depend on the group's addresses; " + _GROUPS + ".",
+        "Every resource of the group depends on the group's network addresses; false: only as declared.",
         ANYTIME,
         "Implicit_network_dependencies",
-        supported=False,
+        example="false",
     ),
     Property(
         "auto_start_on_new_cluster",
         "boolean",
-        "Start when the cluster boots; " + _GROUPS + ".",
+        "false: after a boot the group stays offline until somebody starts it.",
         ANYTIME,
         "Auto_start_on_new_cluster",
-        supported=False,
+        example="false",
     ),
 )
 """The keys of `[group.NAME]`."""
@@ -622,7 +689,13 @@ SETTINGS: tuple[Property, ...] = (
         example='"systemctl reboot --force --force"',
     ),
     Property(
-        "engine", "word", "Who says where groups live.", Tunable.NONE, words=("standalone",), example='"standalone"'
+        "engine",
+        "word",
+        "Who says where groups live.",
+        Tunable.NONE,
+        words=("standalone",),
+        example='"standalone"',
+        later=("etcd", "pacemaker"),
     ),
     Property("etcd", "table", "The etcd engine.", Tunable.NONE, supported=False),
     Property("pacemaker", "table", "The Pacemaker engine.", Tunable.NONE, supported=False),

@@ -83,6 +83,22 @@ class Output(Value):
 INHERIT = Output()
 
 
+class Need(Value):
+    """One entry of a dependency list: the resource `on`, and by `where` on which node: LOCAL_NODE, ANY_NODE,
+    FROM_RG_AFFINITIES (the default), or the name of a node (Sun: semantics.md 11.2). On one node all mean the same."""
+
+    on: str
+    where: str = "FROM_RG_AFFINITIES"
+
+    def __str__(self) -> str:
+        if self.where == "FROM_RG_AFFINITIES":
+            return self.on
+        return f"{self.on}{{{self.where}}}" if self.where in QUALIFIERS else f"{self.on}@{self.where}"
+
+
+QUALIFIERS = ("LOCAL_NODE", "ANY_NODE", "FROM_RG_AFFINITIES")
+
+
 class Resource(Value):
     """One application with its properties. Names, defaults and meaning: design.md 3 and semantics.md 2.2."""
 
@@ -133,6 +149,24 @@ class Resource(Value):
     oom_score_adjust: int = 0
     stdout: Output = INHERIT
     stderr: Output = INHERIT
+    resource_dependencies: tuple[Need, ...] = ()
+    resource_dependencies_weak: tuple[Need, ...] = ()
+    resource_dependencies_restart: tuple[Need, ...] = ()
+    resource_dependencies_offline_restart: tuple[Need, ...] = ()
+    prenet_start_command: Command | None = None
+    postnet_stop_command: Command | None = None
+    init_command: Command | None = None
+    boot_command: Command | None = None
+    fini_command: Command | None = None
+    update_command: Command | None = None
+    monitor_check_command: Command | None = None
+    prenet_start_timeout: float = 300.0
+    postnet_stop_timeout: float = 300.0
+    init_timeout: float = 300.0
+    boot_timeout: float = 300.0
+    fini_timeout: float = 300.0
+    update_timeout: float = 300.0
+    monitor_check_timeout: float = 300.0
 
     @property
     def has_probe(self) -> bool:
@@ -175,11 +209,22 @@ class Resource(Value):
 
 
 class Group(Value):
-    """A set of resources that lives on one node at a time; in this version it is named and shown."""
+    """A set of resources that lives on one node at a time (Sun: semantics.md 13). What concerns several nodes is kept
+    for the engine that has them; an entry of `rg_affinities` is a sign and a group's name."""
 
     name: str
     description: str = ""
     resources: tuple[str, ...] = ()
+    nodelist: tuple[str, ...] = ()
+    rg_mode: str = "FAILOVER"
+    maximum_primaries: int = 1
+    desired_primaries: int = 1
+    failback: bool = False
+    pingpong_interval: float = 3600.0
+    rg_dependencies: tuple[str, ...] = ()
+    rg_affinities: tuple[str, ...] = ()
+    implicit_network_dependencies: bool = True
+    auto_start_on_new_cluster: bool = True
 
 
 class Source(Value):

@@ -405,12 +405,7 @@ def test_verbs_and_options_that_do_not_exist_are_usage_errors_with_the_nearest_n
 
 
 NOT_YET = (
-    'init_command = "true"\n',
-    'update_command = "true"\n',
-    'postnet_stop_command = "true"\n',
-    "monitor_check_timeout = 5\n",
-    'resource_dependencies = ["b"]\n',
-    'resource_dependencies_offline_restart = ["b"]\n',
+    "monitor_stop_timeout = 5\n",
     'network_resources_used = ["b"]\n',
     "scalable = true\n",
     'load_balancing_policy = "LB_WEIGHTED"\n',
@@ -426,16 +421,6 @@ def test_what_does_not_work_yet_is_refused_and_never_ignored(tmp_path: Path, key
         said = refused.stdout + refused.stderr
         assert re.search(rf"{descriptor}:3:\d+: resource\.a\.{key.split(' ')[0]}: ", said), said
         assert "not supported yet" in said
-
-
-@pytest.mark.parametrize(
-    "key", ['nodelist = ["n1"]\n', 'rg_mode = "FAILOVER"\n', "failback = true\n", 'rg_dependencies = ["b"]\n']
-)
-def test_keys_of_groups_that_do_not_work_yet_are_refused_too(tmp_path: Path, key: str) -> None:
-    descriptor = write(tmp_path / "a.toml", f'[group.a]\n{key}[resource.a]\nstart_command = "sleep 1000"\n')
-    refused = gds("check", str(descriptor))
-    assert refused.returncode == 78
-    assert "not supported yet" in refused.stdout + refused.stderr
 
 
 def test_a_group_is_what_is_enabled_of_it(shop: Running) -> None:

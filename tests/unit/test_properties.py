@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gds.config.compile import Declared, compile_plan
-from gds.config.document import RESOURCE_TABLE
+from gds.config.document import GROUP_TABLE, RESOURCE_TABLE
 from gds.config.explain import shown_default
 from gds.config.places import FREE, WORDS
 from gds.model.glossary import GLOSSARY, GROUP_STATE, RESOURCE_STATE, STATUS
@@ -83,13 +83,14 @@ def test_a_property_is_told_in_full(prop: Property) -> None:
         assert prop.example
 
 
-EXAMPLES = [p for p in RESOURCE if p.example]
+EXAMPLES = [p for p in (*RESOURCE, *GROUP) if p.example]
 
 
 @pytest.mark.parametrize("prop", EXAMPLES, ids=[p.name for p in EXAMPLES])
 def test_an_example_is_accepted(prop: Property) -> None:
     values = tomllib.loads(f"{prop.name} = {prop.example}")
-    assert prop.name in RESOURCE_TABLE.validate_python(values)
+    table = GROUP_TABLE if prop in GROUP else RESOURCE_TABLE
+    assert prop.name in table.validate_python(values)
 
 
 @pytest.mark.parametrize("prop", SETTINGS, ids=[p.name for p in SETTINGS])
@@ -105,7 +106,7 @@ def test_defaults_are_read_from_the_model() -> None:
     assert default_of(keys["init_command"]) is None
     assert default_of(by_name(SETTINGS)["on_giveover"]) == "auto"
     assert default_of(by_name(GROUP)["description"]) == ""
-    assert default_of(by_name(GROUP)["nodelist"]) is None
+    assert default_of(by_name(GROUP)["nodelist"]) == ()
     assert default_of(Property("nobody's", "string", "Of no table.")) is None
 
 

@@ -50,7 +50,12 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     (
         "another engine",
         "[runner]\nengine = 'etcd'\n",
-        ['gds.toml:2:10: runner.engine: expected one of "standalone", not "etcd"'],
+        ['gds.toml:2:10: runner.engine: "etcd" is not supported yet; known: "standalone"'],
+    ),
+    (
+        "no engine at all",
+        "[runner]\nengine = 'etdc'\n",
+        ['gds.toml:2:10: runner.engine: expected one of "standalone", not "etdc"'],
     ),
     ("a number", "[runner]\nnode = 1\n", ["gds.toml:2:8: runner.node: expected a string, not 1"]),
     ("nothing", "[runner]\nstate_dir = ''\n", ["gds.toml:2:13: runner.state_dir: may not be empty"]),

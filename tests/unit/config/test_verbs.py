@@ -164,7 +164,7 @@ def test_explain_tells_all_about_a_key(capsys: Said) -> None:
 
 
 def test_explain_says_what_is_not_supported_yet(capsys: Said) -> None:
-    assert explain.main(["resource_dependencies"]) == 0
+    assert explain.main(["network_resources_used"]) == 0
     assert "  not supported yet\n" in capsys.readouterr().out
 
 
