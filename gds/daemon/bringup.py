@@ -1,0 +1,183 @@
+"""Bringing up what the plan says, after taking back what an earlier runner of this boot left.
+
+What was at rest is followed on as it is; what was in between is ended and started anew, because nobody knows how far it
+had come; what no descriptor names any more is ended. A budget that was used up stays used up.
+"""
+
+from __future__ import annotations
+
+from gds.daemon.app import App
+from gds.daemon.keeping import recall
+from gds.model.ending import how_it_ended
+from gds.model.names import TAG_MARK
+from gds.model.state import ResourceStatus
+from gds.rgm.events import RestartAsked, StartAsked, StopAsked
+from gds.rgm.resource import Life
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, Protocol
+
+    from gds.daemon.environment import Account
+    from gds.daemon.rgmd import Notifies, Rgmd
+    from gds.model.resource import Output, Plan, Resource
+
+    class Memory(Protocol):
+        """What the runner before us kept."""
+
+        def recall(self) -> dict[str, dict[str, Any]]: ...
+        def begin(self) -> None: ...
+
+    class Adopting(Protocol):
+        """Where an application goes on printing."""
+
+        def adopt(self, name: str, stream: str, output: Output, uid: int, gid: int) -> None: ...
+
+    class Strays(Protocol):
+        """Takes the trees of tags whose runner was killed."""
+
+        def take_strays(self, found: Iterable[tuple[str, int]]) -> None: ...
+
+
+class BringUp:
+    """See the module. `memory` None: nothing could be kept. `await_start` hears of each that is asked to start."""
+
+    def __init__(
+        self,
+        rgmd: Rgmd,
+        memory: Memory | None,
+        outputs: Adopting,
+        notifies: Notifies,
+        accounts: Callable[[Resource], Account],
+        tags: Strays,
+        new_app: Callable[[Resource], App],
+        await_start: Callable[[str], None],
+    ) -> None:
+        self._rgmd = rgmd
+        self._memory = memory
+        self._outputs = outputs
+        self._notifies = notifies
+        self._accounts = accounts
+        self._tags = tags
+        self._new_app = new_app
+        self._await_start = await_start
+
+    def begin(self, plan: Plan) -> None:
+        """Everything at once; how each gets on is told as any other change is."""
+        rgmd = self._rgmd
+        records = self._memory.recall() if self._memory is not None else {}
+        found = rgmd.forest.survivors()
+        strays = [each for each in found if each[0].startswith(TAG_MARK)]
+        if strays:
+            self._tags.take_strays(strays)
+        survivors = dict([each for each in found if each not in strays])
+        probed = [r for r in plan.resources if r.has_probe]
+        for resource in plan.resources:
+            rgmd.apps[resource.name] = self._new_app(resource)
+        for rank, resource in enumerate(probed):
+            rgmd.apps[resource.name].clock_rank = rank / len(probed)
+        now = rgmd.loop.now()
+        lives = {name: recall(rgmd.apps[name], r, now) for name, r in records.items() if name in rgmd.apps}
+        for name, incarnation in survivors.items():
+            if name not in rgmd.apps:
+                self._end_stray(name, incarnation)
+        if self._memory is not None:
+            self._memory.begin()
+        for app in list(rgmd.apps.values()):
+            if app.name in survivors:
+                pid = records.get(app.name, {}).get("pid", 0)
+                self._take_back(app, lives.get(app.name, Life.OFFLINE), survivors[app.name], int(pid))
+            else:
+                self._bring_up(app, lives.get(app.name, Life.OFFLINE))
+
+    # -- nothing of it is found ---------------------------------------------------------------------------------------
+
+    def _bring_up(self, app: App, was: Life) -> None:
+        gone = getattr(self._rgmd.forest, "gone", None)
+        ended = gone(app.name) if gone is not None else None
+        if was is Life.STOP_FAILED:
+            because = "its last stop failed, and that was not cleared; nothing of it is found now"
+            app.view = app.view.replace(life=Life.OFFLINE, because=because)
+        if not app.resource.pmf_managed and was not in (Life.OFFLINE, Life.START_FAILED, Life.STOP_FAILED):
+            self._resume_unmanaged(app, was)
+            return
+        if not (app.enabled and app.wanted):
+            why = "disabled" if not app.enabled else "stopped by a person"
+            app.view = app.view.replace(because=why)
+            return
+        if was is Life.START_FAILED:
+            because = "its start failed under the runner before this one: it stays down until somebody asks"
+            app.view = app.view.replace(
+                life=Life.START_FAILED, because=because, status=ResourceStatus.FAULTED, status_msg=because
+            )
+            return
+        self._await_start(app.name)
+        if was is Life.ONLINE and ended is not None:
+            # a true death, seen by its keeper while nobody ran here: it counts as any other
+            app.view = app.view.replace(life=Life.ONLINE)
+            self._rgmd.died(app, f"{how_it_ended(ended[1])}, while no runner was there")
+        else:
+            because = "the runner starts"
+            if was is not Life.OFFLINE:
+                because = "it was not running when the runner came back"
+            self._rgmd.submit(app, StartAsked(because))
+
+    def _resume_unmanaged(self, app: App, was: Life) -> None:
+        """What it started has no tree to be found by, and runs for all we know: it is probed on, or ended first."""
+        app.view = app.view.replace(life=Life.ONLINE, because="taken over from the runner before this one")
+        because = f"the runner before this one ended while it was {was.value}"
+        if not (app.enabled and app.wanted):
+            self._rgmd.submit(app, StopAsked(because))
+        elif was is Life.ONLINE:
+            self._go_on(app)
+            self._rgmd.monitor.begin(app, False)
+        else:
+            self._await_start(app.name)
+            self._rgmd.submit(app, RestartAsked(because))
+
+    # -- its processes live -------------------------------------------------------------------------------------------
+
+    def _take_back(self, app: App, was: Life, incarnation: int, pid: int) -> None:
+        """Followed again where its life was at rest, ended and started anew where it was not."""
+        rgmd = self._rgmd
+        app.view = app.view.replace(life=Life.ONLINE, because="taken back from the runner before this one")
+        rgmd.pmfd.take_back(app, incarnation, pid)
+        if was is Life.STOP_FAILED:
+            because = "its stop failed under the runner before this one"
+            app.view = app.view.replace(
+                life=Life.STOP_FAILED, because=because, status=ResourceStatus.FAULTED, status_msg=because
+            )
+        elif not (app.enabled and app.wanted):
+            rgmd.submit(app, StopAsked("a stop was under way when the runner before this one ended"))
+        elif was is Life.ONLINE and app.tree is not None:
+            account = self._accounts(app.resource)
+            for stream, output in (("stdout", app.resource.stdout), ("stderr", app.resource.stderr)):
+                self._outputs.adopt(app.name, stream, output, account.uid, account.gid)
+            if app.resource.wants_notify:
+                self._notifies.open(app.name, account.uid)
+            self._go_on(app)
+            rgmd.log.info(app.view.because, resource=app.name, pid=pid)
+            rgmd.monitor.begin(app, False)
+        else:
+            self._await_start(app.name)
+            because = f"the runner before this one ended while it was {was.value}"
+            rgmd.submit(app, RestartAsked(because))
+
+    def _go_on(self, app: App) -> None:
+        app.view = app.view.replace(status=ResourceStatus.OK)
+        self._rgmd.kept.changed(app)
+        self._rgmd.kept.decided(app, "taken back", app.view.because)
+
+    def _end_stray(self, name: str, incarnation: int) -> None:
+        """Processes of a resource that no descriptor names any more."""
+        from gds.model.resource import Command, Resource
+
+        rgmd = self._rgmd
+        stray = App(Resource(name, Command(("/bin/false",)), group=name))
+        stray.wanted = False
+        rgmd.apps[name] = stray
+        stray.view = stray.view.replace(life=Life.ONLINE)
+        rgmd.pmfd.take_back(stray, incarnation, 0)
+        rgmd.submit(stray, StopAsked("no descriptor names it any more"))
+        rgmd.settled(stray, lambda: rgmd.apps.pop(name, None))

@@ -1,0 +1,351 @@
+"""What is loaded when it is first needed: edges and drivers that many a runner never uses, each behind a small thing
+that looks like it. An idle runner pays for none of them.
+"""
+
+from __future__ import annotations
+
+from gds.daemon.environment import AS_RUNNER, Account, parse_file
+from gds.errors import ConfigError
+from gds.fault.score import Outcome
+from gds.linux import procfs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, MutableMapping
+    from typing import Any
+
+    from gds.api.server import Connection
+    from gds.daemon.fed import Run
+    from gds.daemon.ownlife import ServiceManager
+    from gds.daemon.pmfdesk import PmfDesk
+    from gds.daemon.tags import Tags
+    from gds.linux.dslog import DataServiceLog
+    from gds.linux.journal import Log
+    from gds.linux.loop import Loop
+    from gds.linux.notify import Notifies
+    from gds.linux.output import Outputs
+    from gds.linux.probing import Answer, Asking
+    from gds.linux.reaper import Reaper
+    from gds.linux.zygote import Zygote
+    from gds.model.resource import Output, Resource
+    from gds.ports import Forest
+
+
+class LateZygote:
+    """The fork server, made when something must be forked that posix_spawn cannot make."""
+
+    def __init__(self, loop: Loop, reaper: Reaper) -> None:
+        self._loop = loop
+        self._reaper = reaper
+        self._made: Zygote | None = None
+
+    def get(self) -> Zygote:
+        """The one there is."""
+        if self._made is None:
+            from gds.linux.zygote import Zygote
+
+            self._made = Zygote(self._loop, self._reaper)
+        return self._made
+
+    def end(self) -> None:
+        """The runner ends, and waits a moment: the process has a cgroup of its own, which can only go after it."""
+        if self._made is None:
+            return
+        pid = self._made.pid
+        self._made.close()
+        for _ in range(20):
+            if not pid or not procfs.alive(pid):
+                break
+            self._loop.turn(0.02)
+
+
+class LateOutputs:
+    """Outputs, loaded when the first application wants more than to inherit."""
+
+    def __init__(self, loop: Loop, runtime_dir: str, log: Log) -> None:
+        self._loop = loop
+        self._runtime_dir = runtime_dir
+        self._log = log
+        self._made: Outputs | None = None
+
+    def _get(self) -> Outputs:
+        if self._made is None:
+            from gds.linux.output import Outputs
+
+            self._made = Outputs(self._loop, self._runtime_dir, self._log)
+        return self._made
+
+    def open(self, name: str, stream: str, output: Output, uid: int, gid: int) -> int:
+        """The descriptor to hand over."""
+        if output.kind == "inherit" and self._made is None:
+            return 1 if stream == "stdout" else 2
+        return self._get().open(name, stream, output, uid, gid)
+
+    def adopt(self, name: str, stream: str, output: Output, uid: int, gid: int) -> None:
+        """After a crash of the runner before us."""
+        if output.kind != "inherit":
+            self._get().adopt(name, stream, output, uid, gid)
+
+    def after_spawn(self, name: str) -> None:
+        """The application has its descriptors."""
+        if self._made is not None:
+            self._made.after_spawn(name)
+
+    def flush(self, name: str) -> None:
+        """The application is gone: nothing more comes."""
+        if self._made is not None:
+            self._made.flush(name)
+
+    def release(self, name: str) -> None:
+        """No descriptor names it any more."""
+        if self._made is not None:
+            self._made.release(name)
+
+    def reopen(self) -> None:
+        """SIGUSR2."""
+        if self._made is not None:
+            self._made.reopen()
+
+    def paths(self, name: str) -> dict[str, str]:
+        """stream -> file."""
+        return self._made.paths(name) if self._made is not None else {}
+
+    def close(self) -> None:
+        """The runner ends."""
+        if self._made is not None:
+            self._made.close()
+
+
+class LateNotifies:
+    """NOTIFY_SOCKETs, loaded when the first application wants one."""
+
+    def __init__(
+        self, loop: Loop, runtime_dir: str, heard: Callable[[str, dict[str, str], int], None], log: Log
+    ) -> None:
+        self._loop = loop
+        self._runtime_dir = runtime_dir
+        self._heard = heard
+        self._log = log
+        self._made: Notifies | None = None
+
+    def open(self, name: str, uid: int) -> str:
+        """An application's NOTIFY_SOCKET."""
+        if self._made is None:
+            from gds.linux.notify import Notifies
+
+            self._made = Notifies(self._loop, self._runtime_dir, self._heard, self._log)
+        return self._made.open(name, uid)
+
+    def drain(self, name: str) -> None:
+        """What a dead application said last is heard before its death is judged."""
+        if self._made is not None:
+            self._made.drain(name)
+
+    def close(self, name: str) -> None:
+        """No descriptor names it any more."""
+        if self._made is not None:
+            self._made.close(name)
+
+    def close_all(self) -> None:
+        """The runner ends."""
+        if self._made is not None:
+            self._made.close_all()
+
+
+class LateProbes:
+    """The built-in probes as the monitor asks for them: one Outcome for one question."""
+
+    def __init__(self, loop: Loop, reaper: Reaper) -> None:
+        self._loop = loop
+        self._reaper = reaper
+        self._prober: Any = None
+
+    def ask(self, resource: Resource, on_answer: Callable[[Outcome], None]) -> Run:
+        """Ask the probe table, or every tcp port of port_list side by side; the worst answer counts."""
+        if self._prober is None:
+            from gds.linux.probing import Prober
+
+            self._prober = Prober(self._loop, self._reaper.expect)
+        if resource.probe is not None:
+            return self._prober.ask(  # type: ignore[no-any-return]  # both can be cancelled, that is all that counts
+                resource.probe, resource.probe_timeout, lambda a: on_answer(_outcome(a))
+            )
+        ports = resource.tcp_ports
+        if len(ports) == 1:
+            return self._prober.ask(  # type: ignore[no-any-return]  # as above
+                ports[0], resource.probe_timeout, lambda a: on_answer(_outcome(a))
+            )
+        return Ports(self._prober, resource, on_answer)  # type: ignore[return-value]  # as above
+
+
+class Ports:
+    """Several ports asked side by side."""
+
+    GRAVITY = ("ok", "unable", "disconnect", "status", "timeout", "error", "refused")
+
+    def __init__(self, prober: Any, resource: Resource, on_answer: Callable[[Outcome], None]) -> None:
+        self._worst: Outcome | None = None
+        self._on_answer = on_answer
+        self._left = len(resource.tcp_ports)
+        self._asked: list[Asking] = []
+        for port in resource.tcp_ports:
+            self._asked.append(prober.ask(port, resource.probe_timeout, self._answered))
+
+    def _answered(self, answer: Answer) -> None:
+        outcome = _outcome(answer)
+        gravity = self.GRAVITY.index
+        if self._worst is None or gravity(outcome.kind) > gravity(self._worst.kind):
+            self._worst = outcome
+        self._left -= 1
+        if not self._left:
+            self._on_answer(self._worst)
+
+    def cancel(self) -> None:
+        """No answer is wanted."""
+        for each in self._asked:
+            each.cancel()
+
+
+def _outcome(answer: Answer) -> Outcome:
+    return Outcome(answer.outcome, 0, answer.message, answer.seconds)
+
+
+class LateTags:
+    """Nametags, loaded when somebody first asks for one, or when a runner before us left some."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        forest: Forest,
+        log: Log,
+        environ: Mapping[str, str],
+        decided: Callable[[str, str, str], None],
+        no_tags: Callable[[], None],
+    ) -> None:
+        self._loop = loop
+        self._forest = forest
+        self._log = log
+        self._environ = environ
+        self._decided = decided
+        self._no_tags = no_tags
+        self._made: Tags | None = None
+        self._desk: PmfDesk | None = None
+
+    def _get(self) -> Tags:
+        if self._made is None:
+            from gds.daemon.tags import Tags
+
+            self._made = Tags(self._loop, self._forest, self._log, self._decided, self._no_tags)
+        return self._made
+
+    def answer(self, client: Connection, request: dict[str, Any], stopping: bool) -> None:
+        """A request of pmfadm's."""
+        if self._desk is None:
+            from gds.daemon.pmfdesk import PmfDesk
+
+            self._desk = PmfDesk(self._get(), self._loop, self._log, self._environ)
+        if stopping:
+            self._get().ending = "the runner is stopping everything"
+        self._desk.answer(client, request)
+
+    def take_strays(self, found: Iterable[tuple[str, int]]) -> None:
+        """Those of a runner that was killed."""
+        self._get().take_strays(found)
+
+    @property
+    def empty(self) -> bool:
+        """No tag, and no process of one."""
+        return self._made is None or self._made.empty
+
+    @property
+    def had_any(self) -> bool:
+        """Somebody has asked for a tag."""
+        return self._made is not None and self._made.had_any
+
+    def end(self, because: str) -> None:
+        """Everything of them is ended."""
+        self._get().end(because)
+
+    def hurry(self) -> None:
+        """SIGKILL to everything of them."""
+        if self._made is not None:
+            self._made.hurry()
+
+
+class LateDataServiceLog:
+    """The logs SUNW.gds kept, loaded when the first resource wants them (log_level)."""
+
+    def __init__(self, state_dir: str, node: str) -> None:
+        self._state_dir = state_dir
+        self._node = node
+        self._made: DataServiceLog | None = None
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot be written; "" = it can."""
+        return self._made.problem if self._made is not None else ""
+
+    def write(self, group: str, resource: str, kind: str, failed: bool, text: str) -> None:
+        """One line; nothing is kept without a state directory."""
+        if not self._state_dir:
+            return
+        if self._made is None:
+            from gds.linux.dslog import DataServiceLog
+
+            self._made = DataServiceLog(self._state_dir, self._node)
+        self._made.write(group, resource, kind, failed, text)
+
+
+def service_manager(loop: Loop, environ: MutableMapping[str, str]) -> ServiceManager:
+    """Who started us and wants to know how we are; takes its variables out of the environment."""
+    if "NOTIFY_SOCKET" in environ:
+        from gds.linux.systemd import ServiceManager as Systemd
+
+        return Systemd(loop, environ)
+    return Nobody()
+
+
+class Nobody:
+    """Nobody started us who wants to know."""
+
+    present = False
+
+    def ready(self, status: str = "") -> None:
+        """Nothing."""
+
+    status = reloading = stopping = ready
+
+    def exit_status(self, code: int) -> None:
+        """Nothing."""
+
+    def every(self, deserved: Callable[[], bool]) -> None:
+        """Nothing."""
+
+    def extend_timeout(self, seconds: float) -> None:
+        """Nothing."""
+
+
+def account(resource: Resource) -> Account:
+    """As whom the application runs. Raises ConfigError when there is no such user or group."""
+    if not (resource.user or resource.group_name or resource.supplementary_groups):
+        return AS_RUNNER
+    from gds.linux.accounts import look_up
+
+    return Account(*look_up(resource))
+
+
+def environment_files(resource: Resource) -> dict[str, str]:
+    """Read as the runner, before privileges are dropped. Their values never appear in any message.
+
+    Raises ConfigError when a file that is not optional ("-" before its path) cannot be read.
+    """
+    found: dict[str, str] = {}
+    for path in resource.environment_files:
+        optional = path.startswith("-")
+        data = procfs.read(path[1:] if optional else path, 1 << 20)
+        if data is None:
+            if optional:
+                continue
+            raise ConfigError(f"cannot read environment file {path}")
+        found.update(parse_file(data.decode("utf-8", "surrogateescape")))
+    return found
