@@ -8,7 +8,7 @@ from gds.rgm.resource import ResourceView
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gds.daemon.fed import Run
-    from gds.daemon.generic import StartMethod, StopMethod
+    from gds.daemon.generic import SideMethod, StartMethod, StopMethod
     from gds.fault.history import MonitorState
     from gds.model.resource import Resource
     from gds.model.window import Window
@@ -39,6 +39,7 @@ class App:
         "probe_timer",
         "probing",
         "resource",
+        "side",
         "start",
         "stop",
         "tree",
@@ -61,6 +62,8 @@ class App:
         self.history: MonitorState = FRESH
         self.start: StartMethod | None = None
         self.stop: StopMethod | None = None
+        self.side: SideMethod | None = None
+        """Prenet_start or Postnet_stop under way."""
         self.delay: TimerHandle | None = None
         self.probing: Run | None = None
         self.probe_timer: TimerHandle | None = None

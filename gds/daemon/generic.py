@@ -9,7 +9,16 @@ from __future__ import annotations
 from gds.daemon.fed import LAST_SECOND
 from gds.fault import score, unable
 from gds.pmf import starting, stopping
-from gds.rgm.events import StartFailed, StartSucceeded, StopFailed, StopSucceeded
+from gds.rgm.events import (
+    PostnetFailed,
+    PostnetSucceeded,
+    PrenetFailed,
+    PrenetSucceeded,
+    StartFailed,
+    StartSucceeded,
+    StopFailed,
+    StopSucceeded,
+)
 from gds.rgm.resource import Life
 
 TYPE_CHECKING = False
@@ -159,6 +168,50 @@ class StartMethod:
     def _end(self, event: StartSucceeded | StartFailed) -> None:
         self.cancel()
         self._rgmd.submit(self._app, event)
+
+
+class SideMethod:
+    """Prenet_start or Postnet_stop: a command of the descriptor, within its timeout. Sun: semantics.md 9.2."""
+
+    __slots__ = ("_app", "_ended_well", "_failed", "_rgmd", "_run")
+
+    def __init__(self, rgmd: Rgmd, app: App, method: str, because: str) -> None:
+        self._rgmd = rgmd
+        self._app = app
+        resource = app.resource
+        self._ended_well: PrenetSucceeded | PostnetSucceeded
+        self._failed: type[PrenetFailed | PostnetFailed]
+        if method == "Prenet_start":
+            command, limit = resource.prenet_start_command, resource.prenet_start_timeout
+            self._ended_well, self._failed = PrenetSucceeded(), PrenetFailed
+        else:
+            command, limit = resource.postnet_stop_command, resource.postnet_stop_timeout
+            self._ended_well, self._failed = PostnetSucceeded(), PostnetFailed
+        self._run: Run | None = None
+        if command is None:  # a reload took it away meanwhile
+            rgmd.loop.soon(lambda: self._done(None))
+        else:
+            self._run = rgmd.run_method(app, method, command, limit, self._done, because)
+
+    def cancel(self) -> None:
+        """Nobody waits for it any more."""
+        if self._run is not None:
+            self._run.cancel()
+            self._run = None
+        if self._app.side is self:
+            self._app.side = None
+
+    def _done(self, result: Result | None) -> None:
+        app = self._app
+        if app.side is not self:
+            return
+        app.side = None
+        if result is None or (result.kind == "exit" and result.code == 0):
+            self._rgmd.submit(app, self._ended_well)
+        else:
+            method = "Prenet_start" if self._failed is PrenetFailed else "Postnet_stop"
+            command = method.lower() + "_command"
+            self._rgmd.submit(app, self._failed(f"{method} failed: {command} {result.said}"))
 
 
 class StopMethod:

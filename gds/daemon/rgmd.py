@@ -12,16 +12,16 @@ from functools import partial
 from gds.daemon import environment
 from gds.daemon.app import App
 from gds.daemon.environment import Call
-from gds.daemon.generic import StartMethod, StopMethod
+from gds.daemon.generic import SideMethod, StartMethod, StopMethod
 from gds.daemon.monitor import Monitor
 from gds.daemon.pmfd import Pmfd
 from gds.errors import ConfigError, unreachable
 from gds.fault import score, verdict
 from gds.model.state import ResourceState, ResourceStatus
-from gds.rgm import commands, control
+from gds.rgm import commands, control, order
 from gds.rgm import resource as life_of
-from gds.rgm.events import ClearAsked, DelayOver, RestartAsked, StartAsked, StopAsked
-from gds.rgm.resource import Life, ResourceView
+from gds.rgm.events import ClearAsked, DelayOver, PostnetSucceeded, RestartAsked, StartAsked, StopAsked, UsersGone
+from gds.rgm.resource import ALONE, Life, ResourceView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,10 +29,15 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from gds.daemon.fed import Fed, Result, Run
+    from gds.fault.history import MonitorState
     from gds.fault.score import Outcome, Score
+    from gds.fault.unable import Tried
+    from gds.fault.verdict import Verdict
     from gds.model.resource import Command, Output, Resource
+    from gds.model.value import Value
     from gds.ports import Callback, Forest, Launch, Scheduler
     from gds.rgm.events import Event
+    from gds.rgm.resource import Step
 
     class Prober(Protocol):
         """Asks the built-in probes."""
@@ -59,6 +64,11 @@ if TYPE_CHECKING:
         def changed(self, app: App) -> None: ...
         def decided(self, app: App, event: str, because: str, **facts: object) -> None: ...
         def probed(self, app: App, points: int, text: str) -> None: ...
+        def stepped(self, app: App, event: Event, made: Step, around: Value | None, on_giveover: str) -> None: ...
+        def judged(
+            self, app: App, now: float, before: MonitorState, got: Score, said: Verdict, outcome: Outcome | None
+        ) -> None: ...
+        def tried(self, app: App, message: str, came: Tried) -> None: ...
 
     class Log(Protocol):
         """The runner's own log."""
@@ -72,6 +82,7 @@ TOLD_MAIN_PID = frozenset(("Stop", "Probe", "Update"))
 """Methods whose commands get MAINPID (design.md 3)."""
 
 SETTLED = frozenset((Life.OFFLINE, Life.ONLINE, Life.START_FAILED, Life.STOP_FAILED))
+"""Lives in which no method runs and nothing is waited for."""
 
 
 class World:
@@ -142,6 +153,10 @@ class Rgmd:
         self.wall = world.wall
         self.chance = world.chance
         self.apps: dict[str, App] = {}
+        self.graph = order.NOBODY
+        """Who needs whom; the runner sets it with each plan."""
+        self.hurried = False
+        """Everything ends at once: nobody waits for anybody."""
         self.pmfd = Pmfd(self)
         self.monitor = Monitor(self)
         self._queue: deque[tuple[App, Event]] = deque()
@@ -192,28 +207,56 @@ class Rgmd:
 
     def _step(self, app: App, event: Event) -> None:
         before = app.view
-        made = life_of.step(before, event, app.resource.failover_mode, self._world.on_giveover, self.loop.now())
+        linked = self.graph.knows(app.name)
+        around = order.around(self.graph, app.name, self._look, self.hurried) if linked else ALONE
+        mode, on_giveover = app.resource.failover_mode, self._world.on_giveover
+        made = life_of.step(before, event, mode, on_giveover, self.loop.now(), around)
         if made.ignored:
             return
         app.view = made.view
         after = made.view
-        if after.life is not before.life or after.because != before.because:
+        moved = after.life is not before.life
+        if moved or after.because != before.because:
             self.kept.changed(app)
-        if after.life is Life.ONLINE and before.life is not Life.ONLINE:
+        if after.life is Life.ONLINE and moved:
             app.online_since_wall = self.wall()
-        for order in made.orders:
-            self._carry_out(app, order)
+        for each in made.orders:
+            self._carry_out(app, each)
         # told when this turn is over: a restart does not wait for its own log line
         if made.because:
             self.loop.soon(partial(self._tell, app, after, made.because))
-        elif after.life is not before.life and after.life in SETTLED:
+        elif moved and after.life in SETTLED:
             self.loop.soon(partial(self._tell_rest, app, after))
-        if after.life is not before.life and after.life in SETTLED and app.asked:
+        if moved or after.status is not before.status:
+            self._world.observed(app)
+        if linked and (moved or after.life is Life.AWAITING):
+            self._spread(app, before.life)
+        if moved and app.asked:
+            self._answer(app)
+
+    def _look(self, name: str) -> ResourceView | None:
+        app = self.apps.get(name)
+        return app.view if app is not None else None
+
+    def _spread(self, app: App, before: Life) -> None:
+        """Tell those it concerns."""
+        for name in order.concerned(self.graph, app.name):
+            event = order.news(self.graph, name, app.name, before, self._look)
+            if event is not None:
+                self._queue.append((self.apps[name], event))
+            elif self.apps[name].asked if name in self.apps else False:
+                self._answer(self.apps[name])
+
+    def is_at_rest(self, app: App) -> bool:
+        """Its life will not change by itself soon."""
+        return app.view.life in SETTLED or order.is_at_rest(self.graph, app.name, self._look)
+
+    def _answer(self, app: App) -> None:
+        """Who waits for its life to come to rest is called when it has."""
+        if app.asked and self.is_at_rest(app):
             waiting, app.asked = app.asked, None
             for callback in waiting:
                 self.loop.soon(callback)
-        if after.life is not before.life or after.status is not before.status:
-            self._world.observed(app)
 
     def _tell(self, app: App, view: ResourceView, because: str) -> None:
         state = life_of.public(view, app.monitored, app.monitor_failed).value
@@ -227,37 +270,58 @@ class Rgmd:
         self.kept.decided(app, state, view.because)
         self.log.info(f"{app.name} is {state}", resource=app.name)
 
-    def _carry_out(self, app: App, order: commands.Order) -> None:
-        if isinstance(order, commands.RunStart):
+    def _carry_out(self, app: App, wanted: commands.Order) -> None:
+        if isinstance(wanted, commands.RunStart):
             self.kept.changed(app)
-            app.start = StartMethod(self, app, order.because)
+            app.start = StartMethod(self, app, wanted.because)
             app.start.begin()
-        elif isinstance(order, commands.RunStop):
-            if app.start is not None:
-                app.start.cancel()
+        elif isinstance(wanted, commands.RunStop):
+            for method in (app.start, app.side):
+                if method is not None:
+                    method.cancel()
             if app.stop is None:
-                app.stop = StopMethod(self, app, order.because)
+                app.stop = StopMethod(self, app, wanted.because)
                 app.stop.begin()
-        elif isinstance(order, commands.StartMonitor):
+        elif isinstance(wanted, commands.StartMonitor):
             self.kept.changed(app)
-            self.monitor.begin(app, order.restarted)
-        elif isinstance(order, commands.StopMonitor):
+            self.monitor.begin(app, wanted.restarted)
+        elif isinstance(wanted, commands.StopMonitor):
             self.monitor.end(app)
-        elif isinstance(order, commands.ArmDelay):
-            app.delay = self.loop.after(order.seconds, lambda: self.submit(app, DelayOver()))
-        elif isinstance(order, commands.CancelDelay):
+        elif isinstance(wanted, commands.RunPrenet | commands.RunPostnet):
+            method_name = "Prenet_start" if isinstance(wanted, commands.RunPrenet) else "Postnet_stop"
+            app.side = SideMethod(self, app, method_name, wanted.because)
+        elif isinstance(wanted, commands.ArmDelay):
+            app.delay = self.loop.after(wanted.seconds, lambda: self.submit(app, DelayOver()))
+        elif isinstance(wanted, commands.CancelDelay):
             if app.delay is not None:
                 app.delay.cancel()
                 app.delay = None
-        elif isinstance(order, commands.PurgeHistory):
+        elif isinstance(wanted, commands.PurgeHistory):
             app.history = verdict.gave_over()
             self.kept.changed(app)
-        elif isinstance(order, commands.LeaveNode):
-            self._world.leave(order.because)
-        elif isinstance(order, commands.AbortNode):
-            self._world.abort(order.because)
+        elif isinstance(wanted, commands.LeaveNode):
+            self._world.leave(wanted.because)
+        elif isinstance(wanted, commands.AbortNode):
+            self._world.abort(wanted.because)
         else:
-            unreachable(order)
+            unreachable(wanted)
+
+    def stop_all(self, because: str) -> None:
+        """The runner ends: everything goes down, each after those that use it."""
+        for name in reversed(order.start_order(self.graph, list(self.apps))):
+            self.submit(self.apps[name], StopAsked(because))
+
+    def hurry(self) -> None:
+        """No more asking, no more waiting for each other: SIGKILL to everything."""
+        self.hurried = True
+        for app in list(self.apps.values()):
+            if app.view.life is Life.HELD:
+                self.submit(app, UsersGone())
+            if app.side is not None:
+                app.side.cancel()
+                self.submit(app, PostnetSucceeded())
+            if app.stop is not None:
+                app.stop.hurry()
 
     def changed(self, app: App, because: str) -> None:
         """Something to be seen changed beside the life: say so."""
@@ -336,7 +400,7 @@ class Rgmd:
 
     def settled(self, app: App, callback: Callback) -> None:
         """Call back when its life has come to rest; at once when it has."""
-        if app.view.life in SETTLED and not self._queue:
+        if not self._queue and self.is_at_rest(app):
             callback()
             return
         if app.asked is None:

@@ -17,6 +17,18 @@ class RunStop(Value):
     because: str
 
 
+class RunPrenet(Value):
+    """Run Prenet_start."""
+
+    because: str
+
+
+class RunPostnet(Value):
+    """Run Postnet_stop."""
+
+    because: str
+
+
 class ArmDelay(Value):
     """Tell `DelayOver` in so many seconds."""
 
@@ -58,5 +70,15 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     Order: TypeAlias = (
-        RunStart | RunStop | ArmDelay | CancelDelay | StartMonitor | StopMonitor | PurgeHistory | LeaveNode | AbortNode
+        RunStart
+        | RunStop
+        | RunPrenet
+        | RunPostnet
+        | ArmDelay
+        | CancelDelay
+        | StartMonitor
+        | StopMonitor
+        | PurgeHistory
+        | LeaveNode
+        | AbortNode
     )

@@ -74,6 +74,52 @@ class ClearAsked(Value):
     """A person says that what was left behind has been dealt with."""
 
 
+class PrenetSucceeded(Value):
+    """Prenet_start ended well."""
+
+
+class PrenetFailed(Value):
+    """Prenet_start failed or ran into its timeout."""
+
+    because: str
+
+
+class PostnetSucceeded(Value):
+    """Postnet_stop ended well."""
+
+
+class PostnetFailed(Value):
+    """Postnet_stop failed or ran into its timeout."""
+
+    because: str
+
+
+class NeedsMet(Value):
+    """What it waits for may be there: look again."""
+
+
+class NeedGone(Value):
+    """What it has an offline-restart dependency on goes down."""
+
+    because: str
+
+
+class NeedRestarted(Value):
+    """What it has a restart dependency on came back."""
+
+    because: str
+
+
+class UsersGone(Value):
+    """Those that use it are down, or have changed their mind: look again."""
+
+
+class UserStuck(Value):
+    """One of those that use it could not be stopped."""
+
+    because: str
+
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -91,6 +137,15 @@ if TYPE_CHECKING:
         | StopFailed
         | DelayOver
         | ClearAsked
+        | PrenetSucceeded
+        | PrenetFailed
+        | PostnetSucceeded
+        | PostnetFailed
+        | NeedsMet
+        | NeedGone
+        | NeedRestarted
+        | UsersGone
+        | UserStuck
     )
 
 EVENTS: tuple[type[Value], ...] = (
@@ -106,4 +161,13 @@ EVENTS: tuple[type[Value], ...] = (
     StopFailed,
     DelayOver,
     ClearAsked,
+    PrenetSucceeded,
+    PrenetFailed,
+    PostnetSucceeded,
+    PostnetFailed,
+    NeedsMet,
+    NeedGone,
+    NeedRestarted,
+    UsersGone,
+    UserStuck,
 )

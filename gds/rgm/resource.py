@@ -1,142 +1,54 @@
-"""The life of a resource on this node: one table. Sun: semantics.md 8, 9, 10.1; design.md 2.
+"""One fact about one resource: what its life becomes, and what has to be done. Sun: semantics.md 8 to 11; design.md 2.
 
-Rules
-- `Life` is private: it says what the RGM is doing and why it waits. People see `ResourceState` (`public`).
-- Every pair of life and event is in exactly one of TABLE and IGNORED; a test walks the cross product. An ignored
-  event changes nothing, and the reason stands beside it.
-- A Stop is always run before a Start that follows a life (CYCLING), also when the tree is already gone: Stop is
-  idempotent and clears what a half-dead application left behind.
-- A Start that failed is followed by Stop (ABANDONING), because an application half started may not be left running.
-- STOP_FAILED is left only by a person: `clear`, or a stop that works. Nothing starts from it: better down than twice
-  up.
-- What a monitor says of a resource that is not up, nor being started, is old news.
+Theory of operation: `step` looks up the next life in life.TABLE. What the others say (`Around`) may lead to a life
+that waits, or over Prenet_start and Postnet_stop (`_enter`); what has to be done on the way (`_orders`) depends on
+that edge alone. More than the table decides: the end of a failed Start (failover_mode, and whether somebody else can
+take it), a giveover (granted or refused), a life that is left alone, a failed Stop (HARD ends the node), a person who
+changes their mind while it waits, and whatever the judge says of the one more Start that a refused giveover allows:
+that Start has simply failed.
 
-Theory of operation: `step` looks up the next life; what has to be done on the way (`_orders`) depends on that
-edge alone. Five edges depend on more than the life: the end of a failed Start (failover_mode, and whether somebody
-else can take it), a giveover (granted or refused), a life that is left alone, a failed Stop (HARD ends the node), and
-whatever the judge says of the one more Start that a refused giveover allows: that Start has simply failed.
+It knows nothing of graphs: whether what a resource needs is there, and who uses it, is told in `Around` (order.py).
 """
 
 from __future__ import annotations
-
-from enum import StrEnum
 
 from gds.model.state import FailoverMode, ResourceState, ResourceStatus
 from gds.model.value import Value
 from gds.rgm import commands, control
 from gds.rgm.events import (
     ClearAsked,
-    DelayOver,
     GiveoverAsked,
     LeftAlone,
+    PrenetSucceeded,
     RestartAsked,
     RestartJudged,
     StartAsked,
     StartFailed,
-    StartSucceeded,
     StopAsked,
-    StopFailed,
-    StopSucceeded,
+    UsersGone,
+    UserStuck,
 )
+from gds.rgm.life import BY_MORE_THAN_LIFE as BY_MORE_THAN_LIFE
+from gds.rgm.life import IGNORED as IGNORED
+from gds.rgm.life import PERSON
+from gds.rgm.life import TABLE as TABLE
+from gds.rgm.life import Life as Life
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeGuard
+    from typing import Any, TypeGuard
 
     from gds.rgm.commands import Order
     from gds.rgm.events import Event
-
-
-class Life(StrEnum):
-    """What the RGM is doing with a resource."""
-
-    OFFLINE = "OFFLINE"
-    WAITING = "WAITING"
-    STARTING = "STARTING"
-    ONLINE = "ONLINE"
-    CYCLING = "CYCLING"
-    STOPPING = "STOPPING"
-    ABANDONING = "ABANDONING"
-    START_FAILED = "START_FAILED"
-    STOP_FAILED = "STOP_FAILED"
-
-
-_L = Life
-TABLE: dict[tuple[Life, type[Value]], Life] = {
-    (_L.OFFLINE, StartAsked): _L.STARTING,
-    (_L.OFFLINE, RestartAsked): _L.STARTING,
-    (_L.WAITING, DelayOver): _L.STARTING,
-    (_L.WAITING, StartAsked): _L.STARTING,
-    (_L.WAITING, RestartAsked): _L.STARTING,
-    (_L.WAITING, StopAsked): _L.STOPPING,
-    (_L.STARTING, StartSucceeded): _L.ONLINE,
-    (_L.STARTING, StartFailed): _L.ABANDONING,
-    (_L.STARTING, StopAsked): _L.STOPPING,
-    (_L.STARTING, RestartAsked): _L.CYCLING,
-    (_L.STARTING, RestartJudged): _L.CYCLING,
-    (_L.ONLINE, StopAsked): _L.STOPPING,
-    (_L.ONLINE, RestartAsked): _L.CYCLING,
-    (_L.ONLINE, RestartJudged): _L.CYCLING,
-    (_L.CYCLING, StopSucceeded): _L.STARTING,
-    (_L.CYCLING, StopFailed): _L.STOP_FAILED,
-    (_L.CYCLING, StopAsked): _L.STOPPING,
-    (_L.STOPPING, StopSucceeded): _L.OFFLINE,
-    (_L.STOPPING, StopFailed): _L.STOP_FAILED,
-    (_L.STOPPING, StartAsked): _L.CYCLING,
-    (_L.STOPPING, RestartAsked): _L.CYCLING,
-    (_L.ABANDONING, StopSucceeded): _L.START_FAILED,
-    (_L.ABANDONING, StopFailed): _L.STOP_FAILED,
-    (_L.ABANDONING, StopAsked): _L.STOPPING,
-    (_L.ABANDONING, StartAsked): _L.CYCLING,
-    (_L.ABANDONING, RestartAsked): _L.CYCLING,
-    (_L.START_FAILED, StartAsked): _L.CYCLING,
-    (_L.START_FAILED, RestartAsked): _L.CYCLING,
-    (_L.START_FAILED, StopAsked): _L.STOPPING,
-    (_L.STOP_FAILED, ClearAsked): _L.OFFLINE,
-    (_L.STOP_FAILED, StopAsked): _L.STOPPING,
-}
-
-_STALE = "news of a method that no longer matters"
-_DONE = "it is so already"
-_NOT_UP = "only what is up, or being started, can be judged"
-_BLOCKED = "what could not be stopped may not be started"
-IGNORED: dict[tuple[Life, type[Value]], str] = {
-    **{(life, DelayOver): _STALE for life in Life if life is not _L.WAITING},
-    **{(life, StartSucceeded): _STALE for life in Life if life is not _L.STARTING},
-    **{(life, StartFailed): _STALE for life in Life if life is not _L.STARTING},
-    **{
-        (life, kind): _STALE
-        for kind in (StopSucceeded, StopFailed)
-        for life in Life
-        if life not in (_L.CYCLING, _L.STOPPING, _L.ABANDONING)
-    },
-    **{(life, ClearAsked): "there is no failed stop to clear" for life in Life if life is not _L.STOP_FAILED},
-    **{
-        (life, kind): _NOT_UP
-        for kind in (RestartJudged, GiveoverAsked, LeftAlone)
-        for life in Life
-        if life not in (_L.ONLINE, _L.STARTING)
-    },
-    (_L.OFFLINE, StopAsked): _DONE,
-    (_L.STOPPING, StopAsked): _DONE,
-    (_L.STARTING, StartAsked): _DONE,
-    (_L.ONLINE, StartAsked): _DONE,
-    (_L.CYCLING, StartAsked): _DONE,
-    (_L.CYCLING, RestartAsked): _DONE,
-    (_L.STOP_FAILED, StartAsked): _BLOCKED,
-    (_L.STOP_FAILED, RestartAsked): _BLOCKED,
-}
-BY_MORE_THAN_LIFE: frozenset[tuple[Life, type[Value]]] = frozenset(
-    (life, kind) for kind in (GiveoverAsked, LeftAlone) for life in (_L.ONLINE, _L.STARTING)
-)
-"""The pairs `step` decides by more than the table."""
 
 
 class ResourceView(Value):
     """What the RGM knows of a resource. `because` is the reason of its life, in one sentence; `at` since when
     (seconds, monotonic). `last_try`: the next Start is the one more that a refused giveover allows (design.md 2).
     `left_alone`: the judge forbids both to move it and to try again. `delay`: seconds to wait before the start that
-    follows CYCLING. `restarting`: a restart is under way, so success forgets the scores.
+    follows CYCLING. `restarting`: a restart is under way, so success forgets the scores. `prepared`: Prenet_start is
+    done, or was not needed, so Postnet_stop is due. `next`: where HELD leads to. `again`: it was asked for while it
+    goes offline, and starts when it is there.
     """
 
     name: str
@@ -149,6 +61,30 @@ class ResourceView(Value):
     status_msg: str = ""
     delay: float = 0.0
     restarting: bool = False
+    prepared: bool = False
+    next: Life = Life.OFFLINE
+    again: bool = False
+
+
+class Around(Value):
+    """What the others, and its own type, have to say; "" = nothing against it, else the reason in words.
+
+    `unmet`: why it cannot be started yet. `unprepared`: why its Prenet_start cannot run yet. `in_use`: who has to be
+    down before it. `undrained`: whose Stop has to be over before its Postnet_stop. `prenet`, `postnet`: it has these
+    methods. `suspended`: why nothing may be recovered automatically (Suspend_automatic_recovery).
+    """
+
+    unmet: str = ""
+    unprepared: str = ""
+    in_use: str = ""
+    undrained: str = ""
+    prenet: bool = False
+    postnet: bool = False
+    suspended: str = ""
+
+
+ALONE = Around()
+"""Nobody has a say: no dependencies, no methods but Start and Stop."""
 
 
 class Step(Value):
@@ -161,44 +97,113 @@ class Step(Value):
     ignored: str = ""
 
 
-def step(view: ResourceView, event: Event, mode: FailoverMode, on_giveover: str, now: float) -> Step:
+def step(
+    view: ResourceView, event: Event, mode: FailoverMode, on_giveover: str, now: float, around: Around = ALONE
+) -> Step:
     """The only door: one fact in, the new view and the orders out."""
     key = (view.life, type(event))
     if view.life is Life.STARTING and view.last_try and _by_judge(event):
-        return step(view, StartFailed(getattr(event, "cause", "") or event.because), mode, on_giveover, now)
-    if isinstance(event, GiveoverAsked) and key in BY_MORE_THAN_LIFE:
-        return _giveover(view, event.because, on_giveover, now)
-    if isinstance(event, LeftAlone) and key in BY_MORE_THAN_LIFE:
-        return _left_alone(view, event.because, now)
+        failed = StartFailed(getattr(event, "cause", "") or event.because)
+        return step(view, failed, mode, on_giveover, now, around)
+    if key in BY_MORE_THAN_LIFE:
+        return _by_more(view, event, mode, on_giveover, now, around)
     after = TABLE.get(key)
     if after is None:
         return Step(view, ignored=IGNORED[key])
     if view.life is Life.ABANDONING and after is Life.START_FAILED:
-        return _start_failed(view, mode, on_giveover, now)
+        return _start_failed(view, mode, on_giveover, now, around)
     if view.life is Life.CYCLING and after is Life.STARTING and view.delay > 0:
         waiting = view.replace(life=Life.WAITING, at=now, delay=0.0)
         return Step(waiting, (commands.ArmDelay(view.delay),))
+    if view.life is Life.CLEARING and after is Life.OFFLINE and view.again:
+        view, after = view.replace(prepared=False), Life.STARTING
     said = "cleared by a person" if isinstance(event, ClearAsked) else str(getattr(event, "because", ""))
+    return _enter(view, event, after, said, mode, now, around)
+
+
+def _enter(
+    view: ResourceView, event: Event, after: Life, said: str, mode: FailoverMode, now: float, around: Around
+) -> Step:
+    """Go to that life, or to the one that has to come before it."""
     because = said or view.because  # the end of a method is no reason of its own: what asked for the method is
+    prepared = view.prepared or view.life is Life.ONLINE or isinstance(event, PrenetSucceeded)
+    waits, goal = "", Life.OFFLINE
+    if after is Life.STARTING:
+        if around.prenet and not prepared:
+            after, waits = (Life.AWAITING, around.unprepared) if around.unprepared else (Life.PREPARING, "")
+        elif around.unmet:
+            after, waits = Life.AWAITING, around.unmet
+    elif around.in_use and view.life is Life.ONLINE and after in (Life.STOPPING, Life.CYCLING):
+        after, waits, goal = Life.HELD, around.in_use, after
+    elif after is Life.OFFLINE and around.postnet and _is_postnet_due(view):
+        after, waits, goal = (
+            (Life.HELD, around.undrained, Life.CLEARING) if around.undrained else (Life.CLEARING, "", Life.OFFLINE)
+        )
     moved = view.replace(
         life=after,
-        because=because,
+        because=waits if after is Life.AWAITING else because,
         at=now,
-        delay=event.delay if isinstance(event, RestartJudged) else 0.0,
+        delay=_delay(view, event),
         restarting=_restarting(view, event, after),
-        last_try=view.last_try and after not in (Life.ONLINE, Life.OFFLINE) and not _by_person(event),
+        last_try=view.last_try and after not in (Life.ONLINE, Life.OFFLINE) and not isinstance(event, PERSON),
         left_alone=False,
-        **_status(after, because),
+        prepared=after is not Life.OFFLINE and (prepared or after is Life.STARTING),
+        next=goal,
+        again=False,
+        **_status(view, after, because, waits),
     )
-    return Step(moved, _orders(view, moved, mode), said)
+    return Step(moved, _orders(view, moved, mode), said or waits)
+
+
+def _is_postnet_due(view: ResourceView) -> bool:
+    return view.life is Life.STOPPING or (view.life is Life.AWAITING and view.prepared)
+
+
+def _by_more(
+    view: ResourceView, event: Event, mode: FailoverMode, on_giveover: str, now: float, around: Around
+) -> Step:
+    if isinstance(event, GiveoverAsked):
+        return _giveover(view, event, mode, on_giveover, now, around)
+    if isinstance(event, LeftAlone):
+        return _left_alone(view, event.because, now)
+    if view.life is Life.CLEARING or view.next is Life.CLEARING:
+        if isinstance(event, UsersGone):
+            return _go_on(view, event, mode, now, around)
+        if isinstance(event, UserStuck):
+            return Step(view, ignored="what is down cannot be kept up")
+        said = str(getattr(event, "because", ""))
+        return Step(view.replace(again=not isinstance(event, StopAsked), because=said), (), said)
+    if isinstance(event, UsersGone):
+        return _go_on(view, event, mode, now, around)
+    if isinstance(event, StopAsked):
+        return Step(view.replace(next=Life.STOPPING, because=event.because), (), event.because)
+    if isinstance(event, RestartAsked):
+        return Step(view.replace(next=Life.CYCLING, because=event.because), (), event.because)
+    if isinstance(event, StartAsked) and view.next is Life.CYCLING:
+        return Step(view, ignored="it is so already")
+    if isinstance(event, UserStuck) and view.restarting:
+        # it has failed itself: the restart does not harm those who use it any more than the failure did
+        return _enter(view, event, view.next, "", mode, now, around)
+    return _enter(view, event, Life.ONLINE, str(getattr(event, "because", "")), mode, now, around)
+
+
+def _go_on(view: ResourceView, event: UsersGone, mode: FailoverMode, now: float, around: Around) -> Step:
+    """Those it waited for are gone: do what it was held for."""
+    still = around.undrained if view.next is Life.CLEARING else around.in_use
+    if still:
+        return Step(view, ignored=still)
+    made = _enter(view, event, view.next, "", mode, now, ALONE)
+    return Step(made.view.replace(again=view.again), made.orders)
 
 
 def _by_judge(event: Event) -> TypeGuard[RestartJudged | GiveoverAsked | LeftAlone]:
     return isinstance(event, RestartJudged | LeftAlone) or (isinstance(event, GiveoverAsked) and event.by_monitor)
 
 
-def _by_person(event: Event) -> bool:
-    return isinstance(event, StartAsked | StopAsked | RestartAsked)
+def _delay(view: ResourceView, event: Event) -> float:
+    if isinstance(event, RestartJudged):
+        return event.delay
+    return view.delay if isinstance(event, UsersGone | UserStuck) else 0.0
 
 
 def _restarting(view: ResourceView, event: Event, after: Life) -> bool:
@@ -207,16 +212,20 @@ def _restarting(view: ResourceView, event: Event, after: Life) -> bool:
     return view.restarting or isinstance(event, RestartAsked | RestartJudged)
 
 
-def _status(after: Life, because: str) -> dict[str, object]:
+def _status(view: ResourceView, after: Life, because: str, waits: str) -> dict[str, Any]:
     """What the RGM says in the resource's name when it brings it online or offline (Sun: semantics.md 10.3)."""
     if after is Life.ONLINE:
         return {"status": ResourceStatus.OK, "status_msg": ""}
     if after is Life.OFFLINE:
         return {"status": ResourceStatus.OFFLINE, "status_msg": ""}
-    if after is Life.STARTING:
+    if after is Life.AWAITING:
+        return {"status": ResourceStatus.OFFLINE, "status_msg": waits}
+    if after in (Life.STARTING, Life.PREPARING):
         return {"status": ResourceStatus.UNKNOWN, "status_msg": "Starting"}
-    if after is Life.STOPPING:
+    if after in (Life.STOPPING, Life.CLEARING):
         return {"status": ResourceStatus.UNKNOWN, "status_msg": "Stopping"}
+    if after is Life.HELD:
+        return {"status": view.status, "status_msg": waits}
     if after in (Life.STOP_FAILED, Life.START_FAILED, Life.ABANDONING):
         return {"status": ResourceStatus.FAULTED, "status_msg": because}
     return {"status": ResourceStatus.DEGRADED, "status_msg": because}
@@ -238,12 +247,16 @@ def _orders(before: ResourceView, after: ResourceView, mode: FailoverMode) -> tu
         orders.append(commands.RunStop(after.because))
     elif after.life is Life.ONLINE:
         orders.append(commands.StartMonitor(before.restarting))
+    elif after.life is Life.PREPARING:
+        orders.append(commands.RunPrenet(after.because))
+    elif after.life is Life.CLEARING:
+        orders.append(commands.RunPostnet(after.because))
     elif after.life is Life.STOP_FAILED and mode is FailoverMode.HARD:
         orders.append(commands.AbortNode(after.because))
     return tuple(orders)
 
 
-def _start_failed(view: ResourceView, mode: FailoverMode, on_giveover: str, now: float) -> Step:
+def _start_failed(view: ResourceView, mode: FailoverMode, on_giveover: str, now: float, around: Around) -> Step:
     """The Start failed and nothing of it is left: relocate, one more try, or stay START_FAILED.
 
     Sun: semantics.md 8 (SOFT and HARD relocate, the others do not recover); design.md 2 ("Giveover with nowhere to
@@ -263,6 +276,9 @@ def _start_failed(view: ResourceView, mode: FailoverMode, on_giveover: str, now:
     if mode not in (FailoverMode.SOFT, FailoverMode.HARD):
         because = f"{view.because}; failover_mode {mode} does not recover"
         return Step(failed.replace(because=because), (), because)
+    if around.suspended:
+        because = f"{view.because}; {around.suspended}"
+        return Step(failed.replace(because=because), (), because)
     ruling = control.giveover(on_giveover)
     if isinstance(ruling, control.Granted):
         because = f"giveover: {view.because}"
@@ -271,20 +287,18 @@ def _start_failed(view: ResourceView, mode: FailoverMode, on_giveover: str, now:
         because = f"{view.because}; {ruling.because}, and one more try failed: it stays down until somebody asks"
         return Step(failed.replace(because=because, status_msg=because), (commands.PurgeHistory(),), because)
     because = f"{view.because}; giveover refused, {ruling.because}: one more try"
-    trying = view.replace(
-        life=Life.STARTING,
-        because=because,
-        at=now,
-        last_try=True,
-        restarting=True,
-        status=ResourceStatus.DEGRADED,
-        status_msg=because,
-    )
-    return Step(trying, (commands.PurgeHistory(), commands.RunStart(because)), because)
+    tried = _enter(view, StartAsked(because), Life.STARTING, because, mode, now, around)
+    trying = tried.view.replace(last_try=True, restarting=True)
+    if trying.life is Life.STARTING:
+        trying = trying.replace(status=ResourceStatus.DEGRADED, status_msg=because)
+    return Step(trying, (commands.PurgeHistory(), *tried.orders), because)
 
 
-def _giveover(view: ResourceView, because: str, on_giveover: str, now: float) -> Step:
+def _giveover(
+    view: ResourceView, event: GiveoverAsked, mode: FailoverMode, on_giveover: str, now: float, around: Around
+) -> Step:
     """A monitor wants it elsewhere. Sun: semantics.md 5.4 rule 4, 7.3; design.md 2."""
+    because = event.because
     ruling = control.giveover(on_giveover)
     if isinstance(ruling, control.Granted):
         leaving = view.replace(because=because, status=ResourceStatus.FAULTED, status_msg=because)
@@ -293,16 +307,9 @@ def _giveover(view: ResourceView, because: str, on_giveover: str, now: float) ->
         # deaths inside Start have used up the budget: the Start has failed, and its end decides
         return _abandon(view, because, now, left_alone=False)
     said = f"{because}; refused, {ruling.because}: history purged, one restart tried"
-    cycling = view.replace(
-        life=Life.CYCLING,
-        because=said,
-        at=now,
-        restarting=True,
-        delay=0.0,
-        status=ResourceStatus.FAULTED,
-        status_msg=said,
-    )
-    return Step(cycling, (commands.StopMonitor(), commands.PurgeHistory(), commands.RunStop(said)), said)
+    made = _enter(view, RestartJudged(said), Life.CYCLING, said, mode, now, around)
+    cycling = made.view.replace(status=ResourceStatus.FAULTED, status_msg=said)
+    return Step(cycling, (made.orders[0], commands.PurgeHistory(), *made.orders[1:]), said)
 
 
 def _left_alone(view: ResourceView, because: str, now: float) -> Step:
@@ -338,10 +345,14 @@ def public(view: ResourceView, monitored: bool, monitor_failed: bool) -> Resourc
 
 _PUBLIC: dict[Life, ResourceState] = {
     Life.OFFLINE: ResourceState.OFFLINE,
+    Life.AWAITING: ResourceState.OFFLINE,
     Life.WAITING: ResourceState.STARTING,
+    Life.PREPARING: ResourceState.STARTING,
     Life.STARTING: ResourceState.STARTING,
+    Life.HELD: ResourceState.STOPPING,
     Life.CYCLING: ResourceState.STOPPING,
     Life.STOPPING: ResourceState.STOPPING,
+    Life.CLEARING: ResourceState.STOPPING,
     Life.ABANDONING: ResourceState.STOPPING,
     Life.START_FAILED: ResourceState.START_FAILED,
     Life.STOP_FAILED: ResourceState.STOP_FAILED,

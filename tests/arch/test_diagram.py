@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gds.rgm.resource import BY_MORE_THAN_LIFE, TABLE, Life
+from gds.rgm.life import BY_MORE_THAN_LIFE, DETOURS, TABLE, Life
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 BEGIN, END = "<!-- life:begin -->\n", "<!-- life:end -->"
@@ -17,8 +17,12 @@ def drawn() -> str:
         edges.setdefault((before, after), []).append(event.__name__)
     lines = ["```mermaid", "stateDiagram-v2", "    [*] --> OFFLINE"]
     lines += [f"    {before} --> {after}: {', '.join(events)}" for (before, after), events in edges.items()]
+    for life, detours in DETOURS.items():
+        lines.append(f"    note left of {life}: the way here may lead over {' or '.join(detours)}")
+    more: dict[Life, list[str]] = {}
     for life, event in sorted(BY_MORE_THAN_LIFE, key=lambda pair: (pair[0], pair[1].__name__)):
-        lines.append(f"    note right of {life}: {event.__name__} is decided by more than the life")
+        more.setdefault(life, []).append(event.__name__)
+    lines += [f"    note right of {life}: decided by more than the life: {', '.join(e)}" for life, e in more.items()]
     return "\n".join([*lines, "```", ""])
 
 

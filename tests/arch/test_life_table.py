@@ -7,7 +7,7 @@ import pytest
 from gds.model.value import Value
 from gds.rgm import events
 from gds.rgm.events import EVENTS
-from gds.rgm.resource import BY_MORE_THAN_LIFE, IGNORED, TABLE, Life
+from gds.rgm.life import BY_MORE_THAN_LIFE, DETOURS, IGNORED, LIFE_HELP, TABLE, Life
 
 PAIRS = [(life, kind) for life in Life for kind in EVENTS]
 
@@ -42,6 +42,10 @@ def test_all_events_are_listed() -> None:
 def test_every_life_can_be_reached_and_left() -> None:
     reached = {after for (before, _), after in TABLE.items() if after is not before}
     left = {before for (before, _), after in TABLE.items() if after is not before}
-    # WAITING and START_FAILED are entered by `step` itself: a delay, and the end of a failed Start
-    assert reached | {Life.WAITING} == set(Life)
-    assert left == set(Life)
+    # WAITING is entered by `step` itself: a delay; HELD is left for what it was held for
+    assert reached | {each for detours in DETOURS.values() for each in detours} | {Life.WAITING} == set(Life)
+    assert left | {Life.HELD} == set(Life)
+
+
+def test_every_life_has_its_meaning() -> None:
+    assert list(LIFE_HELP) == list(Life)

@@ -1,0 +1,315 @@
+"""Who needs whom: what may start, what may stop, and whom a change concerns. Sun: semantics.md 9.2, 11.2, 13.
+
+A link says that `user` needs `need`. Rules:
+- To start, the needs of a strong, restart or offline-restart link must be ONLINE; that of a weak one only must not be
+  coming. All links are one graph without circles (config/compile.py refuses them).
+- To stop, whoever uses it and goes down as well goes first, whatever the kind of the link; one that goes on running
+  stops nobody, but for offline-restart, whose users are stopped first.
+- A restart that travels along a link is asked for by no judge: it counts in nobody's budget.
+- A user that cannot be stopped keeps what it needs up.
+- An address of the own group is needed by all others of the group (implicit_network_dependencies); a group named in
+  rg_dependencies is started before, and stopped after, when both move at once: weak links between their resources.
+- Every Prenet_start of a group runs before the first Start that follows, every Postnet_stop after the last Stop.
+
+What it knows of the others is their `ResourceView`, asked for by name; None: nobody declares it.
+"""
+
+from __future__ import annotations
+
+from gds.model.value import Value
+from gds.rgm.events import NeedGone, NeedRestarted, NeedsMet, UsersGone, UserStuck
+from gds.rgm.life import Life
+from gds.rgm.resource import ALONE, Around
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import TypeAlias
+
+    from gds.model.resource import Plan, Resource
+    from gds.rgm.events import Event
+    from gds.rgm.resource import ResourceView
+
+    Look: TypeAlias = Callable[[str], ResourceView | None]
+
+STRONG, WEAK, RESTART, OFFLINE_RESTART = "strong", "weak", "restart", "offline-restart"
+ADDRESS_TYPES = ("LogicalHostname",)
+"""Types whose resources are network addresses."""
+
+
+class Link(Value):
+    """`user` needs `need`; `kind` is one of the four words above."""
+
+    user: str
+    need: str
+    kind: str
+
+
+class Graph(Value):
+    """All links, from both ends, and `mates`: the others of a group in which somebody has Prenet_start or
+    Postnet_stop. A resource that nobody is linked with stands nowhere."""
+
+    needs: dict[str, tuple[Link, ...]]
+    users: dict[str, tuple[Link, ...]]
+    mates: dict[str, tuple[str, ...]]
+    prenet: frozenset[str] = frozenset()
+    postnet: frozenset[str] = frozenset()
+    groups: dict[str, str] = {}  # noqa: RUF012  # never changed
+
+    def knows(self, name: str) -> bool:
+        """Others have a say about this one, or it about others."""
+        return name in self.needs or name in self.users or name in self.mates or name in self.postnet
+
+
+NOBODY = Graph({}, {}, {})
+
+
+def graph_of(plan: Plan) -> Graph:
+    """The graph of everything declared."""
+    links = [link for resource in plan.resources for link in _declared(resource)]
+    members: dict[str, list[Resource]] = {}
+    for resource in plan.resources:
+        members.setdefault(resource.group, []).append(resource)
+    for group in plan.groups:
+        own = members.get(group.name, [])
+        if group.implicit_network_dependencies and group.rg_mode != "SCALABLE":
+            for address in [r for r in own if r.type in ADDRESS_TYPES]:
+                links += [Link(r.name, address.name, STRONG) for r in own if r.type not in ADDRESS_TYPES]
+        for before in group.rg_dependencies:
+            links += [Link(r.name, b.name, WEAK) for r in own for b in members.get(before, [])]
+    prenet = frozenset([r.name for r in plan.resources if r.prenet_start_command is not None])
+    postnet = frozenset([r.name for r in plan.resources if r.postnet_stop_command is not None])
+    mates: dict[str, tuple[str, ...]] = {}
+    for own in members.values():
+        names = [r.name for r in own]
+        if prenet.intersection(names) or postnet.intersection(names):
+            mates.update({name: tuple([n for n in names if n != name]) for name in names})
+    unique = dict.fromkeys(links)
+    return Graph(
+        _by(unique, "user"),
+        _by(unique, "need"),
+        mates,
+        prenet,
+        postnet,
+        {r.name: r.group for r in plan.resources},
+    )
+
+
+def _declared(resource: Resource) -> list[Link]:
+    found = []
+    for kind, needs in (
+        (STRONG, resource.resource_dependencies),
+        (WEAK, resource.resource_dependencies_weak),
+        (RESTART, resource.resource_dependencies_restart),
+        (OFFLINE_RESTART, resource.resource_dependencies_offline_restart),
+    ):
+        found += [Link(resource.name, need.on, kind) for need in needs]
+    return found
+
+
+def _by(links: Iterable[Link], end: str) -> dict[str, tuple[Link, ...]]:
+    found: dict[str, list[Link]] = {}
+    for link in links:
+        found.setdefault(getattr(link, end), []).append(link)
+    return {name: tuple(each) for name, each in found.items()}
+
+
+# -- one resource among the others ------------------------------------------------------------------------------------
+
+
+def around(graph: Graph, name: str, look: Look, hurried: bool = False) -> Around:
+    """What the others have to say about this one now. `hurried`: everything ends, and nobody waits for anybody."""
+    if hurried or not graph.knows(name):
+        return ALONE
+    return Around(
+        unmet(graph, name, look),
+        _unprepared(graph, name, look),
+        _in_use(graph, name, look)[0],
+        _undrained(graph, name, look),
+        name in graph.prenet,
+        name in graph.postnet,
+    )
+
+
+def unmet(graph: Graph, name: str, look: Look) -> str:
+    """Why it cannot be started yet; what will not come by itself first."""
+    hopeless: list[str] = []
+    coming: list[str] = []
+    known: dict[str, bool] = {}
+    for link in graph.needs.get(name, ()):
+        view = look(link.need)
+        if view is not None and view.life is Life.ONLINE:
+            continue
+        if view is not None and is_coming(graph, link.need, look, known):
+            coming.append(link.need)
+        elif link.kind != WEAK:
+            hopeless.append(_lacking(link.need, view))
+    if hopeless:
+        return "; ".join(hopeless)
+    if coming:
+        return f"waits for {_listed(coming)}"
+    preparing = [
+        mate for mate in graph.mates.get(name, ()) if _is_unprepared(graph, mate, look) and is_coming(graph, mate, look)
+    ]
+    return f"waits for Prenet_start of {_listed(preparing)}" if preparing else ""
+
+
+def is_coming(graph: Graph, name: str, look: Look, known: dict[str, bool] | None = None) -> bool:
+    """It will be up, or have failed, by itself: a method or an appointment sees to it. `known`: answers so far."""
+    view = look(name)
+    if view is None:
+        return False
+    if view.life is not Life.AWAITING:
+        return view.life in _COMING or (view.life is Life.HELD and view.next is Life.CYCLING) or view.again
+    known = {} if known is None else known
+    if name not in known:
+        needs = [link.need for link in graph.needs.get(name, ()) if link.kind != WEAK]
+        known[name] = all(is_coming(graph, need, look, known) for need in needs if not _is_up(look(need)))
+    return known[name]
+
+
+_COMING = (Life.STARTING, Life.PREPARING, Life.WAITING, Life.CYCLING)
+
+
+def _is_up(view: ResourceView | None) -> bool:
+    return view is not None and view.life is Life.ONLINE
+
+
+def _lacking(need: str, view: ResourceView | None) -> str:
+    if view is None:
+        return f"needs {need}, which nobody declares"
+    if view.life is Life.HELD:
+        return f"needs {need}, which is going down"
+    said = f": {view.because}" if view.because and view.life is not Life.AWAITING else ""
+    state = "OFFLINE" if view.life is Life.AWAITING else view.life.value
+    return f"needs {need}, which is {state}{said}"
+
+
+def _is_unprepared(graph: Graph, name: str, look: Look) -> bool:
+    view = look(name)
+    return name in graph.prenet and view is not None and not view.prepared
+
+
+def _unprepared(graph: Graph, name: str, look: Look) -> str:
+    """Why its Prenet_start cannot run yet: those it needs go first; one of another group has to be up."""
+    first = []
+    for link in graph.needs.get(name, ()):
+        if graph.groups.get(link.need) == graph.groups.get(name):
+            if _is_unprepared(graph, link.need, look) and is_coming(graph, link.need, look):
+                first.append(link.need)
+        elif link.kind != WEAK and not _is_up(look(link.need)):
+            return _lacking(link.need, look(link.need))
+    return f"waits for Prenet_start of {_listed(first)}" if first else ""
+
+
+_GOING = (Life.STOPPING, Life.CYCLING, Life.ABANDONING)
+
+
+def _in_use(graph: Graph, name: str, look: Look) -> tuple[str, str]:
+    """(why it cannot be stopped yet, who will never let it): those that use it and go down too are down first."""
+    waits: list[str] = []
+    stuck: list[str] = []
+    for link in graph.users.get(name, ()):
+        view = look(link.user)
+        if view is None:
+            continue
+        goes = view.life in _GOING or (view.life is Life.HELD and view.next is not Life.CLEARING)
+        if goes or (link.kind == OFFLINE_RESTART and view.life in (Life.ONLINE, Life.STARTING)):
+            waits.append(link.user)
+        elif link.kind != WEAK and view.life is Life.STOP_FAILED:
+            stuck.append(link.user)
+    if stuck:
+        return "", f"{_listed(stuck)} could not be stopped, and needs it"
+    return (f"waits until {_listed(waits)} {'is' if len(waits) == 1 else 'are'} down" if waits else ""), ""
+
+
+def _undrained(graph: Graph, name: str, look: Look) -> str:
+    """Whose Stop has to be over before its Postnet_stop: all of the group that go down; of those that use it, also
+    their Postnet_stop."""
+    first = []
+    for mate in graph.mates.get(name, ()):
+        view = look(mate)
+        if view is not None and (
+            view.life in (Life.STOPPING, Life.ABANDONING) or (view.life is Life.HELD and view.next is Life.STOPPING)
+        ):
+            first.append(mate)
+    for link in graph.users.get(name, ()):
+        view = look(link.user)
+        if view is not None and (view.life is Life.CLEARING or view.next is Life.CLEARING):
+            first.append(link.user)
+    return f"waits until {_listed(list(dict.fromkeys(first)))} went down" if first else ""
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:3])
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
+
+
+# -- what a change of one means for the others ------------------------------------------------------------------------
+
+
+def concerned(graph: Graph, name: str) -> list[str]:
+    """Who has to look again when this one's life has changed; users first."""
+    found = [link.user for link in graph.users.get(name, ())]
+    found += [link.need for link in graph.needs.get(name, ())]
+    found += graph.mates.get(name, ())
+    return list(dict.fromkeys(found))
+
+
+def news(graph: Graph, name: str, changed: str, before: Life, look: Look) -> Event | None:
+    """What `name` is to be told, now that the life of `changed` is another than `before`; None: nothing."""
+    view, cause = look(name), look(changed)
+    if view is None or cause is None:
+        return None
+    if view.life is Life.AWAITING:
+        waits = _waits_on(graph, name, view.prepared, look)
+        return NeedsMet() if waits != view.because else None  # also when it waits for something else from now on
+    if view.life is Life.HELD:
+        if view.next is Life.CLEARING:
+            return None if _undrained(graph, name, look) else UsersGone()
+        waits, stuck = _in_use(graph, name, look)
+        if stuck:
+            return UserStuck(f"not stopped: {stuck}")
+        return None if waits else UsersGone()
+    if view.life not in (Life.ONLINE, Life.STARTING):
+        return None
+    kinds = [link.kind for link in graph.needs.get(name, ()) if link.need == changed]
+    if OFFLINE_RESTART in kinds and not _is_up(cause):
+        return NeedGone(f"{changed}, which it needs, goes down: {cause.because}")
+    came_back = _is_up(cause) and before is not Life.ONLINE and before is not Life.HELD
+    if RESTART in kinds and came_back:
+        return NeedRestarted(f"{changed}, which it needs, was started anew")
+    return None
+
+
+def _waits_on(graph: Graph, name: str, prepared: bool, look: Look) -> str:
+    if name in graph.prenet and not prepared:
+        return _unprepared(graph, name, look)
+    return unmet(graph, name, look)
+
+
+def is_at_rest(graph: Graph, name: str, look: Look) -> bool:
+    """Nothing of its own accord changes its life soon: it is up or down for good, or waits for what will not come."""
+    view = look(name)
+    if view is None or view.life in (Life.OFFLINE, Life.ONLINE, Life.START_FAILED, Life.STOP_FAILED):
+        return True
+    return view.life is Life.AWAITING and not is_coming(graph, name, look)
+
+
+def start_order(graph: Graph, names: Iterable[str]) -> list[str]:
+    """These names, each after all that it needs; otherwise in the order given. Stop in reverse."""
+    wanted = list(names)
+    inside = set(wanted)
+    done: dict[str, None] = {}
+    for name in wanted:
+        stack = [(name, False)]
+        while stack:
+            each, ready = stack.pop()
+            if each in done:
+                continue
+            if ready:
+                done[each] = None
+                continue
+            stack.append((each, True))
+            stack += [(link.need, False) for link in graph.needs.get(each, ()) if link.need not in done]
+    return [name for name in done if name in inside]
