@@ -9,9 +9,8 @@ process that writes itself into a cgroup waits for a grace period of the kernel,
 lately (a respawn took 11 ms); like this the waiting comes after the start, when nobody waits for us. The name of the
 application is an extended attribute of the cgroup, written before the fork.
 
-Methods and probes are born where we are, too, and end there: no cgroup is made for them. What they leave behind is
-found by exclusion: whatever lives in our own cgroup and is neither we nor a descendant of a method under way is a
-stray, and is killed. While a method is under way, a start first moves on (the slow way).
+Methods and probes are born where we are, too (see methodtree.py). While one is under way, a start first moves on (the
+slow way).
 
 Layout under our base: `n1`, `n2`, …: ours, or an application's (attribute `user.gds`); `zygote`; `NAME:METHOD` for
 methods that need a launcher (another user), which joins it by itself.
@@ -20,13 +19,13 @@ methods that need a launcher (another user), which joins it by itself.
 from __future__ import annotations
 
 import os
-import signal
 from errno import ECANCELED
 
 from gds.errors import EngineError
 from gds.linux import procfs
+from gds.linux.cgrouptree import CgroupTree, write
 from gds.linux.launch import settled, spawn
-from gds.linux.methodtree import MethodTree
+from gds.linux.methodtree import Methods, MethodTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,15 +44,6 @@ _HEAD_START = 0.005
 _ESCAPES = str.maketrans({"/": "%2F", "%": "%25", "\n": "%0A"})
 
 
-def write(path: str, data: bytes) -> None:
-    """Write to a kernel file in one unbuffered call (a buffered one loses the error: platform.md 4). Raises OSError."""
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(fd, data)
-    finally:
-        os.close(fd)
-
-
 def mount_point() -> str:
     """Where the cgroup v2 hierarchy is mounted; empty when it is not."""
     data = procfs.read("/proc/self/mountinfo", 1 << 20) or b""
@@ -65,172 +55,6 @@ def mount_point() -> str:
             if root == b"/" or not root.startswith(b"/.."):
                 return os.fsdecode(point.replace(b"\\040", b" "))
     return ""
-
-
-class CgroupTree:
-    """One start of one command; see ports.Tree."""
-
-    __slots__ = (
-        "_doomed",
-        "_forest",
-        "_killing",
-        "incarnation",
-        "listener",
-        "main_alive",
-        "main_pid",
-        "name",
-        "over",
-        "path",
-        "status",
-        "watch_fd",
-    )
-
-    def __init__(self, forest: CgroupForest, name: str, incarnation: int, path: str, listener: TreeListener) -> None:
-        self._forest = forest
-        self.name = name
-        self.incarnation = incarnation
-        self.path = path
-        self.listener = listener
-        self.main_pid = 0
-        self.main_alive = False
-        self.over = False
-        self.status: int | None = None
-        self.watch_fd = -1
-        self._killing = False
-        self._doomed = False
-
-    @property
-    def doomed(self) -> bool:
-        """Somebody asked for its end before it had begun."""
-        return self._doomed
-
-    def pids(self) -> list[int]:
-        if self.over:
-            return []
-        self._forest.vacate(self.path)
-        data = procfs.read(self.path + "/cgroup.procs", 1 << 20) or b""
-        return [pid for pid in map(int, data.split()) if pid != self._forest.pid]
-
-    def members(self) -> list[int]:
-        """The live processes, the first one first."""
-        pids = self.pids()
-        if self.main_pid in pids and pids[0] != self.main_pid:
-            pids.remove(self.main_pid)
-            pids.insert(0, self.main_pid)
-        return pids
-
-    def parents(self) -> dict[int, int]:
-        found = {}
-        for pid in self.pids():
-            facts = procfs.stat(pid)
-            if facts is not None:
-                found[pid] = facts[1]
-        return found
-
-    def signal(self, number: int, pids: list[int] | None = None) -> list[int]:
-        reached: list[int] = []
-        if self.over:
-            return reached
-        self._forest.vacate(self.path)
-        for pid in self.members() if pids is None else pids:
-            if pid == self._forest.pid:
-                continue
-            try:
-                if pid == self.main_pid and self.main_alive and self.watch_fd < 0:
-                    # our own child, not reaped yet: its pid cannot be another's
-                    os.kill(pid, number)
-                    if number != signal.SIGSTOP:
-                        os.kill(pid, signal.SIGCONT)
-                else:
-                    fd = os.pidfd_open(pid)
-                    try:
-                        if not self._forest.is_inside(pid, self.path):
-                            continue
-                        signal.pidfd_send_signal(fd, number)
-                        if number != signal.SIGSTOP:
-                            signal.pidfd_send_signal(fd, signal.SIGCONT)
-                    finally:
-                        os.close(fd)
-                reached.append(pid)
-            except (ProcessLookupError, PermissionError):
-                continue  # gone in between, or not ours to signal: the stop schedule sees who is left
-        return reached
-
-    def kill(self) -> None:
-        """cgroup.kill takes everybody at once, also children being born; without the file (before 5.14) by rounds."""
-        if self.over:
-            return
-        self._doomed = True  # also when its launcher has yet to bring it here
-        if not self._forest.vacate(self.path) or self.path == self._forest.home:
-            self._kill_by_rounds()  # we live there ourselves, and cannot leave now
-            return
-        try:
-            write(self.path + "/cgroup.kill", b"1")
-        except OSError:
-            self._kill_by_rounds()
-        if not self.main_alive:
-            self._forest.check_soon(self)
-
-    def _kill_by_rounds(self) -> None:
-        if self.over:
-            return
-        for pid in self.pids():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                continue
-        if not self._killing:
-            self._killing = True
-            self._forest.loop.after(0.01, self._next_round)
-
-    def _next_round(self) -> None:
-        self._killing = False
-        if not self.over and self.pids():
-            self._kill_by_rounds()
-
-    def populated(self) -> bool:
-        if not self._forest.vacate(self.path):
-            self._forest.check_later(self)
-            return True
-        try:
-            fd = os.open(self.path + "/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        except OSError:
-            # no descriptor left: what cannot be seen is not gone, or a second copy would be started beside it
-            self._forest.check_later(self)
-            return True
-        try:
-            return b"populated 1" in os.read(fd, 256)
-        except OSError:
-            return False  # removed while we looked
-        finally:
-            os.close(fd)
-
-    def release(self) -> None:
-        self._forest.remove_when_idle(self.path)
-
-    # -- what the forest tells ----------------------------------------------------------------------------------------
-
-    def main_gone(self, status: int) -> None:
-        """The reaper: our first process has ended."""
-        self.main_alive = False
-        self.status = status
-        self.listener.main_exited(self, status)
-        self.check()
-
-    def orphan_gone(self, status: int) -> None:
-        """The reaper: a descendant whose parents were gone has ended."""
-        self.status = status
-        self._forest.check_soon(self)
-
-    def check(self) -> None:
-        """Is the tree empty now?"""
-        if self.over or self.main_alive or not self.main_pid or self.populated():
-            return
-        self.over = True
-        self._forest.ended(self)
-        self.listener.tree_emptied(self, self.status, "")
 
 
 class CgroupForest:
@@ -263,7 +87,6 @@ class CgroupForest:
         self._moved_at = 0.0
         self._count = 0
         self._found: dict[tuple[str, int], str] = {}
-        self._methods: dict[str, list[MethodTree]] = {}
         self.pid = os.getpid()
         try:
             os.makedirs(self.root, exist_ok=True)
@@ -276,6 +99,7 @@ class CgroupForest:
         except OSError as error:
             raise EngineError(f"cannot use cgroups: {error.strerror}: {error.filename or self.root}") from error
         self._null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        self._methods = Methods(self, reaper, self._null)
         reaper.on_stranger = self._stranger
         reaper.on_helper = self._shelter
 
@@ -287,7 +111,7 @@ class CgroupForest:
         """See ports.Forest."""
         launch = settled(launch)
         if not lasting and not launch.needs_launcher:
-            return self._plant_method(name, launch, listener)
+            return self._methods.plant(name, launch, listener)
         path = "" if lasting else f"{self.root}/{name.translate(_ESCAPES)}"
         tree = CgroupTree(self, name, incarnation, path, listener)
         try:
@@ -297,7 +121,7 @@ class CgroupForest:
                 tree.path = self._fresh()
                 self._mark(tree)
             else:
-                if self._occupied or self._methods.get(self.home):
+                if self._occupied or self._methods.are_in(self.home):
                     self._move_on()
                 tree.path = self.home
                 self._mark(tree)
@@ -353,8 +177,7 @@ class CgroupForest:
 
     def close(self) -> None:
         """Remove our cgroups; what is not empty stays. A method nobody waits for any more ends."""
-        for method in [m for methods in list(self._methods.values()) for m in methods if m.main_alive]:
-            method.kill()
+        self._methods.kill()
         try:
             write(self._before + "/cgroup.procs", b"0")
         except OSError:
@@ -406,6 +229,17 @@ class CgroupForest:
                 return False
         return True
 
+    def step_aside(self) -> str:
+        """Where a method may be born: in our own cgroup, which must be nobody else's. Raises OSError."""
+        if self._occupied:
+            self._move_on()
+        return self.home
+
+    def give_up(self, path: str) -> None:
+        """Remove the cgroup, if nobody is there who counts: neither we, nor an application, nor a method."""
+        if path != self.home and path not in self._trees and not self._methods.are_in(path):
+            self._rmdir(path)
+
     def _vacate_later(self, path: str) -> None:
         """Moving costs 0.1 ms within `_HOT` seconds of another move; else it waits for the kernel's grace period, and
         what was just started executes more slowly meanwhile (0.2 ms): it is let get away first."""
@@ -439,8 +273,7 @@ class CgroupForest:
         old, self.home = self.home, fresh
         self._occupied = False
         self._moved_at = self.loop.now()
-        if old not in self._trees and not self._methods.get(old):
-            self._rmdir(old)
+        self.give_up(old)
 
     def _mark(self, tree: CgroupTree) -> None:
         os.setxattr(tree.path, _MARK, f"{tree.incarnation} {tree.name}".encode())
@@ -471,70 +304,6 @@ class CgroupForest:
         except FileExistsError:
             if tree.populated():
                 write(path + "/cgroup.kill", b"1")
-
-    # -- methods, born where we are -----------------------------------------------------------------------------------
-
-    def _plant_method(self, name: str, launch: Launch, listener: TreeListener) -> MethodTree:
-        tree = MethodTree(self, name, listener)
-        try:
-            if self._occupied:
-                self._move_on()
-            tree.path = self.home
-            pid = spawn(launch, self._null)
-        except OSError as error:
-            tree.over = True
-            listener.tree_failed(tree, error.errno or 0, error.strerror or str(error))
-            return tree
-        self._methods.setdefault(tree.path, []).append(tree)
-        tree.main_pid = pid
-        tree.main_alive = True
-        self._reaper.expect(pid, tree.main_gone, of_tree=True)
-        listener.tree_started(tree)
-        return tree
-
-    def settle(self, path: str) -> None:
-        """A method under `path` has ended, or a stray of one: strays are killed; without any, it is over."""
-        methods = self._methods.get(path)
-        if not methods:
-            return
-        data = procfs.read(path + "/cgroup.procs", 1 << 20) or b""
-        running = [m for m in methods if m.main_alive]
-        expected = {m.main_pid for m in running}
-        expected.add(self.pid)
-        others = {int(word) for word in data.split()} - expected
-        if others and running:
-            for each in running:
-                others.difference_update(each.members())
-        if others:
-            for pid in others:
-                self.strike(pid, path)
-            self.loop.after(0.005, lambda: self.settle(path))
-            return
-        left = [m for m in methods if m.main_alive]
-        if left:
-            self._methods[path] = left
-        else:
-            del self._methods[path]
-            if path != self.home and path not in self._trees:
-                self._rmdir(path)
-        for each in methods:
-            if not each.main_alive:
-                each.over = True
-                each.listener.tree_emptied(each, each.status, "")
-
-    def strike(self, pid: int, path: str) -> None:
-        """SIGKILL to a process of that cgroup, never to another that got its pid."""
-        try:
-            fd = os.pidfd_open(pid)
-        except OSError:
-            return  # gone
-        try:
-            if self.is_inside(pid, path):
-                signal.pidfd_send_signal(fd, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass  # gone; or a set-user program that an unprivileged runner may not end
-        finally:
-            os.close(fd)
 
     def _up(self, tree: CgroupTree, pid: int) -> None:
         tree.main_pid = pid
@@ -575,8 +344,8 @@ class CgroupForest:
         tree = self._trees.get(path)
         if tree is not None:
             tree.orphan_gone(status)
-        elif path in self._methods:
-            self.loop.soon(lambda: self.settle(path))
+        elif self._methods.are_in(path):
+            self.loop.soon(lambda: self._methods.settle(path))
 
     def _changed(self, tree: CgroupTree) -> None:
         try:

@@ -1,5 +1,9 @@
-"""A method or probe on rung A, born in the runner's own cgroup: its tree is the children of its first process, and
-whatever in that cgroup belongs to nobody else (see cgroupforest.py)."""
+"""Methods and probes on rung A, born in the runner's own cgroup and ended there: no cgroup is made for them.
+
+The tree of one is the descendants of its first process. What they leave behind is found by exclusion: whatever lives in
+that cgroup and is neither the runner nor a descendant of a method under way is a stray, and is killed (see
+cgroupforest.py).
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,13 @@ import os
 import signal
 
 from gds.linux import procfs
+from gds.linux.launch import spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gds.linux.cgroupforest import CgroupForest
-    from gds.ports import TreeListener
+    from gds.linux.reaper import Reaper
+    from gds.ports import Launch, TreeListener
 
 MOST_ROUNDS = 50
 
@@ -19,10 +25,10 @@ MOST_ROUNDS = 50
 class MethodTree:
     """See ports.Tree."""
 
-    __slots__ = ("_forest", "incarnation", "listener", "main_alive", "main_pid", "name", "over", "path", "status")
+    __slots__ = ("_methods", "incarnation", "listener", "main_alive", "main_pid", "name", "over", "path", "status")
 
-    def __init__(self, forest: CgroupForest, name: str, listener: TreeListener) -> None:
-        self._forest = forest
+    def __init__(self, methods: Methods, name: str, listener: TreeListener) -> None:
+        self._methods = methods
         self.name = name
         self.incarnation = 0
         self.listener = listener
@@ -58,7 +64,7 @@ class MethodTree:
             except OSError:
                 continue  # gone
             try:
-                if self._forest.is_inside(pid, self.path):
+                if self._methods.forest.is_inside(pid, self.path):
                     signal.pidfd_send_signal(fd, number)
                     if number not in (signal.SIGSTOP, signal.SIGKILL):
                         signal.pidfd_send_signal(fd, signal.SIGCONT)
@@ -82,7 +88,7 @@ class MethodTree:
         else:
             self.signal(signal.SIGKILL)
         if not self.over and not self.main_alive:
-            self._forest.settle(self.path)
+            self._methods.settle(self.path)
 
     def release(self) -> None:
         """Nothing of it is kept."""
@@ -92,4 +98,83 @@ class MethodTree:
         self.main_alive = False
         self.status = status
         self.listener.main_exited(self, status)
-        self._forest.settle(self.path)
+        self._methods.settle(self.path)
+
+
+class Methods:
+    """Those under way, by the cgroup they were born in."""
+
+    def __init__(self, forest: CgroupForest, reaper: Reaper, null: int) -> None:
+        self.forest = forest
+        self._reaper = reaper
+        self._null = null
+        self._under: dict[str, list[MethodTree]] = {}
+
+    def plant(self, name: str, launch: Launch, listener: TreeListener) -> MethodTree:
+        """Start one; see ports.Forest."""
+        tree = MethodTree(self, name, listener)
+        try:
+            tree.path = self.forest.step_aside()
+            pid = spawn(launch, self._null)
+        except OSError as error:
+            tree.over = True
+            listener.tree_failed(tree, error.errno or 0, error.strerror or str(error))
+            return tree
+        self._under.setdefault(tree.path, []).append(tree)
+        tree.main_pid = pid
+        tree.main_alive = True
+        self._reaper.expect(pid, tree.main_gone, of_tree=True)
+        listener.tree_started(tree)
+        return tree
+
+    def are_in(self, path: str) -> bool:
+        """Some are under way in that cgroup."""
+        return path in self._under
+
+    def kill(self) -> None:
+        """All: nobody waits for them any more."""
+        for each in [m for methods in list(self._under.values()) for m in methods if m.main_alive]:
+            each.kill()
+
+    def settle(self, path: str) -> None:
+        """A method under `path` has ended, or a stray of one: strays are killed; without any, it is over."""
+        methods = self._under.get(path)
+        if not methods:
+            return
+        data = procfs.read(path + "/cgroup.procs", 1 << 20) or b""
+        running = [m for m in methods if m.main_alive]
+        expected = {m.main_pid for m in running}
+        expected.add(self.forest.pid)
+        others = {int(word) for word in data.split()} - expected
+        if others and running:
+            for each in running:
+                others.difference_update(each.members())
+        if others:
+            for pid in others:
+                self._strike(pid, path)
+            self.forest.loop.after(0.005, lambda: self.settle(path))
+            return
+        left = [m for m in methods if m.main_alive]
+        if left:
+            self._under[path] = left
+        else:
+            del self._under[path]
+            self.forest.give_up(path)
+        for each in methods:
+            if not each.main_alive:
+                each.over = True
+                each.listener.tree_emptied(each, each.status, "")
+
+    def _strike(self, pid: int, path: str) -> None:
+        """SIGKILL to a process of that cgroup, never to another that got its pid."""
+        try:
+            fd = os.pidfd_open(pid)
+        except OSError:
+            return  # gone
+        try:
+            if self.forest.is_inside(pid, path):
+                signal.pidfd_send_signal(fd, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass  # gone; or a set-user program that an unprivileged runner may not end
+        finally:
+            os.close(fd)
