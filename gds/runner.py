@@ -20,7 +20,8 @@ from gds.daemon.ownlife import OwnLife
 from gds.daemon.rgmd import Rgmd, World
 from gds.errors import ConfigError, EngineError
 from gds.linux import clock
-from gds.linux.kept import History, Lock, Memory, Switches
+from gds.linux.history import History
+from gds.linux.kept import Lock, Memory, Switches
 from gds.linux.loop import Loop
 from gds.linux.reaper import Reaper
 from gds.model.launch import Launch
@@ -84,7 +85,8 @@ class Runner:
 
         self._memory = Memory(self._runtime_dir, log) if self._runtime_dir else None
         self._switches = Switches(self._state_dir, log)
-        self._history = History(loop, self._state_dir, log)
+        # SQLite stays out of our memory: its store is filled and read by processes of their own.
+        self._history = History(loop, self._state_dir, log, self._aside)
         ds_log = late.LateDataServiceLog(self._state_dir, settings.node)
         # Most applications inherit our stdout: what copies and rotates is loaded for the first that does not.
         self._outputs = late.LateOutputs(loop, self._runtime_dir, log)
@@ -159,7 +161,7 @@ class Runner:
         self._loop.soon(self._serve)
         self._life.begin(self._for_tags)
         self._loop.run()
-        self._history.flush()
+        self._history.close()
         self._outputs.close()
         self._notifies.close_all()
         if self._memory is not None:
@@ -239,9 +241,13 @@ class Runner:
 
     def _compile(self, done: Callable[[dict[str, Any]], None]) -> None:
         """Reload reads the descriptors in a process of its own: the compiler must not stay in our memory."""
+        self._aside(self._sources.command(), done)
+
+    def _aside(self, argv: list[str], done: Callable[[dict[str, Any]], None]) -> None:
+        """A process of its own does it, and tells what came of it."""
         from gds.linux.compiling import Question
 
-        Question(self._loop, self._reaper, self._sources.command(), done)
+        Question(self._loop, self._reaper, argv, done)
 
     def _released(self, name: str) -> None:
         """No descriptor names it any more."""

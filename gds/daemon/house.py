@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     class Decisions(Protocol):
         """The decisions, with their reasons."""
 
-        def read(self, name: str, most: int) -> list[dict[str, Any]]: ...
+        def read(
+            self, names: list[str], most: int, done: Callable[[list[dict[str, Any]]], None], since: str = ""
+        ) -> None: ...
 
     class Files(Protocol):
         """Where stdout and stderr go."""
@@ -64,7 +66,7 @@ class House:
         self.switch = switches.set
         """Keep a switch for good (name, what, value); why it could not be kept, or ""."""
         self.history = decisions.read
-        """The last decisions (name, most)."""
+        """The last decisions, to a callback."""
         self._files = files
         self.stamp = stamp
         """Wall time for people."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from gds.daemon.recording import Recording
 from gds.fault.history import MonitorState
 from gds.model.window import Mark, Window
 from gds.rgm.resource import Life
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     class Decisions(Protocol):
         """Where decisions go."""
 
-        def add(self, record: dict[str, object]) -> None: ...
+        def add(self, record: dict[str, object] | Callable[[], dict[str, object]]) -> None: ...
 
 
 class Keeping:
@@ -45,6 +46,13 @@ class Keeping:
         self._stamp = stamp
         self._logged = logged
         self._dirty: dict[str, App] = {}
+        recording = Recording(loop, decisions)
+        self.stepped = recording.stepped
+        """The RGM was told a fact; `app` stands as before."""
+        self.judged = recording.judged
+        """The judge was told a score."""
+        self.tried = recording.tried
+        """A probe could not be run; `app` stands as before."""
 
     def about_to_start(self, app: App) -> None:
         """The next thing is a fork, or the answer to a person: write it now."""
@@ -62,7 +70,7 @@ class Keeping:
         self._decisions.add(
             {
                 "at": self._stamp(),
-                "monotonic": round(self._loop.now(), 3),
+                "monotonic": round(self._loop.now(), 6),
                 "resource": app.name,
                 "group": app.resource.group,
                 "event": event,

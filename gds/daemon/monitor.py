@@ -162,12 +162,13 @@ class Monitor:
     def _weigh(self, app: App, got: Score, outcome: Outcome) -> None:
         self.note(app, got, outcome)
         self._rgmd.probed(app, got, outcome)
-        self.weigh(app, got, self.said(app, outcome))
+        self.weigh(app, got, self.said(app, outcome), outcome)
         if app.view.life is Life.ONLINE and app.probe_timer is None:
             self._schedule(app)
 
     def _failed(self, app: App, outcome: Outcome) -> None:
         tried = unable.unable(app.monitor_failures or EMPTY, outcome.message, app.resource, self._rgmd.loop.now())
+        self._rgmd.kept.tried(app, outcome.message, tried)
         app.monitor_failures = tried.failures
         if tried.failed:
             app.monitor_failed = True
@@ -182,11 +183,13 @@ class Monitor:
         """What probe_command printed: it becomes the status message (design.md 5)."""
         return outcome.message if app.resource.probe_command is not None else ""
 
-    def weigh(self, app: App, got: Score, message: str = "") -> None:
-        """One score to the judge, and the verdict to the RGM; `message`: what the probe itself said."""
+    def weigh(self, app: App, got: Score, message: str = "", outcome: Outcome | None = None) -> None:
+        """One score to the judge, and the verdict to the RGM; `message`: what the probe itself said; `outcome`: what
+        came of it, when it was a probe."""
         now = self._rgmd.loop.now()
         before = app.history
         app.history, said = verdict.judge(before, got, app.resource, now)
+        self._rgmd.kept.judged(app, now, before, got, said, outcome)
         if app.history is not before:
             self._rgmd.kept.changed(app)
         delay = 0.0

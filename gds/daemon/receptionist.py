@@ -42,7 +42,9 @@ if TYPE_CHECKING:
         def stopping(self) -> bool: ...
         def identity(self) -> dict[str, Any]: ...
         def switch(self, name: str, what: str, value: bool) -> str: ...
-        def history(self, name: str, most: int) -> list[dict[str, Any]]: ...
+        def history(
+            self, names: list[str], most: int, done: Callable[[list[dict[str, Any]]], None], since: str = ""
+        ) -> None: ...
         def reload(
             self, dry: bool, planned: Callable[[list[str]], None], done: Callable[[int, str, list[str]], None]
         ) -> None: ...
@@ -146,11 +148,16 @@ class Receptionist:
         apps = self._named(client, request)
         if apps is None:
             return
-        chains = []
-        for app in apps:
-            facts = report.of_resource(self._rgmd, app, self._house.stamp)
-            chains.append({"resource": facts, "chain": self._house.history(app.name, 10), "budget": self._budget(app)})
-        client.done(OK, why=chains)
+
+        def read(records: list[dict[str, Any]]) -> None:
+            chains = []
+            for app in apps:
+                facts = report.of_resource(self._rgmd, app, self._house.stamp)
+                chain = [r for r in records if r["resource"] == app.name][-10:]
+                chains.append({"resource": facts, "chain": chain, "budget": self._budget(app)})
+            client.done(OK, why=chains)
+
+        self._house.history([app.name for app in apps], 10, read)
 
     def _budget(self, app: App) -> dict[str, Any]:
         resource = app.resource
@@ -176,8 +183,11 @@ class Receptionist:
         if not isinstance(most, int) or isinstance(most, bool) or most < 1:
             client.done(USAGE, "cannot read the request: most is not a positive number")
             return
-        records = self._house.history(names[0] if names else "", min(most, 100_000))
-        client.done(OK, history=records)
+        since = request.get("since", "")
+        if not isinstance(since, str):
+            client.done(USAGE, "cannot read the request: since is not a string")
+            return
+        self._house.history(names[:1], min(most, 100_000), lambda records: client.done(OK, history=records), since)
 
     def _logs(self, client: Client, request: dict[str, Any]) -> None:
         apps = self._named(client, request)

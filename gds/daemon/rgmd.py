@@ -211,6 +211,7 @@ class Rgmd:
         around = order.around(self.graph, app.name, self._look, self.hurried) if linked else ALONE
         mode, on_giveover = app.resource.failover_mode, self._world.on_giveover
         made = life_of.step(before, event, mode, on_giveover, self.loop.now(), around)
+        self.kept.stepped(app, event, made, around, on_giveover)
         if made.ignored:
             return
         app.view = made.view

@@ -1,10 +1,9 @@
-"""What survives the runner: its memory of this boot, the switches people set, and the history of decisions.
+"""What survives the runner: its memory of this boot, and the switches people set. The history is in history.py.
 
 - `RUNTIME/state.log`: appended to at every change, the last line of a resource counts; good for one boot. The line
   that says "incarnation 7 starts, with these restarts in the window" is written *before* the fork (write-ahead), so
   a runner killed at any instant neither doubles a process nor forgets a restart.
 - `STATE/switches.json`: what enable, disable, monitor and unmonitor set; new file, fsync, rename; good for ever.
-- `STATE/history.jsonl`: one decision a line; bounded by size, two files.
 
 A disk that is full or read-only stops nothing: it is said once, `problem` shows it, and every further change tries
 again.
@@ -23,10 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from gds.ports import Scheduler
-
 LARGEST_STATE = 4 << 20
-LARGEST_HISTORY = 8 << 20
 
 
 def append(path: str, mode: int = 0o600) -> int:
@@ -205,99 +201,3 @@ class Switches:
         except OSError as error:
             return f"cannot write {self._path}: {error.strerror}"
         return ""
-
-
-class History:
-    """The decisions, with their reasons."""
-
-    def __init__(self, loop: Scheduler, state_dir: str, log: Any) -> None:
-        self._loop = loop
-        self._log = log
-        self._path = f"{state_dir}/history.jsonl" if state_dir else ""
-        self._fd = -1
-        self._size = 0
-        self._lines: list[str] = []
-        self._recent: list[str] = []
-        self.problem = ""
-
-    def add(self, record: dict[str, object]) -> None:
-        """Keep one decision; written when this turn of the loop is over."""
-        if not self._lines:
-            self._loop.soon(self.flush)
-        self._lines.append(jsonline.dump(record))
-
-    def flush(self) -> None:
-        """Write what waits."""
-        if not self._lines:
-            return
-        lines, self._lines = self._recent + self._lines, []
-        if not self._path:
-            self._recent = lines[-500:]
-            return
-        data = ("\n".join(lines) + "\n").encode()
-        try:
-            if self._fd < 0:
-                self._open()
-            if self._size + len(data) > LARGEST_HISTORY and self._size:
-                os.close(self._fd)
-                self._fd = -1
-                os.rename(self._path, self._path + ".1")
-                self._open()
-            if os.write(self._fd, data) != len(data):
-                os.ftruncate(self._fd, self._size)  # half a line would spoil the next one too
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            self._size += len(data)
-            self._recent = []
-            self.problem = ""
-        except OSError as error:
-            if self._fd >= 0:
-                os.close(self._fd)
-                self._fd = -1
-            self._recent = lines[-500:]
-            if not self.problem:
-                self._log.error(f"cannot write {self._path}: {error.strerror}; the last decisions are kept in memory")
-            self.problem = f"cannot write {self._path}: {error.strerror}"
-
-    def _open(self) -> None:
-        self._fd = append(self._path)
-        self._size = os.fstat(self._fd).st_size
-        if self._size:
-            with open(self._path, "rb") as file:
-                file.seek(-1, os.SEEK_END)
-                whole = file.read() == b"\n"
-            if not whole:  # the machine went down while it was written
-                self._size += os.write(self._fd, b"\n")
-
-    def read(self, name: str, most: int) -> list[dict[str, Any]]:
-        """The last `most` decisions (about `name`, when given), oldest first."""
-        import json
-
-        self.flush()
-        found: list[dict[str, Any]] = []
-        for path in (self._path, self._path + ".1"):
-            lines: list[bytes] = []
-            if self._path:
-                try:
-                    with open(path, "rb") as file:
-                        lines = file.read().split(b"\n")
-                except OSError:
-                    continue
-            for line in reversed(lines):
-                if name and b'"' + name.encode() + b'"' not in line:
-                    continue
-                try:
-                    record = json.loads(line)
-                except ValueError:
-                    continue  # a line cut short by a crash or a full disk
-                if isinstance(record, dict) and (not name or name in (record.get("resource"), record.get("group"))):
-                    found.append(record)
-                    if len(found) >= most:
-                        break
-            if len(found) >= most:
-                break
-        found.reverse()
-        for text in self._recent:
-            record = json.loads(text)
-            if not name or name in (record.get("resource"), record.get("group")):
-                found.append(record)
-        return found[-most:]
