@@ -8,6 +8,8 @@ key path.
 
 from __future__ import annotations
 
+from gds.config.declared import Declared, Fault
+from gds.config.relations import relation_faults
 from gds.model.resource import Command, ExitMap, Group, Plan, Resource
 from gds.model.state import FailoverMode
 from gds.model.value import Value
@@ -15,9 +17,9 @@ from gds.model.value import Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Any
 
-    Keys = tuple[str | int, ...]
+    from gds.config.declared import Keys
+
     Question = tuple[str, ...]
 
 
@@ -41,38 +43,6 @@ PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 """Characters that mean only themselves to a shell."""
 
 
-class Declared(Value):
-    """One table of a file: `keys` leads to it, `values` are the keys given in it. `group` = a `[group.NAME]`.
-
-    `broken` are keys whose value was refused already.
-    """
-
-    name: str
-    path: str
-    keys: Keys
-    values: dict[str, Any]
-    group: bool = False
-    broken: frozenset[str] = frozenset()
-
-    def has(self, key: str) -> bool:
-        """The key was given, be it with a value that was refused."""
-        return key in self.values or key in self.broken
-
-
-class Fault(Value):
-    """What is wrong with the value (`on_key`: with the key itself) that `keys` leads to in the file `path`.
-
-    For a warning, `code` names the rule of the linter. `other` is a second key that has to do with it.
-    """
-
-    path: str
-    keys: Keys
-    message: str
-    on_key: bool = False
-    code: str = ""
-    other: tuple[str, Keys] | None = None
-
-
 class Compiled(Value):
     """What came of it: `plan` is trusted only when there is no fault. `sound` are the tables that are in it."""
 
@@ -90,14 +60,19 @@ def questions(declared: Iterable[Declared]) -> set[Question]:
     return asked
 
 
-def compile_plan(declared: tuple[Declared, ...], facts: Mapping[Question, str], can_abort: bool = False) -> Compiled:
-    """The Plan of all tables; `can_abort` says that node_abort_command is set (failover_mode HARD)."""
+def compile_plan(
+    declared: tuple[Declared, ...], facts: Mapping[Question, str], can_abort: bool = False, complete: bool = True
+) -> Compiled:
+    """The Plan of all tables; `can_abort` says that node_abort_command is set (failover_mode HARD).
+
+    Not `complete`: a file could not be read, so what a name stands for may be declared there.
+    """
     faults: list[Fault] = []
     resources: list[Resource] = []
     sound: list[Declared] = []
     first: dict[tuple[bool, str], Declared] = {}
     for each in declared:
-        found = [] if each.group else _faults_of(each, facts, can_abort)
+        found = _group_faults(each) if each.group else _faults_of(each, facts, can_abort)
         known = first.setdefault((each.group, each.name), each)
         if known is not each:
             text = f"the {'group' if each.group else 'resource'} {each.name} is declared twice"
@@ -107,6 +82,7 @@ def compile_plan(declared: tuple[Declared, ...], facts: Mapping[Question, str], 
             sound.append(each)
             if not each.group:
                 resources.append(_resource(each))
+    faults.extend(relation_faults(declared, complete))
     groups = _groups(resources, {d.name: d for d in sound if d.group})
     return Compiled(Plan(tuple(resources), groups), tuple(faults), tuple(sound))
 
@@ -132,6 +108,23 @@ def _groups(resources: list[Resource], tables: dict[str, Declared]) -> tuple[Gro
         values.setdefault("rg_mode", "FAILOVER" if values.get("maximum_primaries", 1) == 1 else "SCALABLE")
         made.append(Group(name, resources=tuple(names), **values))
     return tuple(made)
+
+
+def _group_faults(declared: Declared) -> list[Fault]:
+    values = declared.values
+    if "maximum_primaries" in declared.broken:
+        return []
+    most: int = values.get("maximum_primaries", 1)
+    wanted: int = values.get("desired_primaries", 1)
+    found = []
+    if values.get("rg_mode") == "FAILOVER" and most > 1:
+        text = f"a FAILOVER group runs on one node at a time, so maximum_primaries = {most} needs rg_mode SCALABLE"
+        found.append(Fault(declared.path, (*declared.keys, "maximum_primaries"), text))
+    if wanted > most:
+        given = "" if "maximum_primaries" in values else ", the default"
+        text = f"desired_primaries = {wanted} is more than maximum_primaries ({most}{given})"
+        found.append(Fault(declared.path, (*declared.keys, "desired_primaries"), text))
+    return found
 
 
 def _faults_of(declared: Declared, facts: Mapping[Question, str], can_abort: bool) -> list[Fault]:

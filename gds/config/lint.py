@@ -5,7 +5,9 @@ Each rule has a code, explained in `CODES`. Tables with a fault are left out.
 
 from __future__ import annotations
 
-from gds.config.compile import COMMANDS, PLAIN, Compiled, Declared, Fault
+from gds.config.compile import COMMANDS, PLAIN, Compiled
+from gds.config.declared import Declared, Fault
+from gds.config.relations import APART, NEEDS, affinity_entries, group_of, need_entries
 from gds.config.shell import Simple, simple_commands
 from gds.model.resource import Command, Output, Resource
 
@@ -13,7 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from gds.config.compile import Keys, Question
+    from gds.config.compile import Question
+    from gds.config.declared import Keys
 
     Remark = tuple[Keys, str, str]
 
@@ -25,9 +28,14 @@ CODES = {
     "given over.",
     "command-missing": "The first word of a shell string is neither a shell's own word nor found in PATH, so the shell "
     "will say that it is not found.",
+    "dependency-disabled": "A resource that is enabled needs one that is `enabled = false`, so it waits OFFLINE until "
+    "somebody enables that one. A weak dependency does not wait.",
+    "dependency-twice": "A resource stands in two lists of dependencies; the one that asks for more counts: "
+    "offline_restart, restart, resource_dependencies, weak.",
     "empty-directory": "A directory of descriptors has no *.toml file in it.",
     "empty-group": "A [group.NAME] has no resource.",
     "environment-reserved": "gds sets this variable itself, after environment.",
+    "one-node": "This asks for several nodes. It is kept, and on one node it means nothing.",
     "output-directory": "The directory for an output file is not there.",
     "output-shared": "Two outputs go into one file and one of them rotates it, so lines will end up in an old file.",
     "port-twice": "A port is declared twice; two applications cannot listen on it at once, unless on different "
@@ -78,7 +86,7 @@ def lint(declared: tuple[Declared, ...], compiled: Compiled, facts: Mapping[Ques
         for each, resource in pairs
         for keys, code, message in _about(each, resource, facts)
     ]
-    return [*remarks, *_ports(pairs), *_outputs(pairs), *_names(declared)]
+    return [*remarks, *_ports(pairs), *_outputs(pairs), *_needs(pairs), *_nodes(declared), *_names(declared)]
 
 
 def _about(declared: Declared, resource: Resource, facts: Mapping[Question, str]) -> Iterable[Remark]:
@@ -324,6 +332,45 @@ def _outputs(pairs: list[tuple[Declared, Resource]]) -> Iterable[Fault]:
                     code="output-shared",
                     other=(other.path, (*other.keys, other_key)),
                 )
+
+
+def _needs(pairs: list[tuple[Declared, Resource]]) -> Iterable[Fault]:
+    down = {resource.name: each for each, resource in pairs if not resource.enabled}
+    for each, resource in pairs:
+        kinds: dict[str, str] = {}
+        for entry in need_entries(each):
+            first = kinds.setdefault(entry.name, entry.key)
+            other = (each.path, (*each.keys, first))
+            if first != entry.key:
+                text = f"{entry.name} stands in {first} too, which counts"
+                yield Fault(each.path, entry.keys, text, code="dependency-twice", other=other)
+            elif resource.enabled and entry.name in down and entry.key != NEEDS[-1]:
+                text = f"{entry.name} is `enabled = false`: {each.name} waits OFFLINE until it is enabled"
+                other = (down[entry.name].path, (*down[entry.name].keys, "enabled"))
+                yield Fault(each.path, entry.keys, text, code="dependency-disabled", other=other)
+
+
+def _nodes(declared: tuple[Declared, ...]) -> Iterable[Fault]:
+    """What asks for several nodes where one would be surprised that it does nothing; once for each group."""
+    told: set[str] = set()
+    for each in declared:
+        group = each.name if each.group else group_of(each)
+        for keys, text in () if group in told else _beyond_one(each):
+            yield Fault(each.path, (*each.keys, *keys), text, code="one-node")
+            told.add(group)
+            break
+
+
+def _beyond_one(declared: Declared) -> Iterable[tuple[Keys, str]]:
+    for key in ("maximum_primaries", "desired_primaries"):
+        if declared.group and declared.values.get(key, 1) > 1:
+            yield (key,), "kept for several nodes; on one node the group runs once"
+    for entry in affinity_entries(declared):
+        if entry.sign in APART:
+            yield (entry.key, entry.place), f"{declared.name} and {entry.name} both run here: there is only one node"
+    for entry in need_entries(declared):
+        if entry.sign:
+            yield (entry.key, entry.place), f"taken as {entry.name} on this node: there is only one"
 
 
 def _names(declared: tuple[Declared, ...]) -> Iterable[Fault]:

@@ -11,12 +11,14 @@ import tomllib
 from hashlib import sha256
 
 from gds.config import facts
-from gds.config.compile import Declared, Fault, compile_plan, questions
+from gds.config.compile import compile_plan, questions
+from gds.config.declared import Declared, Fault
 from gds.config.files import FileFault, listing, read_trusted
+from gds.config.hints import hints_anew
 from gds.config.lint import lint, lint_questions
 from gds.config.positions import DEEPEST, Keys, Place, Positions, TooDeep
 from gds.config.reading import read_document, written
-from gds.config.refusal import hints_anew, printable
+from gds.config.refusal import printable
 from gds.model.resource import Plan, Source, Warning_
 from gds.model.value import Value
 
@@ -102,9 +104,11 @@ class _Run:
         declared: list[Declared] = []
         faults: list[Fault] = []
         empty: list[Fault] = []
+        complete = True
         for path in self._expanded(paths, empty):
             data = self._parsed(path)
             if data is None:
+                complete = False
                 continue
             document = read_document(data, path)
             self.spelled[path] = document.spelled
@@ -113,7 +117,7 @@ class _Run:
             faults.extend(self._misread(path, document.numeric))
         asked = questions(declared) | lint_questions(declared)
         answers = facts.gather(asked) if look else dict.fromkeys(asked, "")
-        compiled = compile_plan(tuple(declared), answers, can_abort)
+        compiled = compile_plan(tuple(declared), answers, can_abort, complete)
         faults.extend(compiled.faults)
         remarks = [*empty, *lint(tuple(declared), compiled, answers)]
         self.problems.extend([self._problem(f) for f in faults])

@@ -86,8 +86,10 @@ class Positions:
             for known in (first, second):
                 if keys in known:
                     return known[keys]
+            # An element that has no place of its own is part of a value, such as a string with commas.
+            in_value = isinstance(keys[-1], int)
             keys = keys[:-1]
-            first, second = self.keys, self.values
+            first, second = (self.values, self.keys) if in_value else (self.keys, self.values)
         return 0
 
     def literal(self, keys: Keys) -> str:

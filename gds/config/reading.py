@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from gds.config.compile import Declared, Fault
+from gds.config.declared import Declared, Fault
 from gds.config.document import GROUP_TABLE, RESOURCE_TABLE
 from gds.config.forms import OutputTable, ProbeTable
 from gds.config.refusal import NOT_YET, did_you_mean, shown

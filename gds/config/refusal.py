@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from pydantic_core import PydanticCustomError
+
+from gds.config.hints import did_you_mean as did_you_mean
+from gds.config.hints import nearest as nearest
 
 NOT_YET = "not supported yet"
 
@@ -39,32 +40,3 @@ def refused(text: str, *at: str | int) -> PydanticCustomError:
 def unexpected(what: str, value: object, *at: str | int) -> PydanticCustomError:
     """The same in the usual words."""
     return refused(f"expected {what}, not {shown(value)}", *at)
-
-
-def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """`; did you mean …?` with the known name most like `word`; when none is, `otherwise`."""
-    close = nearest(word, known)
-    return f"; did you mean {close}?" if close else otherwise
-
-
-class _Hints:
-    """How many suggestions are still looked for. A file of a hundred thousand bad keys is not worth minutes."""
-
-    MOST = 500
-    left = MOST
-
-
-def hints_anew() -> None:
-    """Every run starts with all its suggestions."""
-    _Hints.left = _Hints.MOST
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The known name most like `word`, or an empty string; also when too many have been asked for in this run."""
-    if _Hints.left <= 0:
-        return ""
-    _Hints.left -= 1
-    import difflib
-
-    found = difflib.get_close_matches(word[:64], list(known), 1, 0.6)
-    return found[0] if found else ""

@@ -40,7 +40,8 @@ from __future__ import annotations
 
 from pydantic_core import PydanticCustomError
 
-from gds.config.compile import Fault, compile_plan, questions
+from gds.config.compile import compile_plan, questions
+from gds.config.declared import Fault
 from gds.config.files import FileFault, read_trusted
 from gds.config.load import Problem, Unreadable, decode, parse, shown_keys
 from gds.config.positions import Positions

@@ -22,6 +22,9 @@ PURE = (
     "gds.stage",
     "gds.simulate",
     "gds.config.compile",
+    "gds.config.declared",
+    "gds.config.hints",
+    "gds.config.relations",
     "gds.config.lint",
 )
 IMPURE = frozenset(

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from gds.config.compile import Declared, compile_plan
+from gds.config.compile import compile_plan
+from gds.config.declared import Declared
 from gds.config.document import GROUP_TABLE, RESOURCE_TABLE
 from gds.config.explain import shown_default
 from gds.config.places import FREE, WORDS

@@ -11,6 +11,7 @@ from gds.config.lint import CODES
 from gds.config.load import load
 from tests.unit.config.telling import codes, read
 
+B = '\n[resource.b]\nstart_command = ["/bin/true"]\n'
 HEAD = '[resource.a]\nstart_command = ["/bin/true"]\n'
 
 # Keys beside the start command, and the warnings as code, or code:key.
@@ -78,6 +79,31 @@ RULES: list[tuple[str, str, list[str]]] = [
     ),
     ("a group of one's own name", 'group = "a"\n[group.a]', []),
     ("a group where nobody lives", "[group.g]", ["empty-group:group.g"]),
+    (
+        "a dependency that is down for good",
+        f'resource_dependencies_restart = ["b"]{B}enabled = false',
+        ["dependency-disabled:resource_dependencies_restart[0]"],
+    ),
+    ("a weak dependency that is down for good", f'resource_dependencies_weak = ["b"]{B}enabled = false', []),
+    ("both down for good", f'enabled = false\nresource_dependencies = ["b"]{B}enabled = false', []),
+    (
+        "two kinds of dependency on one",
+        f'resource_dependencies = ["b"]\nresource_dependencies_weak = ["b"]{B}',
+        ["dependency-twice:resource_dependencies_weak[0]"],
+    ),
+    ("a dependency on another node", f'resource_dependencies = ["b@n2"]{B}', ["one-node:resource_dependencies[0]"]),
+    ("a dependency anywhere", f'resource_dependencies = ["b{{ANY_NODE}}"]{B}', []),
+    (
+        "several copies",
+        "[group.a]\nmaximum_primaries = 2\ndesired_primaries = 2",
+        ["one-node:group.a.maximum_primaries"],
+    ),
+    (
+        "apart",
+        f'{B}[group.a]\nrg_affinities = ["-b", "--b1"]\n[resource.b1]\nstart_command = "true"',
+        ["one-node:group.a.rg_affinities[1]"],
+    ),
+    ("nodes and failback", '[group.a]\nnodelist = ["n1", "n2"]\nfailback = true\npingpong_interval = 0', []),
 ]
 
 

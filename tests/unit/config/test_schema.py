@@ -65,6 +65,9 @@ BEYOND = (
     "exit_map alone",
     "the first word of a command",
     "a command may not be empty",
+    "is declared",
+    "depend on itself",
+    "a method without",
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gds.model.resource import INHERIT, Command, ExitMap, Group, Output, Port, Probe
+from gds.model.resource import INHERIT, Command, ExitMap, Group, Need, Output, Port, Probe
 from gds.model.state import FailoverMode
 from tests.unit.config.telling import plan_of, resource_of
 
@@ -175,6 +175,49 @@ def test_several_resources_share_a_group_and_a_group_without_table_exists(tmp_pa
         Group("shop", "everything of the shop", ("db", "web")),
         Group("post", "", ("mail",)),
     )
+
+
+def test_every_form_of_a_dependency(tmp_path: Path) -> None:
+    text = """
+        [resource.a]
+        start_command = "true"
+        resource_dependencies = ["b", "c{Local_Node}", " d { ANY_NODE } ", "e@n1", "b@n1"]
+        Resource_Dependencies_Weak = "b{FROM_RG_AFFINITIES}, c@n2 "
+        """ + "".join([f"\n[resource.{name}]\nstart_command = 'true'" for name in "bcde"])
+    a = plan_of(tmp_path, text).resources[0]
+    local, anywhere = Need("c", "LOCAL_NODE"), Need("d", "ANY_NODE")
+    assert a.resource_dependencies == (Need("b"), local, anywhere, Need("e", "n1"), Need("b", "n1"))
+    assert a.resource_dependencies_weak == (Need("b"), Need("c", "n2"))
+    shown = ["b", "c{LOCAL_NODE}", "d{ANY_NODE}", "e@n1", "b@n1"]
+    assert [str(need) for need in a.resource_dependencies] == shown
+
+
+def test_every_key_of_a_group(tmp_path: Path) -> None:
+    text = """
+        [group.g]
+        nodelist = "n1, n2"
+        rg_mode = "Scalable"
+        maximum_primaries = 2
+        desired_primaries = 2
+        failback = true
+        pingpong_interval = "5m"
+        rg_dependencies = ["h"]
+        rg_affinities = ["+++h", " - i", "--j"]
+        implicit_network_dependencies = false
+        auto_start_on_new_cluster = false
+        """ + "".join([f"\n[resource.{name}]\nstart_command = 'true'" for name in "hij"])
+    assert plan_of(tmp_path, text).groups[0] == Group(
+        "g", "", (), ("n1", "n2"), "SCALABLE", 2, 2, True, 300.0, ("h",), ("+++h", "-i", "--j"), False, False
+    )
+
+
+def test_the_mode_of_a_group_follows_from_how_many_nodes_it_may_have(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, "start_command = 'true'\n[group.g]\nmaximum_primaries = 2\n[group.h]\nnodelist = []")
+    assert [(g.name, g.rg_mode, g.nodelist) for g in plan.groups] == [
+        ("g", "SCALABLE", ()),
+        ("h", "FAILOVER", ()),
+        ("app", "FAILOVER", ()),
+    ]
 
 
 def test_hard_needs_a_way_to_end_the_node(tmp_path: Path) -> None:
