@@ -20,7 +20,16 @@ from tests.arch.source import ROOT
 NEVER = frozenset(
     (
         *("asyncio", "argparse", "click", "concurrent", "ctypes", "dataclasses", "email", "h11", "http", "inspect"),
-        *("logging", "multiprocessing", "pathlib", "psutil", "pydantic", "pydantic_core", "pydantic_settings"),
+        *(
+            "logging",
+            "multiprocessing",
+            "pathlib",
+            "psutil",
+            "pydantic",
+            "pydantic_core",
+            "pydantic_settings",
+            "pyroute2",
+        ),
         *("random", "rich", "sdnotify", "shutil", "ssl", "subprocess", "tempfile", "threading", "toml", "tomllib"),
         *("typing", "unittest", "urllib", "xml"),
     )
@@ -30,6 +39,7 @@ OURS_NEVER = (
     *("gds.simulate", "gds.stage", "gds.script", "gds.testing", "gds.config.compile", "gds.config.document"),
     *("gds.config.load", "gds.config.lint", "gds.config.scenario", "gds.daemon.reloading", "gds.linux.probing"),
     *("gds.linux.output", "gds.model.glossary", "gds.model.properties"),
+    *("gds.linux.address", "gds.linux.neighbour", "gds.linux.netlink", "gds.model.hostname", "gds.rgm.address"),
 )
 """What serves a rare request, or another process."""
 WRAPPER = """
