@@ -15,7 +15,7 @@ from gds.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from gds.config.declared import Keys
 
@@ -65,13 +65,13 @@ def relation_faults(declared: tuple[Declared, ...], complete: bool) -> list[Faul
     needs = [e for each in resources.values() for e in need_entries(each)]
     orders = [e for each in groups.values() for e in _entries(each, "rg_dependencies")]
     affinities = [e for each in groups.values() for e in affinity_entries(each)]
-    living = set(members) | set(groups)
+    living = [*members, *[name for name in groups if name not in members]]
     sure = complete and not any("group" in each.broken for each in resources.values())
     impossible = list(_contradictions(affinities))
     faults = [
-        *_strays(needs, set(resources), complete, "resource"),
-        *_strays(orders, living, sure, "group"),
-        *_strays(affinities, living, sure, "group"),
+        *_strays(needs, resources if complete else None, "resource"),
+        *_strays(orders, dict.fromkeys(living) if sure else None, "group"),
+        *_strays(affinities, dict.fromkeys(living) if sure else None, "group"),
         *impossible,
     ]
     graph: Graph = {("resource", name): {} for name in resources}
@@ -122,15 +122,15 @@ def _entries(declared: Declared, key: str) -> Iterable[Entry]:
         yield Entry(declared, key, place, name)
 
 
-def _strays(entries: list[Entry], known: set[str], sure: bool, what: str) -> Iterable[Fault]:
-    """Names that nobody has, one's own, and those that stand twice."""
+def _strays(entries: list[Entry], known: Mapping[str, object] | None, what: str) -> Iterable[Fault]:
+    """Names that nobody has (where all are `known`), one's own, and those that stand twice."""
     seen: dict[tuple[Declared | str, ...], Entry] = {}
     for each in entries:
         here = (each.table.path, each.keys)
         if each.name == each.table.name:
             word = "have an affinity to" if each.key == "rg_affinities" else "depend on"
             yield Fault(*here, f"a {what} cannot {word} itself")
-        elif sure and each.name not in known:
+        elif known is not None and each.name not in known:
             hint = did_you_mean(each.name, known)
             yield Fault(*here, f"no {what} {each.name} is declared{hint}")
         bound = each.sign if what == "resource" else ""
