@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from gds.fault.score import Outcome
+from gds.fault.history import FRESH, MonitorState
+from gds.fault.score import Outcome, Score
 from gds.model.state import ResourceState, ResourceStatus
 from gds.model.value import Value
+from gds.model.window import EMPTY, Window
+from gds.rgm.resource import ALONE, Around, ResourceView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
+
+    from gds.rgm.events import Event
 
 ACTS = ("start", "stop", "restart", "enable", "disable", "monitor", "unmonitor", "giveover", "clear")
 """What a person may ask for."""
@@ -51,14 +56,20 @@ class Probed(Value):
     at: float
     resource: str
     outcome: Outcome
+    dead: bool = False
+    """Recorded, as all that follows: the application had no process left."""
+    around: Around = ALONE
+    on_giveover: str = ""
 
 
 class Asked(Value):
-    """A person asks for one of ACTS."""
+    """A person asks for one of ACTS. Recorded are `around`, what the others had to say, and `on_giveover`."""
 
     at: float
     resource: str
     act: str
+    around: Around = ALONE
+    on_giveover: str = ""
 
 
 class Starts(Value):
@@ -79,8 +90,52 @@ class Stops(Value):
     times: int = 0
 
 
+class Stands(Value):
+    """Recorded: this is where it stands now. `unable`: the monitor's own failures."""
+
+    at: float
+    resource: str
+    view: ResourceView
+    history: MonitorState = FRESH
+    unable: Window = EMPTY
+    monitored: bool = True
+    monitor_failed: bool = False
+    alive: bool = False
+
+
+class Happened(Value):
+    """Recorded: the RGM was told `event`, while the others had `around` to say. `on_giveover`: "" as the script's."""
+
+    at: float
+    resource: str
+    event: Event
+    around: Around = ALONE
+    on_giveover: str = ""
+
+
+class Weighed(Value):
+    """Recorded: the judge was told a score that no probe gave. `dead`: the application had no process left."""
+
+    at: float
+    resource: str
+    score: Score
+    dead: bool = False
+    around: Around = ALONE
+    on_giveover: str = ""
+
+
 if TYPE_CHECKING:
-    Fact: TypeAlias = Died | Probed | Asked | Starts | Stops
+    Fact: TypeAlias = Died | Probed | Asked | Starts | Stops | Stands | Happened | Weighed
+
+
+class Decision(Value):
+    """What was decided `at` about `resource`: `said` is the life and status that a fact led to ("CYCLING, DEGRADED"), a
+    verdict ("Restart"), or a status of the monitor ("status OK")."""
+
+    at: float
+    resource: str
+    said: str
+    because: str
 
 
 class Script(Value):
@@ -91,6 +146,9 @@ class Script(Value):
     until: float = -1.0
     on_giveover: str = "refuse"
     chance: float = 0.5
+    recorded: bool = False
+    """The facts are those that a runner was told: nothing comes by itself, neither the start of a runner, nor the end
+    of a Start, a Stop or a delay."""
 
 
 class Line(Value):
@@ -126,3 +184,31 @@ class Transcript(Value):
     at: float
     exit_status: int
     cut: bool
+    decisions: tuple[Decision, ...] = ()
+
+
+class Difference(Value):
+    """The first decision that is not the same: `expected`, then `made`; None where there is none. `same`: how many
+    came before it, of all resources."""
+
+    expected: Decision | None
+    made: Decision | None
+    same: int
+
+
+def first_difference(expected: tuple[Decision, ...], made: tuple[Decision, ...]) -> Difference | None:
+    """Compare what was decided, for each resource by itself, without its instants; None: all is the same."""
+    left: dict[str, list[Decision]] = {}
+    for each in made:
+        left.setdefault(each.resource, []).append(each)
+    for ours in left.values():
+        ours.reverse()
+    for number, wanted in enumerate(expected):
+        mine = left.get(wanted.resource)
+        if not mine:
+            return Difference(wanted, None, number)
+        got = mine.pop()
+        if (got.said, got.because) != (wanted.said, wanted.because):
+            return Difference(wanted, got, number)
+    rest = [each for each in made if left.get(each.resource) and each in left[each.resource]]
+    return Difference(None, rest[0], len(expected)) if rest else None

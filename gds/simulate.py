@@ -4,8 +4,12 @@ Pure. Facts go the way they go in the drivers: a death or a probe's answer is sc
 request (seam), the RGM steps (rgm), its orders run Start and Stop (stage). `tests/unit/daemon` plays the same scripts
 through the real drivers, and the decisions have to be the same.
 
-What the script does not say goes well: a start takes no longer than it must, an application obeys its stop signal at
-once, a person is never there. Probes are facts of the script; nothing is asked by the clock. The runner starts at 0.
+A script that a runner recorded is played in the same way, but nothing in it comes by itself: each event that the RGM
+was told, and each score that the judge was told, is a fact of the script.
+
+Of any other, what the script does not say goes well: a start takes no longer than it must, an application obeys its
+stop signal at once, a person is never there. Probes are facts of the script; nothing is asked by the clock. The runner
+starts at 0.
 """
 
 from __future__ import annotations
@@ -24,14 +28,17 @@ from gds.rgm.events import (
     ClearAsked,
     DelayOver,
     GiveoverAsked,
+    PostnetSucceeded,
+    PrenetSucceeded,
     RestartAsked,
     StartAsked,
     StartSucceeded,
     StopAsked,
+    StopSucceeded,
 )
-from gds.rgm.resource import Life
-from gds.script import Asked, Died, Probed, Standing, Starts, Stops, Transcript
-from gds.stage import Actor, Stage
+from gds.rgm.resource import ALONE, Life
+from gds.script import Asked, Died, Happened, Probed, Standing, Stands, Starts, Stops, Transcript, Weighed
+from gds.stage import Actor, Stage, Told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,10 +64,14 @@ def simulate(plan: Plan, script: Script) -> Transcript:
 class _Play:
     def __init__(self, plan: Plan, script: Script) -> None:
         self._script = script
-        stage = self._stage = Stage(self._submit, self._died)
+        self._recorded = script.recorded
+        kind = Told if script.recorded else Stage
+        stage = self._stage = kind(self._submit, self._died)
         self._line = stage.line
         self._actors = {r.name: Actor(r) for r in plan.resources}
         self._queue: deque[tuple[Actor, Event]] = deque()
+        self._around = ALONE
+        self._on_giveover = script.on_giveover
         self._stepping = False
         self._leaving = False
         self._exit_status = -1
@@ -69,17 +80,19 @@ class _Play:
         before = self._standings()
         for fact in self._script.facts:
             self._stage.at(fact.at, partial(self._happens, fact))
-        self._stage.at(0.0, self._begin)  # what is said of 0 is said before
+        if not self._recorded:
+            self._stage.at(0.0, self._begin)  # what is said of 0 is said before
         until = self._script.until
-        while self._exit_status < 0 and len(self._stage.lines) < MOST:
+        while self._recorded or (self._exit_status < 0 and len(self._stage.lines) < MOST):
             due = self._stage.next_due()
             if due is None or 0 <= until < due:
                 break
             self._stage.turn()
         if self._exit_status < 0:
             self._stage.now = max(self._stage.now, until)
-        cut = len(self._stage.lines) >= MOST
-        return Transcript(before, tuple(self._stage.lines), self._standings(), self._stage.now, self._exit_status, cut)
+        cut = len(self._stage.lines) >= MOST and not self._recorded
+        lines, decisions = tuple(self._stage.lines), tuple(self._stage.decisions)
+        return Transcript(before, lines, self._standings(), self._stage.now, self._exit_status, cut, decisions)
 
     def _begin(self) -> None:
         for actor in self._actors.values():
@@ -100,18 +113,55 @@ class _Play:
 
     def _happens(self, fact: Fact) -> None:
         actor = self._actors[fact.resource]
+        self._around = getattr(fact, "around", ALONE)
+        self._on_giveover = getattr(fact, "on_giveover", "") or self._script.on_giveover
         if isinstance(fact, Died):
             self._died(actor, "fact", fact.how)
         elif isinstance(fact, Probed):
+            actor.alive = actor.alive and not fact.dead
             self._probed(actor, fact.outcome)
         elif isinstance(fact, Asked):
             self._line(actor, "fact", f"a person asks for {fact.act}")
             self._asked(actor, fact.act)
         elif isinstance(fact, Starts):
             actor.starts = (fact.course, fact.times)
+        elif isinstance(fact, Stops):
+            actor.stops = (fact.course, fact.times)
+        elif isinstance(fact, Stands):
+            self._stands(actor, fact)
+        elif isinstance(fact, Weighed):
+            self._weighed(actor, fact)
         else:
-            last: Stops = fact  # mypy: nothing else is left
-            actor.stops = (last.course, last.times)
+            last: Happened = fact  # mypy: nothing else is left
+            self._happened(actor, last)
+
+    # -- facts that were recorded -------------------------------------------------------------------------------------
+
+    def _stands(self, actor: Actor, fact: Stands) -> None:
+        actor.view, actor.history, actor.failures = fact.view, fact.history, fact.unable
+        actor.monitored, actor.monitor_failed, actor.alive = fact.monitored, fact.monitor_failed, fact.alive
+        actor.told = fact.view.because
+        self._line(actor, "fact", f"it stands at {self._shown(actor)}, {fact.view.status}")
+
+    def _weighed(self, actor: Actor, fact: Weighed) -> None:
+        self._line(actor, "fact", fact.score.because)
+        actor.alive = actor.alive and not fact.dead
+        if actor.view.life in (Life.ONLINE, Life.STARTING):
+            self._weigh(actor, fact.score)
+        else:
+            self._line(actor, "answer", f"not weighed: it is {self._public(actor)}")
+
+    def _happened(self, actor: Actor, fact: Happened) -> None:
+        event = fact.event
+        because = getattr(event, "because", "")
+        name = type(event).__name__
+        self._line(actor, "fact", f"{name}: {because}" if because else name)
+        if isinstance(event, StopSucceeded):
+            actor.alive = False
+        actor.told = because or actor.told
+        self._submit(actor, event)
+
+    # -- facts --------------------------------------------------------------------------------------------------------
 
     def _died(self, actor: Actor, kind: str, how: str) -> None:
         if not actor.alive:
@@ -126,7 +176,9 @@ class _Play:
 
     def _probed(self, actor: Actor, outcome: Outcome) -> None:
         resource = actor.resource
-        silence = score.of_silence(resource, resource.watchdog_interval) if resource.is_told else None
+        silence = (
+            score.of_silence(resource, outcome.seconds or resource.watchdog_interval) if resource.is_told else None
+        )
         self._line(actor, "fact", silence.because if silence is not None else _answer(outcome))
         if actor.start is not None and silence is None:
             self._looked(actor, actor.start, outcome)
@@ -152,6 +204,7 @@ class _Play:
     def _unable(self, actor: Actor, outcome: Outcome) -> None:
         tried = unable.unable(actor.failures, outcome.message, actor.resource, self._stage.now)
         actor.failures, actor.monitor_failed = tried.failures, tried.failed
+        self._stage.decided(actor, "MONITOR_FAILED" if tried.failed else "Unable", tried.because)
         if tried.failed:
             actor.view = actor.view.replace(because=tried.because)
             self._told(actor, self._shown(actor))
@@ -165,6 +218,7 @@ class _Play:
         else:
             words = f"watch, {said.because}" if isinstance(said, verdict.Watch) else said.because
         self._line(actor, "verdict", f"{got.points} point{'' if got.points == 1 else 's'}: {words}")
+        self._stage.decided(actor, type(said).__name__, getattr(said, "because", ""))
         actor.told = getattr(said, "because", actor.told)
         delay = 0.0
         if isinstance(said, verdict.Restart):
@@ -182,6 +236,7 @@ class _Play:
         if status is not before:
             because = f": {message}" if message and message != actor.told else ""
             self._line(actor, "status", f"{before} -> {status}{because}")
+            self._stage.decided(actor, f"status {status}", message)
 
     # -- what people ask ----------------------------------------------------------------------------------------------
 
@@ -209,7 +264,7 @@ class _Play:
             self._switch_monitor(actor, act == "monitor")
 
     def _ask_giveover(self, actor: Actor, because: str) -> None:
-        ruling = control.giveover(self._script.on_giveover)
+        ruling = control.giveover(self._on_giveover)
         if actor.view.life is not Life.ONLINE:
             self._line(actor, "answer", f"cannot give over {actor.name}: it is {self._public(actor)}")
         elif isinstance(ruling, control.Refused):
@@ -221,7 +276,7 @@ class _Play:
 
     def _clear(self, actor: Actor) -> None:
         if actor.view.life is Life.STOP_FAILED:
-            if actor.alive:
+            if actor.alive and not self._recorded:
                 self._line(actor, "answer", f"cannot clear {actor.name}: processes are still there")
                 return
             self._submit(actor, ClearAsked())
@@ -247,19 +302,20 @@ class _Play:
         while self._queue:
             self._step(*self._queue.popleft())
         self._stepping = False
-        if self._leaving and all(a.view.life in DOWN for a in self._actors.values()):
+        if self._leaving and not self._recorded and all(a.view.life in DOWN for a in self._actors.values()):
             failed = any(a.view.life is Life.STOP_FAILED for a in self._actors.values())
             self._exit_status = FAILED if failed else GIVEOVER
 
     def _step(self, actor: Actor, event: Event) -> None:
-        mode, on_giveover = actor.resource.failover_mode, self._script.on_giveover
-        made = life_of.step(actor.view, event, mode, on_giveover, self._stage.now)
+        mode = actor.resource.failover_mode
+        made = life_of.step(actor.view, event, mode, self._on_giveover, self._stage.now, self._around)
         if made.ignored:
             if not self._leaving:
                 self._line(actor, "answer", f"nothing changes: {made.ignored}")
             return
         was = self._shown(actor)
         actor.view = made.view
+        self._stage.decided(actor, f"{made.view.life}, {made.view.status}", made.view.because)
         self._told(actor, was)
         for order in made.orders:
             self._carry_out(actor, order)
@@ -292,6 +348,8 @@ class _Play:
             pass  # probes are facts of the script
         elif isinstance(order, commands.ArmDelay):
             self._line(actor, "order", f"wait {order.seconds:.3g} s (restart_delay)")
+            if self._recorded:
+                return
             actor.delay = self._stage.at(self._stage.now + order.seconds, lambda: self._submit(actor, DelayOver()))
         elif isinstance(order, commands.CancelDelay):
             actor.delay.cancel()
@@ -300,11 +358,22 @@ class _Play:
             self._line(actor, "order", "forget failures and restarts")
         elif isinstance(order, commands.LeaveNode):
             self._leave(actor, order.because)
+        elif isinstance(order, commands.RunPrenet):
+            self._line(actor, "order", "run Prenet_start")
+            if not self._recorded:
+                self._submit(actor, PrenetSucceeded())
+        elif isinstance(order, commands.RunPostnet):
+            self._line(actor, "order", "run Postnet_stop")
+            if not self._recorded:
+                self._submit(actor, PostnetSucceeded())
         else:
             last: commands.AbortNode = order  # mypy: nothing else is left
             self._line(actor, "order", f"end this node (node_abort_command): {last.because}")
 
     def _leave(self, actor: Actor, because: str) -> None:
+        if self._recorded:
+            self._line(actor, "order", "leave this node")
+            return
         self._leaving = True
         self._line(actor, "order", "leave this node: stop everything, end with exit status 75")
         for each in self._actors.values():

@@ -15,7 +15,7 @@ from gds.model.window import EMPTY
 from gds.pmf import starting, stopping
 from gds.rgm.events import StartFailed, StartSucceeded, StopFailed, StopSucceeded
 from gds.rgm.resource import ResourceView
-from gds.script import Line, Starting, Stopping
+from gds.script import Decision, Line, Starting, Stopping
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ class Stage:
         self.died = died
         self.now = 0.0
         self.lines: list[Line] = []
+        self.decisions: list[Decision] = []
         self._due: list[tuple[float, int, Appointment]] = []
         self._number = 0
 
@@ -143,6 +144,10 @@ class Stage:
     def line(self, actor: Actor, kind: str, text: str) -> None:
         """One line of the transcript."""
         self.lines.append(Line(self.now, actor.name, kind, text))
+
+    def decided(self, actor: Actor, said: str, because: str) -> None:
+        """One decision."""
+        self.decisions.append(Decision(self.now, actor.name, said, because))
 
     # -- Start --------------------------------------------------------------------------------------------------------
 
@@ -247,3 +252,17 @@ class Stage:
             self.line(actor, "method", event.because)
             actor.told = event.because
         self.submit(actor, event)
+
+
+class Told(Stage):
+    """The stage of what was recorded: what comes of a method is told by the script, at its instant."""
+
+    def run_start(self, actor: Actor) -> None:
+        """Start begins."""
+        actor.started += 1
+        actor.alive = actor.resource.pmf_managed
+        self.line(actor, "order", "run Start")
+
+    def run_stop(self, actor: Actor) -> None:
+        """Stop begins."""
+        self.line(actor, "order", "run Stop")
