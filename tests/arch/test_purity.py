@@ -23,9 +23,16 @@ PURE = (
     "gds.simulate",
     "gds.config.compile",
     "gds.config.declared",
+    "gds.config.graph",
     "gds.config.hints",
     "gds.config.relations",
     "gds.config.lint",
+    "gds.config.rtr",
+    "gds.config.rtrblock",
+    "gds.config.rtrnotes",
+    "gds.config.rtrtext",
+    "gds.config.rtrwrite",
+    "gds.config.typecheck",
 )
 IMPURE = frozenset(
     (
