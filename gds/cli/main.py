@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "explain": ("gds.cli.explain", "main", "what a property, state, status or exit status means"),
     "schema": ("gds.cli.explain", "schema", "JSON schema of descriptors, for editors"),
     "new": ("gds.cli.new", "main", "write a descriptor"),
+    "rt": ("gds.cli.rt", "main", "resource types: register RTR files, list, show"),
     "pmf": ("gds.cli.pmfadm", "main", "the process monitor facility by itself (also: pmfadm)"),
 }
 
