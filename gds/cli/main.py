@@ -8,6 +8,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "run": ("gds.cli.run", "main", "run applications: descriptors, directories of them, or -- COMMAND"),
     "check": ("gds.cli.check", "main", "find every error and doubtful value in descriptors, without a runner"),
     "validate": ("gds.cli.validate", "main", "check, then run each application's validate command"),
+    "graph": ("gds.cli.graph", "main", "what starts when, and who waits for whom, from descriptors"),
     "status": ("gds.cli.status", "main", "what runs, in which state, and why"),
     "start": ("gds.cli.control", "start", "start resources or groups now"),
     "stop": ("gds.cli.control", "stop", "stop them now, with every process they made"),

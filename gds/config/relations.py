@@ -1,7 +1,8 @@
 """What tables say of each other: dependencies of resources, dependencies and affinities of groups. Pure.
 
 Sun: semantics.md 11.2 (no circle over all four kinds together) and 13.2. What a group's rg_dependencies mean for the
-order of its resources is part of the same graph: each resource of the group waits for every resource of the other. As
+order of its resources is part of the same graph: each resource of the group waits for every resource of the other; and
+so is that a resource waits for the addresses of its group (implicit_network_dependencies). As
 at Sun, the strong affinities, positive and negative, may not run in a circle either, also not together with
 rg_dependencies; weak ones may, because services that keep apart of each other are declared so.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from gds.config.declared import Declared, Fault
 from gds.config.hints import did_you_mean
+from gds.model.hostname import TYPES as ADDRESSES
 from gds.model.resource import QUALIFIERS, Need
 from gds.model.value import Value
 
@@ -81,6 +83,10 @@ def relation_faults(declared: tuple[Declared, ...], complete: bool) -> list[Faul
         for member in names:
             graph[("resource", member)][("begin", name)] = None
             graph[("group", name)][("resource", member)] = None
+        if name not in groups or _has_implicit(groups[name]):
+            addresses = [member for member in names if resources[member].values.get("type") in ADDRESSES]
+            for member in set(names).difference(addresses) if addresses else ():
+                graph[("resource", member)].update({("resource", address): None for address in addresses})
     for name in groups:
         graph.setdefault(("begin", name), {})
         graph.setdefault(("group", name), {("begin", name): None})
@@ -94,6 +100,11 @@ def relation_faults(declared: tuple[Declared, ...], complete: bool) -> list[Faul
     _draw(graph, orders, "group", "group")
     faults.extend(_circles(graph, "rg_affinities"))
     return faults
+
+
+def _has_implicit(group: Declared) -> bool:
+    scalable = group.values.get("rg_mode", "FAILOVER") == "SCALABLE" or group.values.get("maximum_primaries", 1) > 1
+    return group.values.get("implicit_network_dependencies") is not False and not scalable
 
 
 def group_of(declared: Declared) -> str:

@@ -33,6 +33,8 @@ LAW: dict[str, tuple[str, ...]] = {
     "gds.simulate": ("gds.seam", "gds.script", "gds.stage", *JUDGES, *WORDS),
     "gds.ports": WORDS,
     "gds.config": WORDS,
+    # The picture of the order is drawn from the links the runner works with.
+    "gds.config.graph": ("gds.rgm.order", *WORDS),
     "gds.config.scenario": ("gds.config", "gds.script", *JUDGES, *WORDS),
     "gds.config.recorded": ("gds.config", "gds.script", "gds.rgm", *WORDS),
     "gds.linux": ("gds.ports", *WORDS),
