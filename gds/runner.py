@@ -14,8 +14,10 @@ from gds import __version__, late
 from gds.daemon.app import App
 from gds.daemon.bringup import BringUp
 from gds.daemon.fed import Fed
+from gds.daemon.groups import Groups
 from gds.daemon.house import House
 from gds.daemon.keeping import Keeping, record_of
+from gds.daemon.managing import Managing
 from gds.daemon.ownlife import OwnLife
 from gds.daemon.rgmd import Rgmd, World
 from gds.errors import ConfigError, EngineError
@@ -121,12 +123,18 @@ class Runner:
         world.leave = life.leave
         # HARD and a failed stop: the node must not come back with the application still on it.
         world.abort = life.abort
-        world.observed = life.observed
+        world.observed = self._observed
         world.wall = clock.wall
         world.chance = _chance
         self._rgmd = life.rgmd = Rgmd(world)
         if self._memory is not None:
             self._memory.snapshot = lambda: [record_of(a) for a in self._rgmd.apps.values()]
+
+        # Init, Boot, Fini and Update are run for the RGM; only a reboot since the last runner makes Boot due.
+        joined = self._memory is None or not self._memory.is_of_this_boot
+        self._rgmd.managing = Managing(self._rgmd, self._switches, joined)
+        self._groups = Groups(self._rgmd, self._switches)
+        self._groups.take(plan)
 
         # The end waits for tags too; a runner that has nothing else ends with the last of them.
         self._tags = life.tags = late.LateTags(loop, self._forest, log, environ, self._decided_tag, life.no_tags)
@@ -134,6 +142,7 @@ class Runner:
             __version__,
             settings.node,
             self._rgmd,
+            self._groups,
             life,
             self._switches,
             self._history,
@@ -153,6 +162,7 @@ class Runner:
             self._tags,
             self._new_app,
             life.await_start,
+            self._groups.is_managed,
         ).begin(plan)
 
     def run(self) -> int:
@@ -195,6 +205,11 @@ class Runner:
                 number = getattr(signal, name)
                 hear(number, partial(self._forward, number))
 
+    def _observed(self, app: App) -> None:
+        """Its life or status changed: the service manager and the group hear of it."""
+        self._life.observed(app)
+        self._groups.observed(app)
+
     def _forward(self, number: int) -> None:
         self._house.forward(number)
 
@@ -227,7 +242,7 @@ class Runner:
         except EngineError as error:
             self._log.error(f"{error}; applications run, but nobody can ask or tell this runner anything")
             return
-        self._receptionist = Receptionist(self._rgmd, self._house, os.geteuid())
+        self._receptionist = Receptionist(self._rgmd, self._groups, self._house, os.geteuid())
 
     def _answer(self, client: Connection, request: dict[str, Any]) -> None:
         if request["verb"].startswith("pmf."):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _WHERE = {"--socket": "socket", "--runtime-dir": "runtime_dir"}
-_WAITING = ("start", "stop", "restart", "enable", "disable")
+_WAITING = ("start", "stop", "restart", "enable", "disable", "rg.online", "rg.offline", "rg.restart")
 
 
 def failed(error: GdsError) -> int:
@@ -73,7 +73,7 @@ def _act(verb: str, argv: list[str], usage: str, need_names: bool = True) -> tup
     try:
         typed = options.parse(argv, flags, valued)
         if need_names and not typed.names:
-            raise UsageError(f"cannot {verb}: no name is given\nusage: {usage}")
+            raise UsageError(f"cannot {verb.replace('.', ' ')}: no name is given\nusage: {usage}")
         if not need_names and typed.names:
             raise UsageError(f"cannot {verb} {typed.names[0]}: it takes no name\nusage: {usage}")
         timeout = options.seconds(typed.values["timeout"], "--timeout") if "timeout" in typed.values else None
@@ -93,6 +93,11 @@ def _act(verb: str, argv: list[str], usage: str, need_names: bool = True) -> tup
     except GdsError as error:
         return failed(error), []
     return code, answers
+
+
+def act(verb: str, argv: list[str], usage: str) -> int:
+    """A verb of `gds rg`."""
+    return _act(verb, argv, usage)[0]
 
 
 def start(argv: list[str]) -> int:

@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "giveover": ("gds.cli.control", "giveover", "ask that a group run elsewhere"),
     "clear": ("gds.cli.control", "clear", "clear a failed stop, or the failure history"),
     "reload": ("gds.cli.control", "reload", "read the descriptors again; touch only what changed"),
+    "rg": ("gds.cli.rg", "main", "whole groups: online, offline, manage, suspend, …"),
     "why": ("gds.cli.tell", "why", "the chain of facts behind the present state"),
     "history": ("gds.cli.tell", "history", "the decisions, with times and reasons"),
     "logs": ("gds.cli.tell", "logs", "what an application printed"),

@@ -11,6 +11,7 @@ from gds.daemon.keeping import recall
 from gds.model.ending import how_it_ended
 from gds.model.names import TAG_MARK
 from gds.model.state import ResourceStatus
+from gds.rgm import order
 from gds.rgm.events import RestartAsked, StartAsked, StopAsked
 from gds.rgm.resource import Life
 
@@ -53,6 +54,7 @@ class BringUp:
         tags: Strays,
         new_app: Callable[[Resource], App],
         await_start: Callable[[str], None],
+        is_managed: Callable[[str], bool],
     ) -> None:
         self._rgmd = rgmd
         self._memory = memory
@@ -62,6 +64,7 @@ class BringUp:
         self._tags = tags
         self._new_app = new_app
         self._await_start = await_start
+        self._is_managed = is_managed
 
     def begin(self, plan: Plan) -> None:
         """Everything at once; how each gets on is told as any other change is."""
@@ -88,8 +91,10 @@ class BringUp:
             if app.name in survivors:
                 pid = records.get(app.name, {}).get("pid", 0)
                 self._take_back(app, lives.get(app.name, Life.OFFLINE), survivors[app.name], int(pid))
-            else:
-                self._bring_up(app, lives.get(app.name, Life.OFFLINE))
+        # then the others, each after what it needs
+        for name in order.start_order(rgmd.graph, list(rgmd.apps)):
+            if name not in survivors:
+                self._bring_up(rgmd.apps[name], lives.get(name, Life.OFFLINE))
 
     # -- nothing of it is found ---------------------------------------------------------------------------------------
 
@@ -105,6 +110,13 @@ class BringUp:
         if not (app.enabled and app.wanted):
             why = "disabled" if not app.enabled else "stopped by a person"
             app.view = app.view.replace(because=why)
+            if app.resource.postnet_stop_command is not None and was not in (Life.OFFLINE, Life.AWAITING):
+                # nobody knows whether Postnet_stop was run: it is harmless when it was
+                app.view = app.view.replace(life=Life.ONLINE)
+                self._rgmd.submit(app, StopAsked(why))
+            return
+        if not self._is_managed(app.resource.group):
+            app.view = app.view.replace(because="its group is unmanaged")
             return
         if was is Life.START_FAILED:
             because = "its start failed under the runner before this one: it stays down until somebody asks"
@@ -119,9 +131,9 @@ class BringUp:
             self._rgmd.died(app, f"{how_it_ended(ended[1])}, while no runner was there")
         else:
             because = "the runner starts"
-            if was is not Life.OFFLINE:
+            if was not in (Life.OFFLINE, Life.AWAITING):
                 because = "it was not running when the runner came back"
-            self._rgmd.submit(app, StartAsked(because))
+            self._rgmd.managing.before_start(app, lambda: self._rgmd.submit(app, StartAsked(because)))
 
     def _resume_unmanaged(self, app: App, was: Life) -> None:
         """What it started has no tree to be found by, and runs for all we know: it is probed on, or ended first."""

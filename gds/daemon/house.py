@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from gds.daemon.app import App
+    from gds.daemon.groups import Groups
     from gds.daemon.ownlife import OwnLife
     from gds.daemon.rgmd import Rgmd
     from gds.model.resource import Resource
@@ -49,6 +50,7 @@ class House:
         version: str,
         node: str,
         rgmd: Rgmd,
+        groups: Groups,
         life: OwnLife,
         switches: Switches,
         decisions: Decisions,
@@ -62,6 +64,7 @@ class House:
         self.version = version
         self._node = node
         self._rgmd = rgmd
+        self._groups = groups
         self._life = life
         self.switch = switches.set
         """Keep a switch for good (name, what, value); why it could not be kept, or ""."""
@@ -130,7 +133,14 @@ class House:
             done(code, message, plan)
 
         reload = Reload(
-            self._rgmd, self._compile, self._new_app, self._released, lambda: life.stopping, planned, finished
+            self._rgmd,
+            self._compile,
+            self._groups,
+            self._new_app,
+            self._released,
+            lambda: life.stopping,
+            planned,
+            finished,
         )
         try:
             reload.begin(dry)
@@ -158,7 +168,7 @@ class House:
         for app in rgmd.apps.values():
             span = app.resource.retry_interval
             rgmd.log.info(
-                app.view.because or "nothing happened yet",
+                app.view.why or "nothing happened yet",
                 resource=app.name,
                 state=rgmd.public(app).value,
                 status=app.view.status.value,

@@ -188,7 +188,9 @@ class Monitor:
         came of it, when it was a probe."""
         now = self._rgmd.loop.now()
         before = app.history
-        app.history, said = verdict.judge(before, got, app.resource, now)
+        app.history, said = verdict.judge(
+            before, got, app.resource, now, self._rgmd.suspended.get(app.resource.group, "")
+        )
         self._rgmd.kept.judged(app, now, before, got, said, outcome)
         if app.history is not before:
             self._rgmd.kept.changed(app)

@@ -14,7 +14,6 @@ from gds.daemon.rgmd import SETTLED
 from gds.model.launch import Launch
 from gds.model.names import TAG_MARK
 from gds.model.state import ResourceState, ResourceStatus
-from gds.rgm.events import StopAsked
 from gds.rgm.resource import Life
 
 TYPE_CHECKING = False
@@ -120,8 +119,16 @@ class OwnLife:
         if app.view.life in SETTLED:
             self._starting.discard(app.name)
             self._check_ready()
+        elif app.view.life is Life.AWAITING:
+            # after this turn: what it waits for may be asked to start in the same turn
+            self._loop.soon(lambda: self._rested(app))
         if self._manager.present:
             self._manager.status(self._status_line())
+
+    def _rested(self, app: App) -> None:
+        if self.rgmd.is_at_rest(app):
+            self._starting.discard(app.name)
+            self._check_ready()
 
     def reload_begins(self) -> None:
         """Until `reload_ends`, systemd waits."""
@@ -147,7 +154,7 @@ class OwnLife:
         bad += [a for a, _ in states if a.view.status is ResourceStatus.FAULTED and a not in bad]
         if bad:
             more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-            return f"{bad[0].name} {self.rgmd.public(bad[0])}: {bad[0].view.because}{more}"
+            return f"{bad[0].name} {self.rgmd.public(bad[0])}: {bad[0].view.why}{more}"
         moving = [f"{a.name} {s}" for a, s in states if a.view.life not in SETTLED]
         if moving:
             return ", ".join(moving[:5]) + (f" and {len(moving) - 5} more" if len(moving) > 5 else "")
@@ -204,9 +211,7 @@ class OwnLife:
         self._hurried = True
         self.code = FAILED
         self._log.warning("asked to end a second time: SIGKILL to everything")
-        for app in list(self.rgmd.apps.values()):
-            if app.stop is not None:
-                app.stop.hurry()
+        self.rgmd.hurry()
         self.tags.hurry()
 
     def _stop_all(self, because: str) -> None:
@@ -216,8 +221,8 @@ class OwnLife:
             self._extend()
         apps = list(self.rgmd.apps.values())
         self._left = {app.name for app in apps if app.view.life is not Life.STOP_FAILED}
+        self.rgmd.stop_all(because)
         for app in apps:
-            self.rgmd.submit(app, StopAsked(because))
             self.rgmd.settled(app, partial(self._settled, app))
         if not self.tags.empty:
             self._left.add(TAG_MARK)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from functools import partial
 
 from gds.daemon import report
-from gds.daemon.rgmd import SETTLED
 from gds.fault import score
 from gds.model.state import ResourceState
+from gds.rgm import order
 from gds.rgm.events import GiveoverAsked
+from gds.rgm.group import Ask, Refused
 from gds.rgm.resource import Life
 
 TYPE_CHECKING = False
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from gds.daemon.app import App
+    from gds.daemon.groups import Groups
     from gds.daemon.rgmd import Rgmd
     from gds.fault.score import Outcome
 
@@ -58,8 +60,9 @@ OK, FAILED, USAGE, NOT_RUNNING, UNKNOWN, BUSY, DENIED = 0, 1, 2, 3, 4, 75, 77
 class Receptionist:
     """See the module."""
 
-    def __init__(self, rgmd: Rgmd, house: House, own_uid: int) -> None:
+    def __init__(self, rgmd: Rgmd, groups: Groups, house: House, own_uid: int) -> None:
         self._rgmd = rgmd
+        self._groups = groups
         self._house = house
         self._own_uid = own_uid
         self.acting: dict[str, Callable[[Client, dict[str, Any]], None]] = {
@@ -75,6 +78,10 @@ class Receptionist:
             "giveover": self._giveover,
             "clear": self._clear,
             "reload": self._reload,
+            **{
+                f"rg.{verb}": partial(self._change_group, verb)
+                for verb in ("online", "offline", "restart", "manage", "unmanage", "suspend", "resume", "clear")
+            },
         }
         self.reading: dict[str, Callable[[Client, dict[str, Any]], None]] = {
             "status": self._status,
@@ -141,7 +148,7 @@ class Receptionist:
         apps = self._named(client, request, all_if_none=True)
         if apps is None:
             return
-        groups = report.of_groups(self._rgmd, apps, self._house.stamp)
+        groups = report.of_groups(self._rgmd, self._groups, apps, self._house.stamp)
         client.done(OK, status={"schema": report.SCHEMA, **self._house.identity(), "groups": groups})
 
     def _why(self, client: Client, request: dict[str, Any]) -> None:
@@ -200,22 +207,41 @@ class Receptionist:
         who = "root" if client.uid == 0 else f"uid {client.uid}"
         return f"{verb} asked by {who}"
 
+    def _ordered(self, apps: list[App]) -> list[App]:
+        """Each after what it needs."""
+        found = {app.name: app for app in apps}
+        return [found[name] for name in order.start_order(self._rgmd.graph, list(found))]
+
+    def _refused(self, client: Client, request: dict[str, Any], verb: str, ask: Ask) -> bool:
+        """A group among the names does not let that be done with it now; the client has been told."""
+        for name in request["names"]:
+            if name not in self._rgmd.apps:
+                ruling = self._groups.rule(name, ask)
+                if isinstance(ruling, Refused):
+                    client.done(BUSY if ruling.busy else FAILED, f"cannot {verb} {name}: {ruling.because}")
+                    return True
+        return False
+
     def _start(self, client: Client, request: dict[str, Any]) -> None:
-        apps = self._startable(client, request, "start")
+        apps = self._startable(client, request, "start", Ask.ONLINE)
         if apps is None:
             return
         for app in apps:
-            self._rgmd.start(app, self._because(client, "start"))
+            self._rgmd.managing.before_start(app, partial(self._rgmd.start, app, self._because(client, "start")))
         self._wait(client, request, apps, "start")
 
-    def _startable(self, client: Client, request: dict[str, Any], verb: str) -> list[App] | None:
+    def _startable(self, client: Client, request: dict[str, Any], verb: str, ask: Ask) -> list[App] | None:
         """Those named that may be brought up; None: refused. Of a group, what is disabled stays as it is."""
         apps = self._named(client, request)
-        if apps is None:
+        if apps is None or self._refused(client, request, verb, ask):
             return None
         named = request["names"]
         apps = [a for a in apps if a.enabled or a.name in named] or apps
         for app in apps:
+            if not self._groups.is_managed(app.resource.group):
+                group = app.resource.group
+                client.done(FAILED, f"cannot {verb} {app.name}: its group is unmanaged; `gds rg manage {group}` first")
+                return None
             if not app.enabled:
                 client.done(FAILED, f"cannot {verb} {app.name}: it is disabled; `gds enable {app.name}` allows it")
                 return None
@@ -226,34 +252,99 @@ class Receptionist:
                     f" end what is left, then `gds clear {app.name}`",
                 )
                 return None
-        return apps
+        return self._ordered(apps)
 
     def _stop(self, client: Client, request: dict[str, Any]) -> None:
         apps = self._named(client, request)
-        if apps is None:
+        if apps is None or self._refused(client, request, "stop", Ask.OFFLINE):
             return
-        for app in apps:
+        for app in reversed(self._ordered(apps)):
+            left = [n for n in self._needed_by(app) if n not in {a.name for a in apps}]
+            if left:
+                client.tell({"line": f"{', '.join(left)} needs {app.name}, and goes on running without it"})
             self._rgmd.stop(app, self._because(client, "stop"))
         self._wait(client, request, apps, "stop")
 
+    def _needed_by(self, app: App) -> list[str]:
+        """Who needs it, is up, and is not stopped with it."""
+        found = []
+        for link in self._rgmd.graph.users.get(app.name, ()):
+            user = self._rgmd.apps.get(link.user)
+            if user is not None and user.view.life is Life.ONLINE and link.kind in (order.STRONG, order.RESTART):
+                found.append(link.user)
+        return found
+
     def _restart(self, client: Client, request: dict[str, Any]) -> None:
-        apps = self._startable(client, request, "restart")
+        apps = self._startable(client, request, "restart", Ask.RESTART)
         if apps is None:
             return
-        for app in apps:
+        for app in reversed(apps):
             self._rgmd.restart(app, self._because(client, "restart"))
         self._wait(client, request, apps, "start")
+
+    def _change_group(self, verb: str, client: Client, request: dict[str, Any]) -> None:
+        """gds rg VERB GROUP..."""
+        names = request.get("names") or []
+        groups = {a.resource.group for a in self._rgmd.apps.values()}
+        if not isinstance(names, list) or not names:
+            client.done(USAGE, f"cannot {verb}: no group is given")
+            return
+        for name in names:
+            if name not in groups:
+                of = (
+                    f"; {name} is a resource of {self._rgmd.apps[name].resource.group}"
+                    if name in self._rgmd.apps
+                    else ""
+                )
+                nearest = of or self._nearest(str(name))
+                client.done(
+                    UNKNOWN, f"cannot find {name}: no group of this runner has that name{nearest}", unknown=name
+                )
+                return
+        if verb in ("suspend", "resume"):
+            for name in names:
+                fault = self._groups.suspend(name, verb == "suspend")
+                if fault:
+                    client.tell({"line": f"kept for {name} only until the runner ends: {fault}"})
+            client.done(OK)
+            return
+        if verb == "clear":
+            self._clear(client, {**request, "names": [a.name for n in names for a in self._groups.apps(n)]})
+            return
+        for name in names:
+            ruling = self._groups.rule(name, Ask(verb))
+            if isinstance(ruling, Refused):
+                client.done(BUSY if ruling.busy else FAILED, f"cannot {verb} {name}: {ruling.because}")
+                return
+        if verb in ("manage", "unmanage"):
+            left = list(names)
+
+            def done(name: str, fault: str) -> None:
+                left.remove(name)
+                if fault:
+                    client.tell({"line": f"kept for {name} only until the runner ends: {fault}"})
+                if not left:
+                    client.done(OK)
+
+            for name in names:
+                self._groups.manage(name, verb == "manage", partial(done, name))
+            return
+        act = {"online": self._groups.online, "offline": self._groups.offline, "restart": self._groups.restart}[verb]
+        apps = [app for name in names for app in act(name, self._because(client, f"rg {verb}"))]
+        self._wait(client, request, apps, "stop" if verb == "offline" else "start")
 
     def _enable(self, client: Client, request: dict[str, Any]) -> None:
         apps = self._named(client, request)
         if apps is None:
             return
-        for app in apps:
+        for app in self._ordered(apps):
             fault = self._house.switch(app.name, "enabled", True)
             if fault:
                 client.tell({"line": f"enabled {app.name} until the runner ends: {fault}"})
             app.enabled = True
-            self._rgmd.start(app, self._because(client, "enable"))
+            if self._groups.is_managed(app.resource.group):
+                start = partial(self._rgmd.start, app, self._because(client, "enable"))
+                self._rgmd.managing.before_start(app, start)
         self._wait(client, request, apps, "start")
 
     def _disable(self, client: Client, request: dict[str, Any]) -> None:
@@ -261,6 +352,11 @@ class Receptionist:
         if apps is None:
             return
         for app in apps:
+            needed = [n for n in self._needed_by(app) if n not in {a.name for a in apps}]
+            if needed:
+                client.done(FAILED, f"cannot disable {app.name}: {', '.join(needed)} needs it; disable that as well")
+                return
+        for app in reversed(self._ordered(apps)):
             fault = self._house.switch(app.name, "enabled", False)
             if fault:
                 client.tell({"line": f"disabled {app.name} until the runner ends: {fault}"})
@@ -272,30 +368,35 @@ class Receptionist:
 
     def _wait(self, client: Client, request: dict[str, Any], apps: list[App], goal: str) -> None:
         """Answer when all have come to rest; at once with `no_wait`."""
-        if request.get("no_wait"):
+        if request.get("no_wait") or not apps:
             client.done(OK)
             return
         waiting = {app.name for app in apps}
 
         def settled(app: App) -> None:
-            if app.view.life not in SETTLED:
+            if not self._rgmd.is_at_rest(app):
                 self._rgmd.settled(app, lambda: settled(app))
                 return
             waiting.discard(app.name)
             if not waiting:
                 self._verdict(client, apps, goal)
 
-        for app in apps:
-            self._rgmd.settled(app, partial(settled, app))
+        def watch() -> None:
+            for app in apps:
+                self._rgmd.settled(app, partial(settled, app))
+
+        # after this turn: what one waits for may be asked for together with it
+        self._rgmd.loop.soon(watch)
 
     def _verdict(self, client: Client, apps: list[App], goal: str) -> None:
         bad = []
         for app in apps:
             state = self._rgmd.public(app)
             if goal == "start" and state not in report.UP:
-                bad.append(f"cannot start {app.name}: {state}: {app.view.because}")
+                later = "; it starts by itself as soon as it can" if app.view.life is Life.AWAITING else ""
+                bad.append(f"cannot start {app.name}: {state}: {app.view.why}{later}")
             elif goal == "stop" and state is not ResourceState.OFFLINE:
-                bad.append(f"cannot stop {app.name}: {state}: {app.view.because}")
+                bad.append(f"cannot stop {app.name}: {state}: {app.view.why}")
         client.done(FAILED if bad else OK, "\n".join(bad))
 
     def _monitor(self, client: Client, request: dict[str, Any]) -> None:

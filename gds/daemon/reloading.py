@@ -11,6 +11,7 @@ from functools import partial
 
 from gds.model import codec
 from gds.model.value import Value, fields_of
+from gds.rgm import order
 from gds.rgm.events import StartAsked, StopAsked
 from gds.rgm.resource import Life
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from gds.daemon.app import App
     from gds.daemon.fed import Result
+    from gds.daemon.groups import Groups
     from gds.daemon.rgmd import Rgmd
     from gds.model.resource import Plan, Resource
 
@@ -73,6 +75,7 @@ class Reload:
         self,
         rgmd: Rgmd,
         compile_: Callable[[Callable[[dict[str, Any]], None]], None],
+        groups: Groups,
         new_app: Callable[[Resource], App],
         release: Callable[[str], None],
         ending: Callable[[], bool],
@@ -81,6 +84,7 @@ class Reload:
     ) -> None:
         self._rgmd = rgmd
         self._compile = compile_
+        self._groups = groups
         self._new_app = new_app
         self._release = release
         self._ending = ending
@@ -115,6 +119,8 @@ class Reload:
         self._todo = differences(apps, plan.resources, anytime)
         self._planned(self._lines())  # before anything is touched
         if self._dry or not self._todo:
+            if not self._dry:
+                self._groups.take(plan)
             self._end(0, "")
             return
         self._validate()
@@ -162,7 +168,14 @@ class Reload:
             return
         after = {r.name: r for r in self._plan.resources}
         self._waiting = {d.name for d in self._todo}
-        for each in self._todo:
+        # what goes is still ordered by what it needed, what comes by what it needs
+        gone = {d.name for d in self._todo if d.act in ("stop", "restart")}
+        ranks = {name: rank for rank, name in enumerate(reversed(order.start_order(rgmd.graph, gone)))}
+        stops = sorted([d for d in self._todo if d.name in gone], key=lambda d: ranks[d.name])
+        self._groups.take(self._plan)
+        ranks = {name: rank for rank, name in enumerate(order.start_order(rgmd.graph, after))}
+        rest = sorted([d for d in self._todo if d.name not in gone], key=lambda d: (d.act != "change", ranks[d.name]))
+        for each in (*stops, *rest):
             because = f"reload: {each}"
             if each.act == "start":
                 app = rgmd.apps[each.name] = self._new_app(after[each.name])
@@ -174,8 +187,8 @@ class Reload:
                 resource = after.get(each.name)
                 rgmd.submit(app, StopAsked(because))
                 rgmd.settled(app, partial(self._down, app, resource, because))
-        order = {r.name: i for i, r in enumerate(self._plan.resources)}
-        ordered = sorted(rgmd.apps.items(), key=lambda item: order.get(item[0], -1))
+        places = {r.name: i for i, r in enumerate(self._plan.resources)}
+        ordered = sorted(rgmd.apps.items(), key=lambda item: places.get(item[0], -1))
         rgmd.apps.clear()
         rgmd.apps.update(ordered)
         probed = [a for a in rgmd.apps.values() if a.resource.has_probe]
@@ -187,9 +200,13 @@ class Reload:
 
     def _up(self, app: App, because: str) -> None:
         rgmd = self._rgmd
-        if app.enabled and app.wanted and not self._ending():
-            rgmd.submit(app, StartAsked(because))
-            rgmd.settled(app, lambda: self._rested(app))
+        if app.enabled and app.wanted and self._groups.is_managed(app.resource.group) and not self._ending():
+
+            def start() -> None:
+                rgmd.submit(app, StartAsked(because))
+                rgmd.settled(app, lambda: self._rested(app))
+
+            rgmd.managing.before_start(app, start)
         else:
             if not app.enabled:
                 app.view = app.view.replace(because="disabled")
@@ -211,6 +228,9 @@ class Reload:
             if app.view.life is Life.ONLINE:
                 rgmd.monitor.end(app)
                 rgmd.monitor.begin(app, False)
+                if resource.update_command is not None:
+                    rgmd.managing.run(app, "Update", lambda: self._rested(app))
+                    return
             self._rested(app)
 
     def _down(self, app: App, resource: Resource | None, because: str) -> None:
@@ -221,9 +241,13 @@ class Reload:
         elif app.view.life is not Life.OFFLINE:
             rgmd.settled(app, lambda: self._down(app, resource, because))
         elif resource is None:
-            rgmd.apps.pop(app.name, None)
-            self._release(app.name)
-            self._rested(app)
+
+            def forgotten() -> None:
+                rgmd.apps.pop(app.name, None)
+                self._release(app.name)
+                self._rested(app)
+
+            rgmd.managing.run(app, "Fini", forgotten)
         else:
             fresh = self._new_app(resource)
             app.resource = resource

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from gds.model.state import ResourceState
-from gds.rgm import group as group_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gds.daemon.app import App
+    from gds.daemon.groups import Groups
     from gds.daemon.rgmd import Rgmd
 
 SCHEMA = 1
@@ -54,24 +54,26 @@ def of_resource(rgmd: Rgmd, app: App, stamp: Callable[[float], str]) -> dict[str
             "interval_seconds": float(span),
         },
         "probe": probe,
-        "because": app.view.because,
+        "because": app.view.why,
     }
 
 
-def of_groups(rgmd: Rgmd, apps: Iterable[App], stamp: Callable[[float], str]) -> list[dict[str, Any]]:
-    """The groups of these resources, in the order of the descriptors."""
-    groups: dict[str, list[App]] = {}
+def of_groups(rgmd: Rgmd, groups: Groups, apps: Iterable[App], stamp: Callable[[float], str]) -> list[dict[str, Any]]:
+    """The groups of these resources, in the order of the descriptors. Of a group with some resources named, the state
+    is that of all."""
+    members_of: dict[str, list[App]] = {}
     for app in apps:
-        groups.setdefault(app.resource.group, []).append(app)
+        members_of.setdefault(app.resource.group, []).append(app)
     made = []
-    for name, members in groups.items():
-        state = group_of.state_of([(rgmd.public(a), a.view.status, a.enabled) for a in members])
+    for name, members in members_of.items():
+        state = groups.state(name, members if len(members) == groups.size(name) else None)
         latest = max(members, key=lambda a: a.view.at)
         made.append(
             {
                 "name": name,
                 "state": state.value,
-                "because": latest.view.because,
+                "because": latest.view.why,
+                **groups.facts(name),
                 "resources": [of_resource(rgmd, a, stamp) for a in members],
             }
         )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from gds.daemon.fed import Fed, Result, Run
+    from gds.daemon.managing import Managing
     from gds.fault.history import MonitorState
     from gds.fault.score import Outcome, Score
     from gds.fault.unable import Tried
@@ -155,6 +156,12 @@ class Rgmd:
         self.apps: dict[str, App] = {}
         self.graph = order.NOBODY
         """Who needs whom; the runner sets it with each plan."""
+        self.suspended: dict[str, str] = {}
+        """Groups of which nothing is recovered automatically, and why in words."""
+        self.managing: Managing
+        """Runs Init, Boot, Fini and Update; set once, by who builds both."""
+        self.leaving = False
+        """Everything goes down: what could not be stopped keeps nobody up."""
         self.hurried = False
         """Everything ends at once: nobody waits for anybody."""
         self.pmfd = Pmfd(self)
@@ -208,7 +215,9 @@ class Rgmd:
     def _step(self, app: App, event: Event) -> None:
         before = app.view
         linked = self.graph.knows(app.name)
-        around = order.around(self.graph, app.name, self._look, self.hurried) if linked else ALONE
+        around = order.around(self.graph, app.name, self._look, self.leaving) if linked and not self.hurried else ALONE
+        if app.resource.group in self.suspended:
+            around = around.replace(suspended=self.suspended[app.resource.group])
         mode, on_giveover = app.resource.failover_mode, self._world.on_giveover
         made = life_of.step(before, event, mode, on_giveover, self.loop.now(), around)
         self.kept.stepped(app, event, made, around, on_giveover)
@@ -242,11 +251,12 @@ class Rgmd:
     def _spread(self, app: App, before: Life) -> None:
         """Tell those it concerns."""
         for name in order.concerned(self.graph, app.name):
-            event = order.news(self.graph, name, app.name, before, self._look)
-            if event is not None:
-                self._queue.append((self.apps[name], event))
-            elif self.apps[name].asked if name in self.apps else False:
-                self._answer(self.apps[name])
+            event = order.news(self.graph, name, app.name, before, self._look, self.leaving)
+            other = self.apps.get(name)
+            if event is not None and other is not None:
+                self._queue.append((other, event))
+            elif other is not None and other.asked:
+                self._answer(other)
 
     def is_at_rest(self, app: App) -> bool:
         """Its life will not change by itself soon."""
@@ -309,6 +319,7 @@ class Rgmd:
 
     def stop_all(self, because: str) -> None:
         """The runner ends: everything goes down, each after those that use it."""
+        self.leaving = True
         for name in reversed(order.start_order(self.graph, list(self.apps))):
             self.submit(self.apps[name], StopAsked(because))
 

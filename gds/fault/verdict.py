@@ -61,8 +61,11 @@ if TYPE_CHECKING:
     Verdict: TypeAlias = Healthy | Watch | Restart | Giveover | LeaveAlone
 
 
-def judge(state: MonitorState, score: Score, resource: Resource, now: float) -> tuple[MonitorState, Verdict]:
-    """The verdict on `score`, and what is remembered from now on."""
+def judge(
+    state: MonitorState, score: Score, resource: Resource, now: float, suspended: str = ""
+) -> tuple[MonitorState, Verdict]:
+    """The verdict on `score`, and what is remembered from now on. `suspended`: why nothing may be recovered by itself
+    (Suspend_automatic_recovery): then no restart is done, nor counted."""
     span = resource.retry_interval
     scores, restarts = state.scores.within(span, now), state.restarts.within(span, now)
     timeouts = state.timeouts + 1 if score.timed_out else 0
@@ -71,7 +74,7 @@ def judge(state: MonitorState, score: Score, resource: Resource, now: float) -> 
     if score.points == 0:
         return state, Healthy()
     if score.points == IMMEDIATE_FAILOVER:
-        refusal = _may_not_move(resource)
+        refusal = suspended or _may_not_move(resource)
         if refusal:
             return state, LeaveAlone(f"{score.because}: giveover asked for at once, but {refusal}")
         return state, Giveover(f"giveover: {score.because}")
@@ -80,6 +83,8 @@ def judge(state: MonitorState, score: Score, resource: Resource, now: float) -> 
     if total < COMPLETE_FAILURE:
         return state, Watch(f"{total} of 100 within {span:g} s: {score.because}")
     cause = score.because if score.points >= COMPLETE_FAILURE else f"failures add up to {total}: {score.because}"
+    if suspended:
+        return state, LeaveAlone(f"left alone, {suspended}: {cause}")
     return _complete_failure(state, cause, resource, now)
 
 

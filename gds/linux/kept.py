@@ -90,8 +90,17 @@ class Memory:
         self._size = 0
         self._boot = clock.boot_id()
         self.problem = ""
+        self.is_of_this_boot = self._begins_with_this_boot()
+        """A runner of this boot was here before."""
         self.snapshot: Any = list
         """Called for all current records when the file is written anew."""
+
+    def _begins_with_this_boot(self) -> bool:
+        try:
+            with open(self._path, "rb") as file:
+                return self._boot.encode() in file.readline(256)
+        except OSError:
+            return False
 
     def recall(self) -> dict[str, dict[str, Any]]:
         """The last record of each resource, as an earlier runner of this boot left it."""

@@ -117,14 +117,14 @@ def _by(links: Iterable[Link], end: str) -> dict[str, tuple[Link, ...]]:
 # -- one resource among the others ------------------------------------------------------------------------------------
 
 
-def around(graph: Graph, name: str, look: Look, hurried: bool = False) -> Around:
-    """What the others have to say about this one now. `hurried`: everything ends, and nobody waits for anybody."""
-    if hurried or not graph.knows(name):
+def around(graph: Graph, name: str, look: Look, leaving: bool = False) -> Around:
+    """What the others have to say about it now. `leaving`: everything goes down, and who is stuck keeps nobody up."""
+    if not graph.knows(name):
         return ALONE
     return Around(
         unmet(graph, name, look),
         _unprepared(graph, name, look),
-        _in_use(graph, name, look)[0],
+        _in_use(graph, name, look, leaving)[0],
         _undrained(graph, name, look),
         name in graph.prenet,
         name in graph.postnet,
@@ -178,11 +178,11 @@ def _is_up(view: ResourceView | None) -> bool:
 def _lacking(need: str, view: ResourceView | None) -> str:
     if view is None:
         return f"needs {need}, which nobody declares"
-    if view.life is Life.HELD:
-        return f"needs {need}, which is going down"
-    said = f": {view.because}" if view.because and view.life is not Life.AWAITING else ""
-    state = "OFFLINE" if view.life is Life.AWAITING else view.life.value
-    return f"needs {need}, which is {state}{said}"
+    if view.life in _GOING or view.life in (Life.HELD, Life.CLEARING):
+        return f"needs {need}, which goes down"
+    if view.life is Life.AWAITING:
+        return f"needs {need}, which {view.waits}"
+    return f"needs {need}, which is {view.life.value}" + (f" ({view.because})" if view.because else "")
 
 
 def _is_unprepared(graph: Graph, name: str, look: Look) -> bool:
@@ -205,7 +205,7 @@ def _unprepared(graph: Graph, name: str, look: Look) -> str:
 _GOING = (Life.STOPPING, Life.CYCLING, Life.ABANDONING)
 
 
-def _in_use(graph: Graph, name: str, look: Look) -> tuple[str, str]:
+def _in_use(graph: Graph, name: str, look: Look, leaving: bool) -> tuple[str, str]:
     """(why it cannot be stopped yet, who will never let it): those that use it and go down too are down first."""
     waits: list[str] = []
     stuck: list[str] = []
@@ -216,7 +216,7 @@ def _in_use(graph: Graph, name: str, look: Look) -> tuple[str, str]:
         goes = view.life in _GOING or (view.life is Life.HELD and view.next is not Life.CLEARING)
         if goes or (link.kind == OFFLINE_RESTART and view.life in (Life.ONLINE, Life.STARTING)):
             waits.append(link.user)
-        elif link.kind != WEAK and view.life is Life.STOP_FAILED:
+        elif link.kind != WEAK and view.life is Life.STOP_FAILED and not leaving:
             stuck.append(link.user)
     if stuck:
         return "", f"{_listed(stuck)} could not be stopped, and needs it"
@@ -256,18 +256,18 @@ def concerned(graph: Graph, name: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def news(graph: Graph, name: str, changed: str, before: Life, look: Look) -> Event | None:
+def news(graph: Graph, name: str, changed: str, before: Life, look: Look, leaving: bool = False) -> Event | None:
     """What `name` is to be told, now that the life of `changed` is another than `before`; None: nothing."""
     view, cause = look(name), look(changed)
     if view is None or cause is None:
         return None
     if view.life is Life.AWAITING:
         waits = _waits_on(graph, name, view.prepared, look)
-        return NeedsMet() if waits != view.because else None  # also when it waits for something else from now on
+        return NeedsMet() if waits != view.waits else None  # also when it waits for something else from now on
     if view.life is Life.HELD:
         if view.next is Life.CLEARING:
             return None if _undrained(graph, name, look) else UsersGone()
-        waits, stuck = _in_use(graph, name, look)
+        waits, stuck = _in_use(graph, name, look, leaving)
         if stuck:
             return UserStuck(f"not stopped: {stuck}")
         return None if waits else UsersGone()

@@ -47,8 +47,8 @@ class ResourceView(Value):
     (seconds, monotonic). `last_try`: the next Start is the one more that a refused giveover allows (design.md 2).
     `left_alone`: the judge forbids both to move it and to try again. `delay`: seconds to wait before the start that
     follows CYCLING. `restarting`: a restart is under way, so success forgets the scores. `prepared`: Prenet_start is
-    done, or was not needed, so Postnet_stop is due. `next`: where HELD leads to. `again`: it was asked for while it
-    goes offline, and starts when it is there.
+    done, or was not needed, so Postnet_stop is due. `waits`: what AWAITING and HELD wait for. `next`: where HELD leads
+    to. `again`: it was asked for while it goes offline, and starts when it is there.
     """
 
     name: str
@@ -62,8 +62,14 @@ class ResourceView(Value):
     delay: float = 0.0
     restarting: bool = False
     prepared: bool = False
+    waits: str = ""
     next: Life = Life.OFFLINE
     again: bool = False
+
+    @property
+    def why(self) -> str:
+        """The reason as people are told it: why it lives as it does, and what it waits for."""
+        return "; ".join([each for each in (self.because, self.waits) if each])
 
 
 class Around(Value):
@@ -141,18 +147,19 @@ def _enter(
         )
     moved = view.replace(
         life=after,
-        because=waits if after is Life.AWAITING else because,
-        at=now,
+        because=because,
+        at=now if after is not view.life else view.at,
         delay=_delay(view, event),
         restarting=_restarting(view, event, after),
         last_try=view.last_try and after not in (Life.ONLINE, Life.OFFLINE) and not isinstance(event, PERSON),
         left_alone=False,
         prepared=after is not Life.OFFLINE and (prepared or after is Life.STARTING),
+        waits=waits,
         next=goal,
         again=False,
         **_status(view, after, because, waits),
     )
-    return Step(moved, _orders(view, moved, mode), said or waits)
+    return Step(moved, _orders(view, moved, mode), moved.why if waits else said)
 
 
 def _is_postnet_due(view: ResourceView) -> bool:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from gds.model.state import GroupState as G
 from gds.model.state import ResourceState as R
 from gds.model.state import ResourceStatus as S
-from gds.rgm.group import state_of
+from gds.rgm.group import RULES, Ask, Granted, Member, Refused, rule, state_of
 
-OFF, UP = (R.OFFLINE, S.OFFLINE, True), (R.ONLINE, S.OK, True)
-DISABLED = (R.OFFLINE, S.OFFLINE, False)
-UNWATCHED, UNWATCHABLE = (R.ONLINE_NOT_MONITORED, S.OK, True), (R.MONITOR_FAILED, S.OK, True)
-BAD, WEAK = (R.ONLINE, S.FAULTED, True), (R.ONLINE, S.DEGRADED, True)
-STARTING, STOPPING = (R.STARTING, S.UNKNOWN, True), (R.STOPPING, S.UNKNOWN, True)
-START_FAILED, STOP_FAILED = (R.START_FAILED, S.FAULTED, True), (R.STOP_FAILED, S.FAULTED, True)
+
+def member(state: R, status: S, **more: Any) -> Member:
+    """One resource of a group."""
+    return Member("web", state, status, **more)
+
+
+OFF, UP = member(R.OFFLINE, S.OFFLINE), member(R.ONLINE, S.OK)
+DISABLED = member(R.OFFLINE, S.OFFLINE, enabled=False)
+UNWATCHED, UNWATCHABLE = member(R.ONLINE_NOT_MONITORED, S.OK), member(R.MONITOR_FAILED, S.OK)
+BAD, WEAK = member(R.ONLINE, S.FAULTED), member(R.ONLINE, S.DEGRADED)
+STARTING, STOPPING = member(R.STARTING, S.UNKNOWN), member(R.STOPPING, S.UNKNOWN)
+START_FAILED, STOP_FAILED = member(R.START_FAILED, S.FAULTED), member(R.STOP_FAILED, S.FAULTED)
+WAITS, BLOCKED = member(R.OFFLINE, S.OFFLINE, waits=True, coming=True), member(R.OFFLINE, S.OFFLINE, waits=True)
 
 
 @pytest.mark.parametrize(
@@ -34,8 +43,63 @@ START_FAILED, STOP_FAILED = (R.START_FAILED, S.FAULTED, True), (R.STOP_FAILED, S
         ((STARTING, START_FAILED), G.PENDING_ONLINE),
         ((STOPPING, STARTING), G.PENDING_OFFLINE),
         ((STOP_FAILED, STOPPING, STARTING, UP), G.ERROR_STOP_FAILED),
+        ((WAITS, UP), G.PENDING_ONLINE),
+        ((WAITS, START_FAILED), G.PENDING_ONLINE),
+        ((BLOCKED, UP), G.PENDING_ONLINE_BLOCKED),
+        ((BLOCKED, START_FAILED), G.ONLINE_FAULTED),
+        ((BLOCKED, STOPPING), G.PENDING_OFFLINE),
     ],
 )
-def test_the_joint_rules_first_that_fits_wins(members: tuple[tuple[R, S, bool], ...], state: G) -> None:
+def test_the_joint_rules_first_that_fits_wins(members: tuple[Member, ...], state: G) -> None:
     assert state_of(members) is state
     assert state_of(tuple(reversed(members))) is state
+
+
+def test_whatever_its_resources_are_an_unmanaged_group_is_unmanaged() -> None:
+    assert state_of((UP, STOP_FAILED), managed=False) is G.UNMANAGED
+
+
+@pytest.mark.parametrize("state", G)
+@pytest.mark.parametrize("ask", Ask)
+def test_every_pair_of_state_and_request_has_its_rule(state: G, ask: Ask) -> None:
+    assert RULES[state, ask]
+
+
+@pytest.mark.parametrize("ask", [ask for ask in Ask if ask is not Ask.MANAGE])
+def test_a_busy_group_refuses_every_change_and_says_what_it_is_busy_with(ask: Ask) -> None:
+    busy = Member("db", R.STARTING, S.UNKNOWN, because="asked by root", since=12.4)
+    assert rule("shop", (UP, busy), True, ask) == Refused("it is busy: db is STARTING since 12 s (asked by root)", True)
+
+
+def test_a_group_whose_resources_only_wait_for_each_other_is_busy_as_well() -> None:
+    waiting = Member("web", R.OFFLINE, waits=True, coming=True, because="waits for db", since=2.0)
+    assert rule("shop", (waiting,) * 3, True, Ask.OFFLINE) == Refused(
+        "it is busy: web is OFFLINE since 2 s (waits for db), web is OFFLINE since 2 s (waits for db), and 1 more", True
+    )
+
+
+@pytest.mark.parametrize(
+    ("members", "managed", "ask", "ruling"),
+    [
+        ((UP,), True, Ask.ONLINE, Granted()),
+        ((UP,), True, Ask.OFFLINE, Granted()),
+        ((BLOCKED,), True, Ask.OFFLINE, Granted()),
+        ((UP,), True, Ask.MANAGE, Granted(nothing=True)),
+        ((OFF,), False, Ask.OFFLINE, Granted(nothing=True)),
+        ((OFF,), False, Ask.MANAGE, Granted()),
+        ((OFF,), False, Ask.ONLINE, Refused("it is unmanaged; `gds rg manage shop` first")),
+        ((UP,), True, Ask.UNMANAGE, Refused("it is not offline; `gds rg offline shop` first")),
+        ((OFF,), True, Ask.UNMANAGE, Refused("web is enabled; `gds disable web` first")),
+        ((OFF,) * 5, True, Ask.UNMANAGE, Refused("web, web, web and 2 more are enabled; `gds disable web` first")),
+        ((DISABLED,), True, Ask.UNMANAGE, Granted()),
+        (
+            (STOP_FAILED,),
+            True,
+            Ask.ONLINE,
+            Refused("web could not be stopped; end what is left, then `gds clear shop`"),
+        ),
+        ((STOP_FAILED,), True, Ask.OFFLINE, Granted()),
+    ],
+)
+def test_what_may_be_asked(members: tuple[Member, ...], managed: bool, ask: Ask, ruling: Granted | Refused) -> None:
+    assert rule("shop", members, managed, ask) == ruling

@@ -1,0 +1,164 @@
+"""Groups: what is kept of each, what people ask of them, and what they are told. Sun: semantics.md 10.2, 13.
+
+Facts come in from people; orders go to the resources, in the order of their dependencies. Whether something may be
+done is decided by rgm/group.py. Two switches of a group outlive the runner and a reboot: managed, and
+Suspend_automatic_recovery.
+"""
+
+from __future__ import annotations
+
+from gds.model.resource import Group
+from gds.rgm import group as group_of
+from gds.rgm import order
+from gds.rgm.group import Ask, Granted, Member, Refused
+from gds.rgm.life import Life
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, Protocol
+
+    from gds.daemon.app import App
+    from gds.daemon.rgmd import Rgmd
+    from gds.model.resource import Plan
+    from gds.model.state import GroupState
+
+    class Switches(Protocol):
+        """What people set for good."""
+
+        of: dict[str, dict[str, bool]]
+
+        def set(self, name: str, what: str, value: bool) -> str: ...
+
+
+MARK = "group:"
+"""Before the name of a group where names of resources stand too."""
+
+
+class Groups:
+    """See the module."""
+
+    def __init__(self, rgmd: Rgmd, switches: Switches) -> None:
+        self._rgmd = rgmd
+        self._switches = switches
+        self.declared: dict[str, Group] = {}
+        self._told: dict[str, GroupState] = {}
+        self._changed: set[str] = set()
+
+    def take(self, plan: Plan) -> None:
+        """This is declared from now on."""
+        self.declared = {group.name: group for group in plan.groups}
+        self._rgmd.graph = order.graph_of(plan)
+        self._rgmd.suspended = {name: _SUSPENDED for name in self.declared if self._switch(name, "suspended", False)}
+
+    # -- what is so ---------------------------------------------------------------------------------------------------
+
+    def apps(self, name: str) -> list[App]:
+        """Its resources, each after what it needs."""
+        found = [app.name for app in self._rgmd.apps.values() if app.resource.group == name]
+        return [self._rgmd.apps[each] for each in order.start_order(self._rgmd.graph, found)]
+
+    def size(self, name: str) -> int:
+        """How many resources were declared in it."""
+        group = self.declared.get(name)
+        return len(group.resources) if group is not None else 1
+
+    def is_managed(self, name: str) -> bool:
+        """Methods may be run for its resources."""
+        return self._switch(name, "managed", True)
+
+    def state(self, name: str, apps: Iterable[App] | None = None) -> GroupState:
+        """Its state on this node."""
+        return group_of.state_of(self._members(self.apps(name) if apps is None else apps), self.is_managed(name))
+
+    def rule(self, name: str, ask: Ask) -> Granted | Refused:
+        """May this be done with it now?"""
+        return group_of.rule(name, self._members(self.apps(name)), self.is_managed(name), ask)
+
+    def facts(self, name: str) -> dict[str, Any]:
+        """What `gds status --json` shows of it beside its state and resources."""
+        return {"managed": self.is_managed(name), "suspended": name in self._rgmd.suspended}
+
+    def _members(self, apps: Iterable[App]) -> list[Member]:
+        rgmd = self._rgmd
+        now = rgmd.loop.now()
+        made = []
+        for app in apps:
+            view = app.view
+            waits = view.life is Life.AWAITING
+            coming = waits and not rgmd.is_at_rest(app)
+            state = rgmd.public(app)
+            made.append(
+                Member(app.name, state, view.status, app.enabled, waits, coming, view.why, max(0.0, now - view.at))
+            )
+        return made
+
+    def _switch(self, name: str, what: str, default: bool) -> bool:
+        return self._switches.of.get(MARK + name, {}).get(what, default)
+
+    # -- what people ask ----------------------------------------------------------------------------------------------
+
+    def online(self, name: str, because: str) -> list[App]:
+        """Bring up what is enabled of it, each after what it needs; those concerned."""
+        apps = [app for app in self.apps(name) if app.enabled]
+        for app in apps:
+            self._rgmd.start(app, because)
+        return apps
+
+    def offline(self, name: str, because: str) -> list[App]:
+        """Take it down, each before what it needs; those concerned."""
+        apps = self.apps(name)
+        for app in reversed(apps):
+            self._rgmd.stop(app, because)
+        return apps
+
+    def restart(self, name: str, because: str) -> list[App]:
+        """Down and up again; those concerned."""
+        apps = [app for app in self.apps(name) if app.enabled]
+        for app in reversed(apps):
+            self._rgmd.restart(app, because)
+        return apps
+
+    def manage(self, name: str, managed: bool, done: Callable[[str], None]) -> None:
+        """Take it under management (Init of each resource), or out of it (Fini). `done` hears why not kept for good."""
+        fault = self._switches.set(MARK + name, "managed", managed)
+        self._rgmd.kept.decided(self.apps(name)[0], "managed" if managed else "unmanaged", "asked by a person")
+        apps = self.apps(name) if managed else list(reversed(self.apps(name)))
+        self._rgmd.managing.each(apps, "Init" if managed else "Fini", lambda: done(fault))
+
+    def suspend(self, name: str, suspended: bool) -> str:
+        """Suspend_automatic_recovery: nothing is restarted, given over or tried again by itself. Why it could not be
+        kept for good, or ""."""
+        fault = self._switches.set(MARK + name, "suspended", suspended)
+        if suspended:
+            self._rgmd.suspended[name] = _SUSPENDED
+        else:
+            self._rgmd.suspended.pop(name, None)
+        for app in self.apps(name):
+            self._rgmd.kept.decided(app, "suspended" if suspended else "resumed", "asked by a person")
+        return fault
+
+    # -- what is told -------------------------------------------------------------------------------------------------
+
+    def observed(self, app: App) -> None:
+        """The life or status of one of its resources changed: the log hears of the group when this turn is over."""
+        name = app.resource.group
+        group = self.declared.get(name)
+        if group is None or len(group.resources) < 2:
+            return  # of one resource all is said already
+        if not self._changed:
+            self._rgmd.loop.soon(self._tell)
+        self._changed.add(name)
+
+    def _tell(self) -> None:
+        changed, self._changed = self._changed, set()
+        for name in changed:
+            if name not in self.declared:
+                continue
+            state = self.state(name)
+            if self._told.get(name) is not state:
+                self._told[name] = state
+                self._rgmd.log.info(f"group {name} is {state}", group=name)
+
+
+_SUSPENDED = "automatic recovery of its group is suspended"

@@ -1,0 +1,91 @@
+"""Init, Boot, Fini and Update: methods beside the life of a resource. Sun: semantics.md 9.2.
+
+Init runs when a resource becomes managed for the first time, Boot when the node has booted since (or this is another
+machine's runtime directory), Fini when it is managed no longer, Update after a live change. Each only where it is
+declared. What they answer is told and changes nothing: a resource whose Init failed is managed all the same.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gds.daemon.app import App
+    from gds.daemon.fed import Result
+    from gds.daemon.groups import Switches
+    from gds.daemon.rgmd import Rgmd
+    from gds.model.resource import Command, Resource
+    from gds.ports import Callback
+
+MANAGED = "initialised"
+"""The switch that says that Init has run, and Fini has not since."""
+
+
+def command_of(resource: Resource, method: str) -> tuple[Command | None, float]:
+    """The command of a method, and its timeout (seconds)."""
+    name = method.lower()
+    return getattr(resource, f"{name}_command"), getattr(resource, f"{name}_timeout")
+
+
+class Managing:
+    """See the module. `joined`: the node has booted since the last runner here."""
+
+    def __init__(self, rgmd: Rgmd, switches: Switches, joined: bool) -> None:
+        self._rgmd = rgmd
+        self._switches = switches
+        self._joined = joined
+
+    def due(self, app: App) -> str:
+        """The method that has to run before its first start; "" when none has."""
+        if not self._switches.of.get(app.name, {}).get(MANAGED, False):
+            if app.resource.init_command is not None:
+                return "Init"
+            if app.resource.boot_command is None and app.resource.fini_command is None:
+                return ""  # nothing will ever ask
+            self._switches.set(app.name, MANAGED, True)
+            return ""
+        return "Boot" if self._joined and app.resource.boot_command is not None else ""
+
+    def run(self, app: App, method: str, then: Callback) -> None:
+        """One method of one resource; `then` comes after it, also when it failed or is not declared."""
+        command, limit = command_of(app.resource, method)
+        if method in ("Init", "Fini") and (command is not None or MANAGED in self._switches.of.get(app.name, {})):
+            self._switches.set(app.name, MANAGED, method == "Init")
+        if command is None:
+            self._rgmd.loop.soon(then)
+            return
+
+        def done(result: Result) -> None:
+            well = result.kind == "exit" and result.code == 0
+            said = f"{method} {'done' if well else f'failed: {method.lower()}_command {result.said}'}"
+            self._rgmd.kept.decided(app, method, said)
+            (self._rgmd.log.info if well else self._rgmd.log.error)(said, resource=app.name)
+            then()
+
+        self._rgmd.run_method(app, method, command, limit, done, method)
+
+    def each(self, apps: Sequence[App], method: str, then: Callback) -> None:
+        """The method of each, side by side; `then` when all have ended."""
+        waiting = {app.name for app in apps}
+        if not waiting:
+            self._rgmd.loop.soon(then)
+            return
+
+        def ended(name: str) -> None:
+            waiting.discard(name)
+            if not waiting:
+                then()
+
+        for app in apps:
+            self.run(app, method, partial(ended, app.name))
+
+    def before_start(self, app: App, start: Callable[[], None]) -> None:
+        """Init or Boot where one is due, then `start`."""
+        method = self.due(app)
+        if method:
+            self.run(app, method, start)
+        else:
+            start()
