@@ -187,17 +187,23 @@ def standing(places: Sequence[Place], links: Sequence[Link], held: Sequence[Held
     return tuple([each for each in places if (each.interface, each.address) in where])
 
 
-def look(places: Sequence[Place], links: Sequence[Link], held: Sequence[Held], resource: str) -> Look:
-    """One look at a resource that should be up. Without `places` (a lost claim) what carries its marks is judged."""
-    if not places:
-        names = {each.index: each.name for each in links}
-        places = [
+def marked(links: Sequence[Link], held: Sequence[Held], resource: str) -> tuple[Place, ...]:
+    """What carries the marks of a resource, as if it had been placed there."""
+    names = {each.index: each.name for each in links}
+    return tuple(
+        [
             Place(each.address, each.address, each.prefix, names.get(each.index, "?"))
             for each in held
             if belongs(each, resource)
         ]
-        if not places:
-            return Look(100, f"no address of {resource} is on this node")
+    )
+
+
+def look(places: Sequence[Place], links: Sequence[Link], held: Sequence[Held], resource: str) -> Look:
+    """One look at a resource that should be up. Without `places` (a lost claim) what carries its marks is judged."""
+    places = places or marked(links, held, resource)
+    if not places:
+        return Look(100, f"no address of {resource} is on this node")
     there = standing(places, links, held, resource)
     missing = [each for each in places if each not in there]
     down = unusable(places, links)

@@ -4,6 +4,7 @@
 #   nginx postgresql redis     applications
 #   systemd                    what systemd-box.sh boots (systemd, D-Bus, logind, systemd-run)
 #   podman                     what container-box.sh runs (podman, runc, conmon, mmdebstrap)
+#   network                    namespaces and switches of addresses (ip, nsenter, unshare, setpriv)
 #   all                        every one of them
 #
 # Says nothing and takes milliseconds when all is there.  No service is started by an
@@ -32,15 +33,18 @@ missing() {
             missing systemd
             local c
             for c in podman runc conmon mmdebstrap; do [ -x /usr/bin/$c ] || [ -x /usr/sbin/$c ] || echo $c; done;;
-        all) local c; for c in nginx postgresql redis podman; do missing "$c"; done;;
-        *) die "cannot install $1: known are nginx postgresql redis systemd podman all";;
+        network)
+            [ -x /sbin/ip ] || [ -x /usr/sbin/ip ] || echo iproute2
+            [ -x /usr/bin/nsenter ] && [ -x /usr/bin/setpriv ] || echo util-linux;;
+        all) local c; for c in nginx postgresql redis podman network; do missing "$c"; done;;
+        *) die "cannot install $1: known are nginx postgresql redis systemd podman network all";;
     esac
 }
 
 # All of them on one line.
 wanted() { local c; for c in "$@"; do missing "$c"; done | sort -u | paste -s -d " "; }
 
-[ $# -gt 0 ] || { sed -n '2,10p' "$0" | sed 's/^# \{0,1\}//'; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,11p' "$0" | sed 's/^# \{0,1\}//'; exit 2; }
 list=$(wanted "$@") || exit 1
 [ -n "$list" ] || exit 0
 [ "$(id -u)" = 0 ] || die "cannot install $list: not root; run it as root, or install them yourself"
