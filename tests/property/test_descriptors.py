@@ -6,14 +6,17 @@ import contextlib
 import io
 import json
 import marshal
+from collections.abc import Iterable
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from gds.cli import check
+from gds.config.graph import Order, as_document, as_dot, as_mermaid, as_text, order_of
 from gds.config.load import Problem, load
 from gds.config.positions import Positions
 from gds.model.codec import pack, unpack
@@ -40,6 +43,16 @@ SOUND = '''# everything at once
 
 [group.shop]
 description = "the shop"
+nodelist = ["n1", "n2"]
+rg_mode = "SCALABLE"
+maximum_primaries = 2
+desired_primaries = 1
+failback = true
+pingpong_interval = "1h"
+rg_dependencies = ["web"]
+rg_affinities = "-web"
+implicit_network_dependencies = false
+auto_start_on_new_cluster = false
 
 [resource.db]
 group = "shop"
@@ -51,6 +64,16 @@ environment = {A = "1", "B.c" = """two
 lines"""}
 limits = {nofile = 1024, core = "infinity", nproc = "100:200"}
 exit_map = {0 = 0, 1 = 50, 2 = 100, other = 100}
+resource_dependencies = ["web{LOCAL_NODE}"]
+Resource_dependencies_weak = "cache@n1, cache@n2"
+init_command = ["/bin/true"]
+update_command = "true"
+postnet_stop_timeout = "30s"
+
+[resource.cache]
+start_command = "true"
+group = "shop"
+resource_dependencies_offline_restart = ["web"]
 
 [resource.web]
 start_command = "exec nginx -g 'daemon off;'"
@@ -174,7 +197,10 @@ SCALARS = st.one_of(
     st.floats(),
     st.text(max_size=8),
     st.sampled_from(
-        ["8080/tcp", "5m", "SIGTERM", "/bin/sh", "/no/such", "root", "http://h/", "pass-fail", "1:2", "027"]
+        [
+            *("8080/tcp", "5m", "SIGTERM", "/bin/sh", "/no/such", "root", "http://h/", "pass-fail", "1:2", "027"),
+            *("a", "b", "a,b", "web{ANY_NODE}", "b@n1", "{", "@", "++g", "--a", "-b", "+++", "SCALABLE"),
+        ]
     ),
 )
 VALUES = st.recursive(
@@ -227,6 +253,87 @@ def test_any_value_of_any_key_is_told_in_words(
     judged(directory, text.encode())
 
 
+# -- dependencies
+
+NEEDS = ("resource_dependencies", *[f"resource_dependencies_{kind}" for kind in ("weak", "restart", "offline_restart")])
+NAMES = ("a", "b", "c", "d", "e", "f")
+HOMES = ("g", "h", "i")
+FEW = st.sets(st.sampled_from(NAMES), max_size=1)
+SHOPS = st.lists(
+    st.tuples(st.sampled_from(HOMES), st.fixed_dictionaries(dict.fromkeys(NEEDS, FEW))),
+    min_size=4,
+    max_size=len(NAMES),
+)
+
+
+def has_circle(links: Iterable[tuple[str, str]]) -> bool:
+    """Judged by the standard library."""
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for user, need in links:
+        sorter.add(user, need)
+    try:
+        sorter.prepare()
+    except CycleError:
+        return True
+    return False
+
+
+def after(orders: dict[str, set[str]]) -> set[tuple[str, str]]:
+    """Which group comes after which, also by way of others."""
+    pairs = {(group, before) for group, all_ in orders.items() for before in all_}
+    for _ in HOMES:
+        pairs |= {(one, three) for one, two in pairs for other, three in pairs if two == other}
+    return pairs
+
+
+@given(SHOPS, st.dictionaries(st.sampled_from(HOMES), st.sets(st.sampled_from(HOMES), max_size=1)))
+@settings(max_examples=300, deadline=None)
+def test_a_circle_is_told_if_and_only_if_there_is_one(
+    directory: Path, shop: list[tuple[str, dict[str, set[str]]]], orders: dict[str, set[str]]
+) -> None:
+    home = {name: group for name, (group, _) in zip(NAMES, shop, strict=False)}
+    orders = {group: before - {group} for group, before in orders.items()}
+    text = "".join([f"[group.{g}]\nrg_dependencies = {sorted(orders.get(g, ()))}\n" for g in HOMES])
+    links = set()
+    for name, (group, needs) in zip(NAMES, shop, strict=False):
+        text += f"[resource.{name}]\nstart_command = 'true'\ngroup = '{group}'\n"
+        for key, wanted in needs.items():
+            known = sorted(wanted & set(home) - {name})
+            text += f"{key} = {known}\n"
+            links |= {(name, need) for need in known}
+    pairs = after(orders)
+    links |= {(one, two) for one in home for two in home if (home[one], home[two]) in pairs}
+    loaded = load([write(directory, text)])
+    circle = has_circle(links) or any(one == two for one, two in pairs)
+    event("a circle" if circle else f"{len(links)} links")
+    assert all(": circle: " in str(problem) for problem in loaded.problems)
+    assert bool(loaded.problems) is circle
+    for problem in loaded.problems:
+        told = problem.message.removeprefix("circle: ").split(" -> ")
+        assert len(told) > 2
+        assert told[0] == told[-1]
+    if loaded.plan is not None:
+        order = order_of(loaded.plan)
+        wave = {step.name: step.wave for step in order.steps}
+        assert sorted(wave) == sorted(home)
+        assert all(wave[need] < wave[user] for user, need in links if (user, need) in drawn(order))
+        assert drawn(order) <= links
+        assert {(n, w.on) for n, w in declared(loaded.plan)} <= drawn(order)
+        assert len(order.longest) == len(order.waves)
+        for show in (as_text, as_dot, as_mermaid, as_document):
+            assert show(order)
+
+
+def drawn(order: Order) -> set[tuple[str, str]]:
+    """Who waits for whom in the picture."""
+    return {(edge.user, edge.need) for step in order.steps for edge in step.needs}
+
+
+def declared(plan: Plan) -> Iterable[tuple[str, Need]]:
+    """And in the plan."""
+    return [(each.name, need) for each in plan.resources for key in NEEDS for need in getattr(each, key)]
+
+
 # -- the codec
 
 TEXT = st.text(max_size=6)
@@ -254,10 +361,13 @@ STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
 RESOURCES = st.fixed_dictionaries({f: STRATEGIES[Resource.__annotations__[f]] for f in fields_of(Resource)}).map(
     lambda values: Resource(**values)
 )
+GROUPS = st.fixed_dictionaries({f: STRATEGIES[Group.__annotations__[f]] for f in fields_of(Group)}).map(
+    lambda values: Group(**values)
+)
 PLANS = st.builds(
     Plan,
     st.lists(RESOURCES, max_size=2).map(tuple),
-    st.lists(st.builds(Group, TEXT, TEXT, st.lists(TEXT, max_size=2).map(tuple)), max_size=2).map(tuple),
+    st.lists(GROUPS, max_size=2).map(tuple),
     st.lists(st.builds(Source, TEXT, TEXT), max_size=2).map(tuple),
     st.lists(st.builds(Warning_, TEXT, st.integers(), st.integers(), TEXT, TEXT, TEXT), max_size=2).map(tuple),
 )

@@ -374,6 +374,7 @@ def test_clear_forgets_failures(shop: Running) -> None:
 VERBS = (
     *("run", "check", "validate", "status", "start", "stop", "restart", "enable", "disable", "monitor", "unmonitor"),
     *("probe", "giveover", "clear", "reload", "why", "history", "logs", "simulate", "explain", "schema", "new", "pmf"),
+    *("graph",),
 )
 
 
