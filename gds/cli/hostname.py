@@ -136,7 +136,10 @@ class Call:
                 seen = {each.interface: _link(each, links).mac for each in places}
                 due = [at for at in again if at <= now]
                 if due or down_since or (macs and seen != macs):
-                    _announce(places, links)
+                    try:
+                        _announce(places, links)
+                    except EngineError as error:
+                        say(str(error))  # gone down in this very moment: the next look sees it
                 again, macs, down_since = [at for at in again if at > now], seen, 0.0
             elif not found.link or (down_since and now - down_since >= LINK_GRACE):
                 say(f"{self.resource}: {found.because}")

@@ -21,7 +21,8 @@ from tests.system.running import Running, alive, eventually, write
 
 pytestmark = pytest.mark.slow
 
-TALKER = str(Path(__file__).parent / "programs" / "talker.py")
+PROGRAMS = Path(__file__).parent / "programs"
+TALKER, LISTENER = str(PROGRAMS / "talker.py"), str(PROGRAMS / "listener.py")
 FOUR, SIX = "10.77.0.50", "fd77::50"
 BOTH = ("--hostname", "web.example")
 HOSTS = f"{FOUR} web.example\n{SIX} web.example\n192.0.2.7 far.example\n{FOUR} half.example\n2001:db8::7 half.example\n"
@@ -143,6 +144,34 @@ def test_several_names_of_both_families_and_what_the_kernel_then_has(net: Networ
     down(a)
     assert a.addresses() == before
     assert not list(a.claims.iterdir())
+
+
+def test_what_is_said_on_the_link(net: Network) -> None:
+    a, _, client = net.nodes.values()
+    heard = Heard(client.start(sys.executable, LISTENER, "eth0", FOUR, SIX))
+    assert heard.line() == "ready"
+    probes = [f"arp request 0.0.0.0 {FOUR}", f"solicit :: {SIX}"]
+    announced = [f"arp request {FOUR} {FOUR}", f"arp reply {FOUR} {FOUR}", f"advertise {SIX} {SIX} 0x20 {a.mac}"]
+    assert a.hostname("prenet_start", *BOTH).status == 0
+    assert [heard.line() for _ in range(6)] == probes * 3
+    assert a.hostname("start", *BOTH).status == 0
+    assert [heard.line() for _ in range(8)] == [*probes, *announced, *announced]
+    a.start(*a.call("watch", *BOTH))
+    assert [heard.line() for _ in range(6)] == announced * 2
+    assert heard.line(1.0) == ""
+    a.ip("link", "set", "eth0", "address", "02:11:22:33:44:55")
+    later = [heard.line() for _ in range(3)]
+    assert later[2].endswith("0x20 02:11:22:33:44:55")
+
+
+def test_a_node_that_routes_says_so_when_it_advertises(net: Network) -> None:
+    a, _, client = net.nodes.values()
+    heard = Heard(client.start(sys.executable, LISTENER, "eth0", SIX))
+    assert heard.line() == "ready"
+    a.run("sysctl", "-qw", "net.ipv6.conf.eth0.forwarding=1")
+    assert a.hostname("start", "--hostname", SIX).status == 0
+    said = [heard.line() for _ in range(4)]
+    assert said[-1] == f"advertise {SIX} {SIX} 0xa0 {a.mac}"
 
 
 # ---- duplicates ----
