@@ -23,7 +23,10 @@ def failed(error: GdsError) -> int:
         return 4
     if isinstance(error, client.Denied):
         return 77
-    return 2 if isinstance(error, UsageError) else 1
+    if isinstance(error, UsageError):
+        return 2
+    code: int = getattr(error, "code", 1)
+    return code
 
 
 def owners(names: list[str], where: options.Options) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ import sys
 
 from gds.cli import options
 from gds.errors import UsageError
+from gds.model.value import fields_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,29 +15,33 @@ if TYPE_CHECKING:
 
     from gds.config.load import Problem
     from gds.model.resource import Plan
-    from gds.script import Standing, Transcript
+    from gds.script import Decision, Difference, Standing, Transcript
 
 USAGE = """usage: gds simulate [PATH...] SCENARIO [--json]
 
   PATH        a descriptor, or a directory of them (*.toml); without one, SCENARIO declares its resources itself
   SCENARIO    a TOML file of timed facts
   --json      the transcript as one JSON document
+  --compare   only whether the decisions are those that SCENARIO says were made
 
 Nothing is started, and this machine is not asked whether commands exist. A fact is a table [[fact]] with `at` (since
 the runner started) and one of: died (exit status or signal), probe (exit status, signal, timeout, cannot, unable; ok,
 refused, disconnect, status, error of built-in probes), asked (start, stop, restart, enable, disable, monitor,
 unmonitor, giveover, clear), starts ({takes, fails, dies, hangs}: how starts go from now on), stops ({takes, deaf,
 leaves, command, command_takes}). `every` and `times` repeat it.
-Exit status: 0 played, 1 there was no end to it, 78 a file cannot be used."""
 
-NO_END = 1
+A scenario that `gds history --export` wrote is replayed, and its decisions are compared with those that were made. PATH
+then takes the place of the properties it was recorded with: what would have been decided with others?
+Exit status: 0 played, 1 there was no end to it, or the decisions are not the same, 78 a file cannot be used."""
+
+NO_END = NOT_THE_SAME = 1
 FAULTY = 78
 
 
 def main(argv: list[str]) -> int:
     """Play a scenario; exit status as above."""
     try:
-        typed = options.parse(argv, {"--json": "json"}, {})
+        typed = options.parse(argv, {"--json": "json", "--compare": "compare"}, {})
         if not typed.names or typed.after is not None:
             raise UsageError("cannot simulate: name a scenario")
     except options.HelpAsked:
@@ -47,6 +52,7 @@ def main(argv: list[str]) -> int:
         return 2
     from gds.config.load import load
     from gds.config.scenario import read_scenario
+    from gds.script import first_difference
     from gds.simulate import MOST, simulate
 
     *paths, file = typed.names
@@ -59,15 +65,56 @@ def main(argv: list[str]) -> int:
     scenario = read_scenario(file, plan)
     if scenario.problems:
         return _refused(scenario.problems)
+    if "compare" in typed.flags and not scenario.decided:
+        print(f"gds: cannot compare: {file} does not say what was decided, it has no [[decided]]", file=sys.stderr)
+        return FAULTY
     transcript = simulate(scenario.plan, scenario.script)
+    away = first_difference(scenario.decided, transcript.decisions) if scenario.decided else None
     if "json" in typed.flags:
-        print(json.dumps(document_of(transcript, scenario.description), indent=1, ensure_ascii=False))
+        document = document_of(transcript, scenario.description)
+        if scenario.decided:
+            document["compared"] = compared(away, len(scenario.decided))
+        print(json.dumps(document, indent=1, ensure_ascii=False))
     else:
-        print(text_of(transcript, scenario.description))
+        if "compare" not in typed.flags:
+            print(text_of(transcript, scenario.description))
+        if scenario.decided:
+            print(comparison(away, len(scenario.decided)))
     if transcript.cut:
         print(f"gds: cannot see an end of {file}: cut after {MOST} lines", file=sys.stderr)
         return NO_END
-    return 0
+    return NOT_THE_SAME if away is not None else 0
+
+
+def comparison(away: Difference | None, decided: int) -> str:
+    """Whether the decisions are those that were made, for people."""
+    if away is None:
+        return f"  the same decisions as recorded: {decided}"
+    which = away.expected or away.made
+    assert which is not None
+    after = f"after {away.same} that are" if away.same else "the first of all"
+    return "\n".join(
+        [
+            f"  NOT the same decisions: {which.resource} at {which.at:.3f} s, {after}",
+            f"    recorded  {_decision(away.expected)}",
+            f"    now       {_decision(away.made)}",
+        ]
+    )
+
+
+def _decision(made: Decision | None) -> str:
+    if made is None:
+        return "nothing"
+    return f"{made.said}: {made.because}" if made.because else made.said
+
+
+def compared(away: Difference | None, decided: int) -> dict[str, Any]:
+    """The same for programs."""
+    if away is None:
+        return {"same": True, "decisions": decided}
+    told = {"recorded": away.expected, "now": away.made}
+    sides = {side: {f: getattr(d, f) for f in fields_of(type(d))} if d else None for side, d in told.items()}
+    return {"same": False, "decisions": decided, "after": away.same, **sides}
 
 
 def _refused(problems: tuple[Problem, ...]) -> int:

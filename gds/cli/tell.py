@@ -68,39 +68,75 @@ def _tell_why(each: dict[str, Any]) -> None:
 
 
 def _lines(records: list[dict[str, Any]]) -> list[str]:
-    """One line a decision; a reason that goes on is said once."""
+    """One line a decision. What comes to rest for the reason that was said just before does not say it again; the same
+    line many times over is one."""
+    width = max((len(r["resource"]) for r in records), default=0)
     said: dict[str, str] = {}
-    lines = []
+    lines: list[str] = []
+    last: tuple[str, ...] = ()
+    first, times = "", 1
     for record in records:
-        name, because = record["resource"], record["because"]
-        again = said.get(name) == because
+        name, event, because = record["resource"], record["event"], record["because"]
+        rests = event in AT_REST and said.get(name) == because
+        text = event if rests or not because else f"{event}: {because}"
+        line = f"{record['at']}  {name:<{width}}  {text}"
+        if (name, event, because) == last:
+            times += 1
+            lines[-1] = f"{first}  ({times} times, the last at {record['at']})"
+        else:
+            lines.append(line)
+            first, times = line, 1
+        last = (name, event, because)
         said[name] = because
-        lines.append(f"{record['at']}  {name}  {record['event']}" + ("" if again or not because else f": {because}"))
     return lines
 
 
+AT_REST = ("ONLINE", "ONLINE_NOT_MONITORED", "OFFLINE")
+"""Where a resource comes to when all went well."""
+HISTORY = """usage: gds history [NAME] [OPTION...]
+       gds history --export NAME|--all [OPTION...] > FILE
+
+  NAME              a resource or group; without one, all
+  -n, --most COUNT  at most so many decisions, the last ones (200)
+  --since WHEN      not before: 30m, 2h, 7d ago, or 2026-01-31, 2026-01-31T12:00 (UTC)
+  --json            the decisions as one JSON document
+  --export          a scenario of what happened and was decided, which `gds simulate FILE` replays; no arguments of
+                    commands, no environment and no users are in it
+  --state-dir DIR   read the history that a runner keeps there, and ask nobody
+  --socket PATH     ask this runner
+
+Without a runner the history in the state directory is read."""
+MOST_FACTS = 20_000
+"""Facts and decisions in an export, unless -n says otherwise."""
+
+
 def history(argv: list[str]) -> int:
-    """gds history [NAME]: the decisions."""
-    usage = "usage: gds history [NAME] [-n COUNT] [--json] [--socket PATH]"
+    """gds history [NAME]: the decisions; --export: as a scenario."""
     try:
-        typed = options.parse(argv, {"--json": "json"}, {**_WHERE, "-n": "most", "--lines": "most"})
-        if len(typed.names) > 1:
-            raise UsageError(f"cannot show more than one history at a time\n{usage}")
-        most = typed.values.get("most", "200")
+        typed = options.parse(
+            argv,
+            {"--json": "json", "--export": "export", "--all": "all"},
+            {
+                **_WHERE,
+                "--state-dir": "state_dir",
+                "--since": "since",
+                **dict.fromkeys(("-n", "--lines", "--most"), "most"),
+            },
+        )
+        exporting = "export" in typed.flags
+        _check(typed, exporting)
+        most = typed.values.get("most", str(MOST_FACTS) if exporting else "200")
         if not most.isdigit() or not int(most):
             raise UsageError(f"cannot show {most} lines: -n is a number above 0")
-        found: list[dict[str, Any]] = []
-        for path, names in owners(typed.names, typed).items():
-            answer = client.ask(path, {"verb": "history", "names": names, "most": int(most)}, timeout=30.0)
-            if answer["code"]:
-                print(f"gds: {answer['message']}", file=sys.stderr)
-                return int(answer["code"])
-            found += answer["history"]
+        since = _since(typed.values["since"]) if "since" in typed.values else ""
+        found = _recorded(typed, int(most), since, exporting)
     except options.HelpAsked:
-        print(usage)
+        print(HISTORY)
         return 0
     except GdsError as error:
         return failed(error)
+    if exporting:
+        return _export(found, typed.names[0] if typed.names else "all")
     if "json" in typed.flags:
         import json
 
@@ -108,6 +144,127 @@ def history(argv: list[str]) -> int:
     else:
         for line in _lines(found):
             print(line)
+    return 0
+
+
+def _check(typed: options.Options, exporting: bool) -> None:
+    """Raises UsageError."""
+    if len(typed.names) > 1:
+        raise UsageError(f"cannot show more than one history at a time\n{HISTORY}")
+    if "all" in typed.flags and typed.names:
+        raise UsageError(f"cannot choose between {typed.names[0]} and --all: give one of them\n{HISTORY}")
+    if exporting and not typed.names and "all" not in typed.flags:
+        raise UsageError(f"cannot export: give a name, or --all\n{HISTORY}")
+
+
+def _since(text: str) -> str:
+    """RFC 3339 in UTC. Raises UsageError."""
+    from datetime import UTC, datetime, timedelta
+
+    try:
+        if text[-1:] in ("s", "m", "h"):
+            when = datetime.now(UTC) - timedelta(seconds=options.seconds(text, "--since"))
+        elif text[-1:] == "d" and text[:-1].isdigit():
+            when = datetime.now(UTC) - timedelta(days=int(text[:-1]))
+        else:
+            when = datetime.fromisoformat(text)
+            when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+        return when.strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError):
+        said = f"cannot use {text} as --since: write 30m, 2h, 7d, or a time such as 2026-01-31T12:00 (UTC)"
+        raise UsageError(said) from None
+
+
+class Refused(GdsError):
+    """The runner's own answer, with its exit status."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def _recorded(typed: options.Options, most: int, since: str, facts: bool) -> list[dict[str, Any]]:
+    """The records: from the runners, else from where they are kept. Raises GdsError."""
+    if "state_dir" in typed.values:
+        return _kept([typed.values["state_dir"]], typed.names, most, since, facts)
+    found: list[dict[str, Any]] = []
+    try:
+        for path, names in owners(typed.names, typed).items():
+            request = {"verb": "history", "names": names, "most": most, "since": since, "facts": facts}
+            answer = client.ask(path, request, timeout=30.0)
+            if answer["code"]:
+                raise Refused(answer["message"], int(answer["code"]))
+            found += answer["history"]
+    except client.NoRunner as error:
+        if "socket" in typed.values or os.environ.get("GDS_SOCKET"):
+            raise
+        from gds.config import places
+
+        top = places.state_dir(os.environ.get("GDS_STATE_DIR", ""), os.environ, os.geteuid())
+        where = _stores(top)
+        if not where:
+            raise client.NoRunner(f"{error}; and there is no history in {top} (--state-dir names another)") from None
+        print(f"gds: no runner answers; this was kept in {', '.join(where)}", file=sys.stderr)
+        return _kept(where, typed.names, most, since, facts)
+    return found
+
+
+def _stores(top: str) -> list[str]:
+    """State directories with a history: this one, and those of runners below it, one directory each."""
+    try:
+        below = sorted([entry.path for entry in os.scandir(top) if entry.is_dir(follow_symlinks=False)])
+    except OSError:
+        below = []
+    return [place for place in (top, *below) if _has_history(place)]
+
+
+def _has_history(directory: str) -> bool:
+    from gds.linux.history import spools
+
+    try:
+        return os.path.exists(f"{directory}/history.db") or bool(spools(directory))
+    except OSError:
+        return False
+
+
+def _kept(where: list[str], names: list[str], most: int, since: str, facts: bool) -> list[dict[str, Any]]:
+    """What is kept in these directories. Raises GdsError."""
+    from gds.linux import archive
+
+    found: list[dict[str, Any]] = []
+    for directory in where:
+        if os.path.exists(directory) and not os.access(directory, os.R_OK | os.X_OK):
+            raise client.Denied(f"cannot read {directory}: permission denied")
+        if not _has_history(directory):
+            raise client.NoRunner(f"cannot find a history in {directory}")
+        answer = archive.read(directory, names, most, since, archive.BOTH if facts else archive.DECISIONS)
+        for note in (*answer.notes, *([answer.problem] if answer.problem else [])):
+            print(f"gds: {note}", file=sys.stderr)
+        found += answer.records
+    if len(where) > 1:
+        found.sort(key=lambda record: str(record["at"]))
+    return found[-most:]
+
+
+def _export(records: list[dict[str, Any]], name: str) -> int:
+    from gds import __version__
+    from gds.config.recorded import export
+    from gds.script import first_difference
+    from gds.simulate import simulate
+
+    made = export(records, f"{name}, recorded by gds {__version__}")
+    if made is None:
+        print(f"gds: cannot export {name}: nothing of it is recorded that could be replayed", file=sys.stderr)
+        return 1
+    for note in made.notes:
+        print(f"gds: {note}", file=sys.stderr)
+    sys.stdout.write(made.text)
+    sys.stdout.flush()
+    transcript = simulate(made.scenario.plan, made.scenario.script)
+    if first_difference(made.scenario.decided, transcript.decisions) is not None:
+        print(
+            "gds: replayed, it does not lead to the same decisions: please report it, with this file", file=sys.stderr
+        )
     return 0
 
 

@@ -33,6 +33,19 @@
     at = 210                          # leaves = [4711]: not even by that; stop_command ends as `command` says, an exit
     stops = {deaf = true, times = 1}  # status or "hangs", after `command_takes` seconds
 
+A scenario that a runner recorded (`gds history --export`) says `recorded = true`. Nothing in it comes by itself: beside
+`died` and `asked`, its facts are
+
+    stands = {view = {...}}           # where the resource stood, and what its monitor remembered
+    event = "StopSucceeded"           # what the RGM was told; with = {because = "..."} holds what belongs to it, and
+                                      # around = {...} what the other resources had to say
+    weighed = {points = 100, ...}     # what the judge was told, where no probe gave it
+    answered = {kind = "exit", ...}   # ... and where a probe did
+
+and `[[decided]]` is what was decided then: `at`, `resource`, `said`, `because`. Any scenario may have such tables;
+`gds simulate` compares. A descriptor given beside a recorded one takes the place of the properties it was recorded
+with: what would have been decided with others?
+
 Every fault is told with its place, as `gds check` does. Nothing in a scenario is executed, so anybody's may be read.
 """
 
@@ -48,12 +61,31 @@ from gds.config.positions import Positions
 from gds.config.reading import read_document, written
 from gds.config.refusal import did_you_mean, refused, shown, unexpected
 from gds.config.values import parse_duration, parse_signal
-from gds.fault.score import Outcome
+from gds.fault.history import MonitorState
+from gds.fault.score import SAID, Outcome, Score
 from gds.model.ending import how_it_ended, signal_name
 from gds.model.resource import Plan
-from gds.model.value import Value
+from gds.model.state import ResourceStatus
+from gds.model.value import Value, defaults_of, fields_of
+from gds.model.window import Mark, Window
 from gds.pmf import starting
-from gds.script import ACTS, Asked, Died, Probed, Script, Starting, Starts, Stopping, Stops
+from gds.rgm.events import EVENTS
+from gds.rgm.resource import ALONE, Around, Life, ResourceView
+from gds.script import (
+    ACTS,
+    Asked,
+    Decision,
+    Died,
+    Happened,
+    Probed,
+    Script,
+    Stands,
+    Starting,
+    Starts,
+    Stopping,
+    Stops,
+    Weighed,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,6 +97,7 @@ if TYPE_CHECKING:
 
     Keys = tuple[str | int, ...]
     T = TypeVar("T")
+    V = TypeVar("V", bound=Value)
 
 ANYBODY = -1
 """Whom `read_trusted` does not protect: nothing here is executed."""
@@ -73,14 +106,22 @@ ASKED = ("timeout", "cannot", "unable")
 BUILT_IN = ("ok", "refused", "disconnect", "status", "error")
 """What else may come of a built-in one."""
 ANSWERS = (*ASKED, *BUILT_IN)
-TOP = ("description", "until", "on_giveover", "chance", "fact")
+TOP = ("description", "recorded", "until", "on_giveover", "chance", "fact", "decided")
 TABLES = ("resource", "group")
 KINDS = ("died", "probe", "asked", "starts", "stops")
 IN_FACT = ("at", "resource", *KINDS, "message", "every", "times")
+RECORDED_KINDS = ("stands", "event", "weighed", "answered", "asked")
+IN_RECORDED = ("at", "resource", *RECORDED_KINDS, "with", "around", "on_giveover", "dead")
+IN_STANDS = ("view", "scores", "restarts", "timeouts", "unable", "monitored", "monitor_failed", "alive")
+IN_DECIDED = ("at", "resource", "said", "because")
+BY_NAME = {kind.__name__: kind for kind in EVENTS}
 IN_START = ("takes", "fails", "dies", "hangs", "times")
 IN_STOP = ("takes", "deaf", "leaves", "command", "command_takes", "times")
 MOST = 10_000
-"""Facts of a script."""
+"""Facts of a script that a person wrote."""
+MOST_RECORDED = 100_000
+LARGEST = 64 << 20
+"""Bytes: a recorded scenario is no descriptor."""
 
 
 class Scenario(Value):
@@ -90,15 +131,25 @@ class Scenario(Value):
     script: Script
     description: str
     problems: tuple[Problem, ...]
+    decided: tuple[Decision, ...] = ()
+    """What was decided when it was recorded, or what has to be."""
 
 
 def read_scenario(path: str, plan: Plan | None) -> Scenario:
     """Read a scenario for the resources of `plan`; None: it has to declare them itself."""
     try:
-        text = decode(read_trusted(path, ANYBODY))
-        data = parse(text)
+        text = decode(read_trusted(path, ANYBODY, LARGEST))
     except FileFault as error:
         return _unreadable(Problem(path, 0, 0, "", str(error)))
+    except Unreadable as error:
+        return _unreadable(Problem(path, error.line, error.column, error.key, str(error)))
+    return scenario_of(text, path, plan)
+
+
+def scenario_of(text: str, path: str, plan: Plan | None) -> Scenario:
+    """The same of a text; `path` is what problems name."""
+    try:
+        data = parse(text)
     except Unreadable as error:
         return _unreadable(Problem(path, error.line, error.column, error.key, str(error)))
     return _Reading(path, text).read(data, plan)
@@ -111,11 +162,14 @@ def _unreadable(problem: Problem) -> Scenario:
 class _Reading:
     def __init__(self, path: str, text: str) -> None:
         self._path = path
-        self._positions = Positions(text)
+        self._text = text
+        self._positions: Positions | None = None
+        """Made for the first fault: a long recording that is sound is not looked through."""
         self._problems: list[Problem] = []
         self._resources: dict[str, Resource] = {}
 
     def read(self, data: dict[str, Any], plan: Plan | None) -> Scenario:
+        self._recorded = self._value((), data, "recorded", False, _boolean)
         plan = self._plan({k: v for k, v in data.items() if k in TABLES}, plan)
         self._resources = {r.name: r for r in plan.resources}
         known = (*TOP, *TABLES)
@@ -127,15 +181,16 @@ class _Reading:
         facts = self._facts(data.get("fact", []))
         if facts and 0 <= until < facts[-1].at:
             self._fault(("until",), f"the play ends before its last fact, at {facts[-1].at:g} s")
+        decided = self._tables("decided", data.get("decided", []), self._decision)
         self._problems.sort(key=lambda p: (p.line, p.column))
-        script = Script(tuple(facts), until, on_giveover, chance)
-        return Scenario(plan, script, description, tuple(self._problems))
+        script = Script(tuple(facts), until, on_giveover, chance, self._recorded)
+        return Scenario(plan, script, description, tuple(self._problems), tuple(decided))
 
     # -- the plan -----------------------------------------------------------------------------------------------------
 
     def _plan(self, tables: dict[str, Any], given: Plan | None) -> Plan:
         if given is not None:
-            for key in tables:
+            for key in () if self._recorded else tables:
                 self._fault((key,), "resources are declared here and in the descriptor given beside it", on_key=True)
             return given
         if not tables:
@@ -156,20 +211,30 @@ class _Reading:
     # -- facts --------------------------------------------------------------------------------------------------------
 
     def _facts(self, tables: object) -> list[Fact]:
-        if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
-            self._fault(("fact",), f"expected tables [[fact]], not {shown(tables)}")
-            return []
         found: list[Fact] = []
-        for number, table in enumerate(tables):
-            keys: Keys = ("fact", number)
-            fact = self._fact(keys, table)
-            if fact is not None:
-                found.extend(self._repeated(keys, table, fact))
-            if len(found) > MOST:
-                self._fault(keys, f"a scenario may have {MOST} facts, repeated ones included")
-                break
+        most = MOST_RECORDED if self._recorded else MOST
+
+        def read(keys: Keys, table: dict[str, Any]) -> None:
+            if len(found) > most:
+                return
+            if self._recorded:
+                fact = self._told(keys, table)
+                found.extend([] if fact is None else [fact])
+            else:
+                fact = self._fact(keys, table)
+                found.extend([] if fact is None else self._repeated(keys, table, fact))
+            if len(found) > most:
+                self._fault(keys, f"a scenario may have {most} facts, repeated ones included")
+
+        self._tables("fact", tables, read)
         found.sort(key=lambda f: f.at)
         return found
+
+    def _tables(self, key: str, tables: object, read: Callable[[Keys, dict[str, Any]], T]) -> list[T]:
+        if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
+            self._fault((key,), f"expected tables [[{key}]], not {shown(tables)}")
+            return []
+        return [read((key, number), table) for number, table in enumerate(tables)]
 
     def _repeated(self, keys: Keys, table: dict[str, Any], fact: Fact) -> list[Fact]:
         every = self._value(keys, table, "every", 0.0, lambda v: parse_duration(v, 0.001))
@@ -217,6 +282,88 @@ class _Reading:
             hint = did_you_mean(name, self._resources, f"; declared: {', '.join(self._resources)}")
             self._fault((*keys, "resource"), f"there is no resource {shown(name)}{hint}")
         return self._resources.get(name) if isinstance(name, str) else None
+
+    # -- what was recorded --------------------------------------------------------------------------------------------
+
+    def _told(self, keys: Keys, table: dict[str, Any]) -> Fact | None:
+        self._unknown(keys, table, IN_RECORDED, IN_RECORDED)
+        if "at" not in table:
+            self._fault(keys, "at is missing: the seconds since the record begins")
+        at = self._value(keys, table, "at", 0.0, _instant)
+        kinds = [k for k in RECORDED_KINDS if k in table]
+        if len(kinds) != 1:
+            there = f", not {' and '.join(kinds)}" if kinds else ""
+            self._fault((*keys, kinds[1]) if kinds else keys, f"expected one of {', '.join(RECORDED_KINDS)}{there}")
+        resource = self._resource(keys, table)
+        dead = self._value(keys, table, "dead", False, _boolean)
+        on_giveover = self._value(keys, table, "on_giveover", "", _giveover)
+        around = self._record((*keys, "around"), table.get("around", {}), Around) or ALONE
+        if resource is None or len(kinds) != 1:
+            return None
+        name, what = resource.name, table[kinds[0]]
+        inner = (*keys, kinds[0])
+        if kinds[0] == "stands":
+            return self._stands(inner, at, name, what)
+        if kinds[0] == "event":
+            known = self._value(keys, table, "event", "", lambda v: _word(v, tuple(BY_NAME)))
+            event: Any = self._record((*keys, "with"), table.get("with", {}), BY_NAME[known]) if known else None
+            return None if event is None else Happened(at, name, event, around, on_giveover)
+        if kinds[0] == "weighed":
+            score = self._record(inner, what, Score)
+            return None if score is None else Weighed(at, name, score, dead, around, on_giveover)
+        if kinds[0] == "answered":
+            outcome = self._record(inner, what, Outcome)
+            if outcome is not None and outcome.kind not in (*SAID, "exit", "signal"):
+                self._fault((*inner, "kind"), f"expected one of exit, signal, {', '.join(SAID)}")
+                return None
+            return None if outcome is None else Probed(at, name, outcome, dead, around, on_giveover)
+        act = self._value(keys, table, "asked", "", lambda v: _word(v, ACTS))
+        return Asked(at, name, act, around, on_giveover) if act else None
+
+    def _stands(self, keys: Keys, at: float, name: str, table: object) -> Stands | None:
+        if not isinstance(table, dict):
+            self._fault(keys, f"expected a table, not {shown(table)}")
+            return None
+        self._unknown(keys, table, IN_STANDS, IN_STANDS)
+        view = self._record((*keys, "view"), table.get("view", {}), ResourceView, name=name)
+        history = MonitorState(
+            Window(self._value(keys, table, "scores", (), _marks)),
+            Window(self._value(keys, table, "restarts", (), _marks)),
+            self._value(keys, table, "timeouts", 0, lambda v: _count(v, 0, 1 << 30)),
+        )
+        unable = Window(self._value(keys, table, "unable", (), _marks))
+        monitored = self._value(keys, table, "monitored", True, _boolean)
+        failed = self._value(keys, table, "monitor_failed", False, _boolean)
+        alive = self._value(keys, table, "alive", False, _boolean)
+        return None if view is None else Stands(at, name, view, history, unable, monitored, failed, alive)
+
+    def _record(self, keys: Keys, table: object, kind: type[V], **given: object) -> V | None:
+        """A value of ours, field by field; None: it is not one, and that has been told."""
+        if not isinstance(table, dict):
+            self._fault(keys, f"expected a table, not {shown(table)}")
+            return None
+        before = len(self._problems)
+        fields, defaults = fields_of(kind), defaults_of(kind)
+        self._unknown(keys, table, fields, fields)
+        types: dict[str, str] = kind.__annotations__
+        for field in fields:
+            if field in table:
+                given[field] = self._value(keys, table, field, None, FIELDS[types[field]])
+            elif field not in defaults and field not in given:
+                self._fault(keys, f"{field} is missing")
+        return kind(**given) if len(self._problems) == before else None
+
+    def _decision(self, keys: Keys, table: dict[str, Any]) -> Decision:
+        self._unknown(keys, table, IN_DECIDED, IN_DECIDED)
+        at = self._value(keys, table, "at", 0.0, _instant)
+        resource = self._resource(keys, table)
+        if "said" not in table:
+            self._fault(keys, 'said is missing: a life and status, such as "ONLINE, OK", a verdict, or "status OK"')
+        said = self._value(keys, table, "said", "", _text)
+        because = self._value(keys, table, "because", "", _text)
+        return Decision(at, resource.name if resource is not None else "", said, because)
+
+    # -- courses ------------------------------------------------------------------------------------------------------
 
     def _starts(self, keys: Keys, at: float, table: object, resource: Resource) -> Starts:
         if not isinstance(table, dict):
@@ -278,6 +425,8 @@ class _Reading:
         return bool(found)
 
     def _fault(self, keys: Keys, message: str, on_key: bool = False) -> None:
+        if self._positions is None:
+            self._positions = Positions(self._text)
         place = self._positions.place(self._positions.offset_of(keys, on_key))
         self._problems.append(Problem(self._path, place.line, place.column, shown_keys(keys), message))
 
@@ -368,3 +517,41 @@ def _outcome(value: object, message: str, resource: Resource) -> Outcome:
     if status & 0x7F:
         return Outcome("signal", status & 0x7F, message)
     return Outcome("exit", status >> 8, message)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e15:
+        raise unexpected("a number", value)
+    return float(value)
+
+
+def _instant(value: object) -> float:
+    """Seconds since the record begins."""
+    number = _number(value)
+    if number < 0:
+        raise unexpected("seconds, 0 or more", value)
+    return number
+
+
+def _marks(value: object) -> tuple[Mark, ...]:
+    """Instants, or pairs of instant and weight; before the record begins they are negative."""
+    if not isinstance(value, list):
+        raise unexpected("an array", value)
+    made = []
+    for each in value:
+        pair = each if isinstance(each, list) else [each, 1]
+        if len(pair) != 2:
+            raise unexpected("a number, or two", each)
+        made.append(Mark(_number(pair[0]), _count(pair[1], 0, 1 << 30)))
+    return tuple(sorted(made, key=lambda m: m.at))
+
+
+FIELDS: dict[str, Callable[[object], object]] = {
+    "str": _text,
+    "bool": _boolean,
+    "float": _number,
+    "int": lambda v: _count(v, -(1 << 31), 1 << 31),
+    "Life": lambda v: Life(_word(v, tuple(Life))),
+    "ResourceStatus": lambda v: ResourceStatus(_word(v, tuple(ResourceStatus))),
+}
+"""How a field of a value is read, by its type."""

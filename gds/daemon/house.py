@@ -32,7 +32,12 @@ if TYPE_CHECKING:
         """The decisions, with their reasons."""
 
         def read(
-            self, names: list[str], most: int, done: Callable[[list[dict[str, Any]]], None], since: str = ""
+            self,
+            names: list[str],
+            most: int,
+            done: Callable[[list[dict[str, Any]]], None],
+            since: str = "",
+            facts: bool = False,
         ) -> None: ...
 
     class Files(Protocol):

@@ -45,7 +45,12 @@ if TYPE_CHECKING:
         def identity(self) -> dict[str, Any]: ...
         def switch(self, name: str, what: str, value: bool) -> str: ...
         def history(
-            self, names: list[str], most: int, done: Callable[[list[dict[str, Any]]], None], since: str = ""
+            self,
+            names: list[str],
+            most: int,
+            done: Callable[[list[dict[str, Any]]], None],
+            since: str = "",
+            facts: bool = False,
         ) -> None: ...
         def reload(
             self, dry: bool, planned: Callable[[list[str]], None], done: Callable[[int, str, list[str]], None]
@@ -194,7 +199,11 @@ class Receptionist:
         if not isinstance(since, str):
             client.done(USAGE, "cannot read the request: since is not a string")
             return
-        self._house.history(names[:1], min(most, 100_000), lambda records: client.done(OK, history=records), since)
+
+        def read(records: list[dict[str, Any]]) -> None:
+            client.done(OK, history=records)
+
+        self._house.history(names[:1], min(most, 100_000), read, since, bool(request.get("facts")))
 
     def _logs(self, client: Client, request: dict[str, Any]) -> None:
         apps = self._named(client, request)

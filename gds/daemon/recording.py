@@ -113,15 +113,17 @@ class Recording:
         return now
 
     def _stand_again(self, app: App) -> None:
-        self._stand(app, app.view, app.history, self._loop.now())
+        self._stand(app, app.view, app.history, self._loop.now(), again=True)
 
-    def _stand(self, app: App, view: ResourceView, history: MonitorState, now: float) -> None:
+    def _stand(self, app: App, view: ResourceView, history: MonitorState, now: float, again: bool = False) -> None:
         self._since[app.name] = 0
         failures = app.monitor_failures
         unable = [m.at for m in failures.marks] if failures is not None else []
         alive = app.tree is not None
         self._records.add(
-            partial(_stands, now, app, app.resource, view, history, unable, app.monitored, app.monitor_failed, alive)
+            partial(
+                _stands, now, app, app.resource, view, history, unable, app.monitored, app.monitor_failed, alive, again
+            )
         )
 
 
@@ -195,6 +197,7 @@ def _stands(
     monitored: bool,
     monitor_failed: bool,
     alive: bool,
+    again: bool,
 ) -> dict[str, object]:
     left_out = {key: value for key, value in defaults_of(type(resource)).items() if key in SECRET}
     return {
@@ -208,4 +211,5 @@ def _stands(
         "monitor_failed": monitor_failed,
         "alive": alive,
         "properties": codec.pack(resource.replace(**left_out)),
+        **({"again": True} if again else {}),
     }

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 STORE = "history.db"
 BROKEN = "history.db.broken"
+DECISIONS = ("decision",)
+BOTH = ("decision", "fact")
 ROWS = 250_000
 PATIENCE = 10.0
 """Seconds to wait for somebody else's transaction."""
@@ -214,7 +216,7 @@ def read(
     names: Sequence[str] = (),
     most: int = 200,
     since: str = "",
-    kinds: Sequence[str] = ("decision",),
+    kinds: Sequence[str] = DECISIONS,
     largest: int = LARGEST_STORE,
 ) -> Answer:
     """The last `most` records of these `kinds` (about each of the resources or groups `names`; none: all; not before
@@ -306,13 +308,14 @@ def _unfolded(
 
 
 def main(argv: Sequence[str]) -> int:
-    """One request, a JSON object: `directory`, `largest`; with `most` it is read (`names`, `since`), else folded. The
-    answer, marshalled: `problem`, `notes`, `records`."""
+    """One request, a JSON object: `directory`, `largest`; with `most` it is read (`names`, `since`, `facts`), else
+    folded. The answer, marshalled: `problem`, `notes`, `records`."""
     import marshal
 
     asked = json.loads(argv[0])
     if "most" in asked:
-        made = read(asked["directory"], asked["names"], asked["most"], asked["since"], largest=asked["largest"])
+        kinds = BOTH if asked["facts"] else DECISIONS
+        made = read(asked["directory"], asked["names"], asked["most"], asked["since"], kinds, asked["largest"])
     else:
         made = fold(asked["directory"], largest=asked["largest"])
     data = memoryview(marshal.dumps({"problem": made.problem, "notes": made.notes, "records": made.records}))

@@ -48,7 +48,7 @@ WAITING = 2000
 """Records that wait for a quiet moment; more are written in a busy one."""
 MOST_READERS = 4
 """Processes that read at the same time."""
-RECENT = 500
+RECENT = 1000
 """Lines kept in memory while they cannot be written."""
 
 SPOOL = "history."
@@ -96,7 +96,7 @@ class History:
         """In words, not written yet."""
         self._folding = False
         self._reading = 0
-        self._questions: list[tuple[list[str], int, Callable[[list[dict[str, Any]]], None], str]] = []
+        self._questions: list[tuple[Record, Callable[[list[dict[str, Any]]], None]]] = []
         self._write_problem = ""
         self._fold_problem = ""
 
@@ -204,33 +204,40 @@ class History:
             self._log.error(f"{problem}; spools are kept beside it")
         self._fold_problem = problem
 
-    def read(self, names: list[str], most: int, done: Callable[[list[dict[str, Any]]], None], since: str = "") -> None:
+    def read(
+        self,
+        names: list[str],
+        most: int,
+        done: Callable[[list[dict[str, Any]]], None],
+        since: str = "",
+        facts: bool = False,
+    ) -> None:
         """The last `most` decisions (about each of the resources or groups `names`; none: all; not before `since`, RFC
-        3339 in UTC), oldest first, to `done`: read by a process of its own, a few at a time."""
+        3339 in UTC; with `facts`, what led to them too), oldest first, to `done`: read by a process of its own, a few
+        at a time."""
         self.flush()
-        if not self._dir or self._aside is None:
-            done(_among(self._lines, names, most, since))
-            return
-        self._questions.append((names, most, done, since))
+        request = {"directory": self._dir, "largest": self._largest, "names": names, "most": most, "since": since}
+        self._questions.append(({**request, "facts": facts}, done))
         self._ask_next()
 
     def _ask_next(self) -> None:
         while self._questions and self._reading < MOST_READERS:
             self._ask(*self._questions.pop(0))
 
-    def _ask(self, names: list[str], most: int, done: Callable[[list[dict[str, Any]]], None], since: str) -> None:
+    def _ask(self, request: Record, done: Callable[[list[dict[str, Any]]], None]) -> None:
+        if not self._dir or self._aside is None:
+            done(_among(self._lines, request))
+            return
+
         def answered(answer: dict[str, Any]) -> None:
             self._reading -= 1
             self._told(answer)
-            found = [*answer.get("records", ()), *_among(self._lines, names, most, since)]
-            done(found if len(names) > 1 else found[-most:])
+            done([*answer.get("records", ()), *_among(self._lines, request)])
             self._ask_next()
 
-        assert self._aside is not None
-        request: Record = {"directory": self._dir, "largest": self._largest}
         self._reading += 1
         try:
-            self._aside(command({**request, "names": names, "most": most, "since": since}), answered)
+            self._aside(command(request), answered)
         except OSError as error:
             answered({"problem": f"cannot read the history in {self._dir}: {error.strerror}"})
 
@@ -247,12 +254,16 @@ class History:
         self._told({"problem": answer.problem, "notes": answer.notes})
 
 
-def _among(lines: list[str], names: list[str], most: int, since: str) -> list[dict[str, Any]]:
+def _among(lines: list[str], request: Record) -> list[dict[str, Any]]:
     """Of lines in memory, those that are asked for."""
     if not lines:
         return []
     import json
 
+    names: Any = request["names"]
+    most: Any = request["most"]
     found = [json.loads(line) for line in lines]
-    wanted = [r for r in found if "fact" not in r and r["at"] >= since]
-    return [r for r in wanted if not names or r.get("resource") in names or r.get("group") in names][-most:]
+    wanted = [r for r in found if (request["facts"] or "fact" not in r) and r["at"] >= request["since"]]
+    boot = clock.boot_id()
+    mine = [{**r, "boot": boot} for r in wanted if not names or r.get("resource") in names or r.get("group") in names]
+    return mine[-most:]

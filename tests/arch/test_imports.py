@@ -65,6 +65,8 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("gds.cli.run", "gds.linux.compiling"): "the compiler process is started before there is a runner",
     ("gds.cli.run", "gds.linux.journal"): "the log is made before the runner, which is handed it",
     ("gds.cli.run", "gds.daemon.reloading"): "one sentence for a fault of a descriptor, at start and at reload",
+    ("gds.cli.tell", "gds.linux.archive"): "the history is read without a runner",
+    ("gds.cli.tell", "gds.linux.history"): "and where it is",
     ("gds.cli.validate", "gds.daemon.environment"): "runs a method without a runner, in the environment of one",
     ("gds.cli.validate", "gds.linux.accounts"): "and as the user that a runner would look up",
 }

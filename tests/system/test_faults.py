@@ -320,7 +320,7 @@ retry_count = 5
         (small_disk / "filler").unlink()
         assert runner.gds("restart", "web").returncode == 0
         assert "problems" not in runner.status()
-        events = [json.loads(line) for line in (runner.state / "history.jsonl").read_text().splitlines()]
+        events = json.loads(runner.gds("history", "web", "--json").stdout)["history"]
         assert [e["incarnation"] for e in events] == sorted(e["incarnation"] for e in events)
         assert events[-1]["incarnation"] == runner.resource("web")["incarnation"]
         stops = [e for e in events if e["event"] == "STOPPING" and e["because"] == "stop asked by root"]
@@ -449,7 +449,7 @@ thorough_probe_interval = 0.2
         assert "giveover" in after["because"]
         assert "failures add up to 120" in after["because"]
         (tmp_path / "score").write_text("0")
-        months = {e["at"][:7] for e in map(json.loads, (runner.state / "history.jsonl").read_text().splitlines())}
+        months = {e["at"][:7] for e in json.loads(runner.gds("history", "--json").stdout)["history"]}
         assert len(months) > 1, "the clock did jump"
     finally:
         assert runner.end() == 0

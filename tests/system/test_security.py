@@ -250,7 +250,7 @@ for mount in /sys/fs/cgroup /sys/fs/cgroup/unified; do
         mkdir $mount$place$up/mine 2> /dev/null && echo BAD mkdir $mount$place$up
     done
 done
-for file in {public}/run/state.log {public}/state/history.jsonl {public}/run/lock; do
+for file in {public}/run/state.log {public}/state/history.*.spool {public}/run/lock; do
     (cat $file > /dev/null) 2> /dev/null && echo BAD read $file
     (echo x >> $file) 2> /dev/null && echo BAD write $file
 done

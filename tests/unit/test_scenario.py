@@ -196,7 +196,7 @@ def test_each_mistake_in_a_fact(tmp_path: Path, line: str, resource: Resource, s
         ("untill = 5", "1:1: untill: unknown key; did you mean until?"),
         (
             "qwertz = 5",
-            "1:1: qwertz: unknown key; known: description, until, on_giveover, chance, fact, resource, group",
+            "1:1: qwertz: unknown key; known: description, recorded, until, on_giveover, chance, fact, decided, resource, group",
         ),
         ("description = 5", "1:15: description: expected a string, not 5"),
         ("on_giveover = 'auto'", '1:15: on_giveover: expected one of refuse, exit, not "auto"'),
