@@ -11,9 +11,11 @@ from typing import Any
 
 from gds.config.document import GROUP_TABLE, RESOURCE_TABLE
 from gds.config.values import NAME_PATTERN
-from gds.model.properties import RESOURCE, default_of
+from gds.model.properties import GROUP, RESOURCE, default_of
 
 _DRAFT_4 = "http://json-schema.org/draft-04/schema#"
+_BY_RULE = ("network_aware", "rg_mode")
+"""Keys whose default follows from another key."""
 _DRAFT_2020 = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -25,10 +27,12 @@ def document_schema() -> dict[str, Any]:
         definitions.update(made.pop("$defs", {}))
         definitions[made["title"]] = made
     resource = definitions["ResourceTable"]
-    for prop in RESOURCE:
-        default = default_of(prop)
-        if prop.name in resource["properties"] and isinstance(default, (bool, int, float, str)) and default != "":
-            resource["properties"][prop.name]["default"] = int(default) if default == -1 else default
+    for table, props in ((resource, RESOURCE), (definitions["GroupTable"], GROUP)):
+        for prop in props:
+            default = default_of(prop)
+            plain = isinstance(default, (bool, int, float, str)) and default != "" and prop.name not in _BY_RULE
+            if prop.name in table["properties"] and plain:
+                table["properties"][prop.name]["default"] = int(default) if default == -1 else default
     alone = {name: {"$ref": f"#/$defs/ResourceTable/properties/{name}"} for name in resource["properties"]}
     groups = {"type": "object", "patternProperties": {NAME_PATTERN: {"$ref": "#/$defs/GroupTable"}}}
     resource["required"] = ["start_command"]

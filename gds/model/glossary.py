@@ -103,6 +103,15 @@ METHODS = {
     "Stop": "Runs stop_command, or sends stop_signal; ends with no process left.",
     "Probe": "Asks the application how it is: probe_command, probe, or a connect to each tcp port of port_list.",
     "Validate": "Runs validate_command; a status other than 0 refuses the start or the change.",
+    "Prenet_start": "Runs prenet_start_command before the network addresses of the group go up; fails as Start does.",
+    "Postnet_stop": "Runs postnet_stop_command after the network addresses of the group went down; fails as Stop does.",
+    "Init": "Runs init_command once when the resource becomes managed; a failure is told and changes nothing.",
+    "Boot": "Runs boot_command when the machine has booted, before the first start; a failure is told and changes "
+    "nothing.",
+    "Fini": "Runs fini_command when the resource is no longer managed; a failure is told and changes nothing.",
+    "Update": "Runs update_command after a change of a resource that is online; a failure is told, the change stays.",
+    "Monitor_check": "Runs monitor_check_command where the group might go before a giveover; a status other than 0 "
+    "says that it cannot run there.",
 }
 VARIABLES = {
     "GDS_RESOURCE": "The name of the resource.",
@@ -127,6 +136,16 @@ WORDS = {
     "name.",
     "descriptor": "A TOML file that declares resources. One line, start_command = …, is enough: the resource is named "
     "after the file.",
+    "dependency": "One resource needs another: strong (resource_dependencies: it must be online first), weak (it only "
+    "goes first), restart (and its restart is followed), offline-restart (and its going offline is followed). Stopping "
+    "goes the other way round. gds graph shows them all.",
+    "wave": "In gds graph: what may start at the same time, because all it waits for stands in earlier waves.",
+    "LOCAL_NODE": "Behind a dependency, db{LOCAL_NODE}: the one on the same node.",
+    "ANY_NODE": "Behind a dependency, db{ANY_NODE}: wherever it runs.",
+    "FROM_RG_AFFINITIES": "Behind a dependency, and the default: on the same node if the group has a positive affinity "
+    "to the other's, else wherever it runs.",
+    "affinity": "Whether a group wants to be on the node of another one: ++ only there, +++ the same and both move "
+    "together, + rather there, - rather elsewhere, -- never there (rg_affinities).",
     "state": "What the runner concluded from the methods it ran; see the states of a resource and of a group.",
     "status": "What the fault monitor says of a resource; it never changes by itself what runs.",
     "score": "How bad a probe found it, 0 to 100; scores within retry_interval are added up.",

@@ -13,8 +13,9 @@ from typing import Any
 import jsonschema
 import pytest
 
+from gds.cli import explain
 from gds.config.schema import document_schema, editor_schema
-from gds.model.properties import RESOURCE
+from gds.model.properties import GROUP, RESOURCE, Property
 from tests.unit.config.telling import write
 from tests.unit.config.test_errors import HEAD, KEYS
 from tests.unit.config.test_values import ACCEPTED
@@ -109,6 +110,11 @@ def test_every_supported_key_is_offered_with_its_help_and_default() -> None:
     assert all(offered[p.name]["description"] == p.help for p in RESOURCE if p.name in offered)
     assert offered["retry_interval"]["default"] == 370.0
     assert offered["monitored"]["default"] is True
+    of_groups = document_schema()["$defs"]["GroupTable"]["properties"]
+    assert set(of_groups) == {p.name for p in GROUP}
+    assert (of_groups["pingpong_interval"]["default"], of_groups["failback"]["default"]) == (3600.0, False)
+    assert "default" not in of_groups["rg_mode"]
+    assert "default" not in offered["network_aware"]
 
 
 @pytest.mark.parametrize(
@@ -124,6 +130,54 @@ def test_both_forms_of_a_descriptor(validator: Any, schema: dict[str, Any], text
 @pytest.mark.parametrize(("validator", "schema"), DRAFTS, ids=IDS)
 def test_what_is_no_descriptor(validator: Any, schema: dict[str, Any], text: str) -> None:
     assert not validator(schema).is_valid(tomllib.loads(text))
+
+
+SHOWN = [("resource.a", p) for p in RESOURCE if p.example] + [("group.g", p) for p in GROUP if p.example]
+
+
+@pytest.mark.parametrize(("validator", "schema"), DRAFTS, ids=IDS)
+@pytest.mark.parametrize(("table", "prop"), SHOWN, ids=[f"{table}.{prop.name}" for table, prop in SHOWN])
+def test_the_example_of_each_key_is_accepted(
+    validator: Any, schema: dict[str, Any], table: str, prop: Property
+) -> None:
+    head = "" if prop.name == "start_command" else HEAD if table == "resource.a" else f"{HEAD}[group.g]\n"
+    data = tomllib.loads(f"{head or '[resource.a]'}\n{prop.name} = {prop.example}")
+    assert [e.message for e in validator(schema).iter_errors(data)] == []
+
+
+LISTS = [
+    ("resource.a", "resource_dependencies", ["", "b", " b , c@n1", "b{ANY_NODE}"], ["b,", "b{x}", "b@", "1"]),
+    ("group.g", "nodelist", ["", "n1", "n1, n2"], ["n1,,n2", "n 1"]),
+    ("group.g", "rg_dependencies", ["a", "a,b"], ["a b"]),
+    ("group.g", "rg_affinities", ["++a", "+++a, - b,--c", "+a"], ["a", "++++a", "---a", "++"]),
+]
+
+
+@pytest.mark.parametrize(("validator", "schema"), DRAFTS, ids=IDS)
+@pytest.mark.parametrize(("table", "key", "right", "wrong"), LISTS, ids=[case[1] for case in LISTS])
+def test_a_list_in_an_array_or_in_one_string(
+    validator: Any, schema: dict[str, Any], table: str, key: str, right: list[str], wrong: list[str]
+) -> None:
+    def fits(value: object) -> bool:
+        data = tomllib.loads(f"{HEAD}[group.g]")
+        kind, name = table.split(".")
+        data[kind][name][key] = value
+        return bool(validator(schema).is_valid(data))
+
+    for text in right:
+        assert fits(text)
+        assert fits([part for part in text.split(",") if part])
+    for text in wrong:
+        assert not fits(text)
+        assert not fits([text])
+    assert not fits(1)
+
+
+def test_the_default_of_the_mode_of_a_group_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain.main(["rg_mode"]) == 0
+    assert "FAILOVER when maximum_primaries is 1, else SCALABLE" in capsys.readouterr().out
+    assert explain.main(["nodelist"]) == 0
+    assert "  default:  every node\n" in capsys.readouterr().out
 
 
 def test_draft_4_has_nothing_younger() -> None:
