@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from gds.config.rtrblock import read_block
 from gds.config.rtrnotes import Notes
-from gds.config.rtrtext import MOST_FAULTS, Block, Directive, Entry, Fault, Lines, Piece, parse, printable
+from gds.config.rtrtext import MOST_FAULTS, TOO_MANY, Block, Directive, Entry, Fault, Lines, Piece, parse, printable
 from gds.model.names import LONGEST
 from gds.model.restype import (
     FORBIDDEN_IN_VERSION,
@@ -112,7 +112,10 @@ def read_rtr(text: str, path: str) -> ReadType:
 
 def _placed(found: Iterable[Fault], lines: Lines, path: str) -> tuple[RtrFault, ...]:
     ordered = sorted(found, key=lambda f: f.offset)
-    return tuple([RtrFault(path, *lines.place(f.offset), f.where, f.message) for f in ordered[: MOST_FAULTS + 1]])
+    if len(ordered) > MOST_FAULTS:
+        rest = Fault(ordered[MOST_FAULTS].offset, "", TOO_MANY)
+        ordered = [*ordered[:MOST_FAULTS], rest]
+    return tuple([RtrFault(path, *lines.place(f.offset), f.where, f.message) for f in ordered])
 
 
 class _Reading:
@@ -125,6 +128,8 @@ class _Reading:
         self.seen: dict[str, int] = {}
         self.relative: list[tuple[Piece, str]] = []
         self.upgrade_at = -1
+        self.has_head = False
+        self.headless = -1
         self.upgrades: dict[str, UpgradeWhen] = {}
         self.block_at = -1
         self.properties: dict[str, PropertyDeclaration] = {}
@@ -148,9 +153,9 @@ class _Reading:
             return
         self.seen[key] = at
         if self.block_at >= 0:
-            notes.fault(at, name, "a type property stands before the blocks of resource properties")
+            notes.fault(at, name, "a type property has to stand before the blocks of resource properties")
         elif self.upgrade_at >= 0:
-            notes.fault(at, name, "a type property stands before #$upgrade")
+            notes.fault(at, name, "a type property has to stand before #$upgrade")
         if kind == "list":
             self.values[key] = self._list(entry, name)
             return
@@ -228,21 +233,23 @@ class _Reading:
         notes, at, word = self.notes, line.name.offset, line.name.text.lower()
         shown = printable(line.name.text)
         if word not in ("#$upgrade", "#$upgrade_from"):
-            notes.fault(at, "", f"{shown}: no such line" + notes.near(word, ("#$upgrade", "#$upgrade_from")))
+            near = notes.near(word, ("#$upgrade", "#$upgrade_from"), "; expected #$upgrade or #$upgrade_from")
+            notes.fault(at, shown, f"no such line{near}")
             return
         if self.block_at >= 0:
-            notes.fault(at, shown, "stands before the blocks of resource properties")
+            notes.fault(at, shown, "has to stand before the blocks of resource properties")
         if word == "#$upgrade":
-            if self.upgrade_at >= 0:
+            if self.has_head:
                 notes.fault(at, shown, "given twice")
-            if self.upgrades:
-                notes.fault(at, shown, "stands before the first #$upgrade_from")
+            elif self.upgrade_at >= 0:
+                notes.fault(at, shown, "has to stand before the first #$upgrade_from")
             if line.words:
                 notes.fault(line.words[0].offset, shown, "expected the end of the line")
+            self.has_head = True
             self.upgrade_at = at
             return
         if self.upgrade_at < 0:
-            notes.fault(at, shown, "expected #$upgrade before it")
+            self.headless = at
             self.upgrade_at = at
         if len(line.words) != 2:
             notes.fault(at, shown, 'expected a version and when, such as: #$upgrade_from "1.0" WHEN_UNMONITORED')
@@ -277,6 +284,8 @@ class _Reading:
         if empty and not notes.faults:
             notes.fault(0, "", 'nothing is declared; expected Resource_type = "NAME"; first')
             return None
+        if self.headless >= 0 and not self.has_head:
+            notes.fault(self.headless, "#$upgrade_from", "expected #$upgrade before it")
         for name in ("Resource_type", "RT_version"):
             if name.lower() not in self.seen:
                 notes.fault(0, name, "required, and not given")

@@ -114,7 +114,7 @@ class _Block:
             elif key in _ALONE and entry.values is not None:
                 self.fault(entry.name.offset, shown, f"stands alone: write {shown};")
                 self.entries[key] = entry
-            elif key not in (*_ALONE, "enum") and entry.values is None:
+            elif key not in (*_ALONE, "enum", "property") and entry.values is None:
                 self.fault(entry.name.offset, shown, "expected = and a value")
                 # Something was meant: what depends on it is not told as missing.
                 self.broken = True
@@ -131,9 +131,9 @@ class _Block:
         types = [key for key in _TYPES if key in self.entries]
         at = self.entries["property"].name.offset
         if len(types) != 1:
-            listed = ", ".join(PropertyType)
-            text = f"expected one type of {listed}" if not types else f"one type, not {' and '.join(types).upper()}"
-            self.fault(at if not types else self.entries[types[1]].name.offset, "", text)
+            wanted = f"one type of {', '.join(PropertyType)}"
+            text = f"one type, not {' and '.join([_TYPES[key] for key in types])}" if types else wanted
+            self.fault(self.entries[types[1]].name.offset if types else at, "", f"expected {text}")
             return None
         kind = _TYPES[types[0]]
         fields: dict[str, Any] = {"extension": True, "per_node": "per_node" in self.entries}

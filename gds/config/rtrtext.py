@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 MOST_FAULTS = 500
 """A file with more faults than this is no RTR file."""
+TOO_MANY = f"more than {MOST_FAULTS} mistakes: the rest is not told"
 
 
 class Piece(NamedTuple):
@@ -136,7 +137,7 @@ class _Walk:
             while self._now.kind != "end":
                 self._item()
         except _TooMany:
-            self.faults.append(Fault(len(self.text), "", f"more than {MOST_FAULTS} mistakes: the rest is not told"))
+            self.faults.append(Fault(len(self.text), "", TOO_MANY))
 
     # -- tokens
 
@@ -267,9 +268,12 @@ class _Walk:
     def _assigned(self, name: Piece) -> Entry | None:
         where = printable(name.text)
         equals = self._next()
-        if self._is("{"):
+        if self._is("{") and not self._later():
             if name.text.lower() not in LISTS:
                 self._fault(self._now.offset, "expected a value, not {", where)
+                self._next()
+                self._skip_to_semicolon()
+                self._skip()
                 return None
             words = self._braced(where)
             self._close(where)
@@ -349,7 +353,8 @@ class _Walk:
             if each.kind in ("word", "string"):
                 words.append(Piece(each.text, offset, each.kind == "string"))
             elif each.kind not in ("end",) and not (each.kind == "mark" and inner.faults):
-                self._fault(offset, f"expected a word or the end of the line, not {printable(each.text)}", "#$")
+                where = "#$" + printable(words[0].text) if words else "#$"
+                self._fault(offset, f"expected a word or the end of the line, not {printable(each.text)}", where)
         for fault in inner.faults:
             self._fault(token.offset + 2 + fault.offset, fault.message)
         name = words[0] if words and words[0].offset == token.offset + 2 else Piece("", token.offset)

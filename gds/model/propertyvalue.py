@@ -59,9 +59,9 @@ def value_fault(declared: PropertyDeclaration, value: PropertyValue) -> str:
     if isinstance(value, tuple):
         count = len(value)
         if declared.array_min is not None and count < declared.array_min:
-            return f"expected at least {_elements(declared.array_min)}, not {count}"
+            return f"expected at least {_count(declared.array_min, 'element')}, not {count}"
         if declared.array_max is not None and count > declared.array_max:
-            return f"expected at most {_elements(declared.array_max)}, not {count}"
+            return f"expected at most {_count(declared.array_max, 'element')}, not {count}"
         for place, each in enumerate(value):
             fault = "holds a comma, which separates elements" if "," in each else _length_fault(declared, each)
             if fault:
@@ -73,15 +73,15 @@ def value_fault(declared: PropertyDeclaration, value: PropertyValue) -> str:
     return _length_fault(declared, value)
 
 
-def _elements(number: int) -> str:
-    return f"{number} element{'' if number == 1 else 's'}"
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _length_fault(declared: PropertyDeclaration, text: str) -> str:
     if declared.min_length is not None and len(text) < declared.min_length:
-        return f"expected at least {declared.min_length} characters, not {len(text)}"
+        return f"expected at least {_count(declared.min_length, 'character')}, not {len(text)}"
     if declared.max_length is not None and len(text) > declared.max_length:
-        return f"expected at most {declared.max_length} characters, not {len(text)}"
+        return f"expected at most {_count(declared.max_length, 'character')}, not {len(text)}"
     return ""
 
 

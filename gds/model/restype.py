@@ -267,7 +267,7 @@ def may_upgrade(new: ResourceType, from_version: str, standing: Standing) -> str
         UpgradeWhen.WHEN_OFFLINE: (online, "it is online: stop it first"),
         UpgradeWhen.WHEN_DISABLED: (enabled, "it is enabled: disable it first"),
         UpgradeWhen.WHEN_UNMANAGED: (managed, "its group is managed: unmanage the group first"),
-        UpgradeWhen.AT_CREATION: (True, "remove the resource and declare it anew"),
+        UpgradeWhen.AT_CREATION: (True, "the resource is there: remove it and declare it anew"),
     }[when]
     if not held:
         return ""
