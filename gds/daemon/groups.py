@@ -53,10 +53,11 @@ class Groups:
 
     # -- what is so ---------------------------------------------------------------------------------------------------
 
-    def apps(self, name: str) -> list[App]:
-        """Its resources, each after what it needs."""
+    def apps(self, name: str, down: bool = False) -> list[App]:
+        """Its resources in the order in which to start, or with `down` to stop them."""
         found = [app.name for app in self._rgmd.apps.values() if app.resource.group == name]
-        return [self._rgmd.apps[each] for each in order.start_order(self._rgmd.graph, found)]
+        ordered = (order.stop_order if down else order.start_order)(self._rgmd.graph, found)
+        return [self._rgmd.apps[each] for each in ordered]
 
     def size(self, name: str) -> int:
         """How many resources were declared in it."""
@@ -107,15 +108,15 @@ class Groups:
 
     def offline(self, name: str, because: str) -> list[App]:
         """Take it down, each before what it needs; those concerned."""
-        apps = self.apps(name)
-        for app in reversed(apps):
+        apps = self.apps(name, down=True)
+        for app in apps:
             self._rgmd.stop(app, because)
         return apps
 
     def restart(self, name: str, because: str) -> list[App]:
         """Down and up again; those concerned."""
-        apps = [app for app in self.apps(name) if app.enabled]
-        for app in reversed(apps):
+        apps = [app for app in self.apps(name, down=True) if app.enabled]
+        for app in apps:
             self._rgmd.restart(app, because)
         return apps
 
@@ -123,7 +124,7 @@ class Groups:
         """Take it under management (Init of each resource), or out of it (Fini). `done` hears why not kept for good."""
         fault = self._switches.set(MARK + name, "managed", managed)
         self._rgmd.kept.decided(self.apps(name)[0], "managed" if managed else "unmanaged", "asked by a person")
-        apps = self.apps(name) if managed else list(reversed(self.apps(name)))
+        apps = self.apps(name, down=not managed)
         self._rgmd.managing.each(apps, "Init" if managed else "Fini", lambda: done(fault))
 
     def suspend(self, name: str, suspended: bool) -> str:

@@ -216,10 +216,11 @@ class Receptionist:
         who = "root" if client.uid == 0 else f"uid {client.uid}"
         return f"{verb} asked by {who}"
 
-    def _ordered(self, apps: list[App]) -> list[App]:
-        """Each after what it needs."""
+    def _ordered(self, apps: list[App], down: bool = False) -> list[App]:
+        """In the order in which to start, or with `down` to stop them."""
         found = {app.name: app for app in apps}
-        return [found[name] for name in order.start_order(self._rgmd.graph, list(found))]
+        ordered = order.stop_order if down else order.start_order
+        return [found[name] for name in ordered(self._rgmd.graph, list(found))]
 
     def _refused(self, client: Client, request: dict[str, Any], verb: str, ask: Ask) -> bool:
         """A group among the names does not let that be done with it now; the client has been told."""
@@ -267,7 +268,7 @@ class Receptionist:
         apps = self._named(client, request)
         if apps is None or self._refused(client, request, "stop", Ask.OFFLINE):
             return
-        for app in reversed(self._ordered(apps)):
+        for app in self._ordered(apps, down=True):
             left = [n for n in self._needed_by(app) if n not in {a.name for a in apps}]
             if left:
                 client.tell({"line": f"{', '.join(left)} needs {app.name}, and goes on running without it"})
@@ -287,7 +288,7 @@ class Receptionist:
         apps = self._startable(client, request, "restart", Ask.RESTART)
         if apps is None:
             return
-        for app in reversed(apps):
+        for app in self._ordered(apps, down=True):
             self._rgmd.restart(app, self._because(client, "restart"))
         self._wait(client, request, apps, "start")
 
@@ -365,7 +366,7 @@ class Receptionist:
             if needed:
                 client.done(FAILED, f"cannot disable {app.name}: {', '.join(needed)} needs it; disable that as well")
                 return
-        for app in reversed(self._ordered(apps)):
+        for app in self._ordered(apps, down=True):
             fault = self._house.switch(app.name, "enabled", False)
             if fault:
                 client.tell({"line": f"disabled {app.name} until the runner ends: {fault}"})

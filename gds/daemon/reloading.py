@@ -170,7 +170,7 @@ class Reload:
         self._waiting = {d.name for d in self._todo}
         # what goes is still ordered by what it needed, what comes by what it needs
         gone = {d.name for d in self._todo if d.act in ("stop", "restart")}
-        ranks = {name: rank for rank, name in enumerate(reversed(order.start_order(rgmd.graph, gone)))}
+        ranks = {name: rank for rank, name in enumerate(order.stop_order(rgmd.graph, gone))}
         stops = sorted([d for d in self._todo if d.name in gone], key=lambda d: ranks[d.name])
         self._groups.take(self._plan)
         ranks = {name: rank for rank, name in enumerate(order.start_order(rgmd.graph, after))}

@@ -320,7 +320,7 @@ class Rgmd:
     def stop_all(self, because: str) -> None:
         """The runner ends: everything goes down, each after those that use it."""
         self.leaving = True
-        for name in reversed(order.start_order(self.graph, list(self.apps))):
+        for name in order.stop_order(self.graph, list(self.apps)):
             self.submit(self.apps[name], StopAsked(because))
 
     def hurry(self) -> None:

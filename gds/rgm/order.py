@@ -148,9 +148,7 @@ def unmet(graph: Graph, name: str, look: Look) -> str:
         return "; ".join(hopeless)
     if coming:
         return f"waits for {_listed(coming)}"
-    preparing = [
-        mate for mate in graph.mates.get(name, ()) if _is_unprepared(graph, mate, look) and is_coming(graph, mate, look)
-    ]
+    preparing = [mate for mate in graph.mates.get(name, ()) if _will_prepare(graph, mate, look)]
     return f"waits for Prenet_start of {_listed(preparing)}" if preparing else ""
 
 
@@ -190,12 +188,23 @@ def _is_unprepared(graph: Graph, name: str, look: Look) -> bool:
     return name in graph.prenet and view is not None and not view.prepared
 
 
+def _will_prepare(graph: Graph, name: str, look: Look) -> bool:
+    """Its Prenet_start runs, or waits for nothing but that of others: one that waits for another group is not waited
+    for, because that one may wait for us."""
+    view = look(name)
+    if view is None or not _is_unprepared(graph, name, look):
+        return False
+    if view.life is Life.AWAITING:
+        return not _unprepared(graph, name, look).startswith("needs ")
+    return view.life is Life.PREPARING
+
+
 def _unprepared(graph: Graph, name: str, look: Look) -> str:
     """Why its Prenet_start cannot run yet: those it needs go first; one of another group has to be up."""
     first = []
     for link in graph.needs.get(name, ()):
         if graph.groups.get(link.need) == graph.groups.get(name):
-            if _is_unprepared(graph, link.need, look) and is_coming(graph, link.need, look):
+            if _will_prepare(graph, link.need, look):
                 first.append(link.need)
         elif link.kind != WEAK and not _is_up(look(link.need)):
             return _lacking(link.need, look(link.need))
@@ -297,8 +306,18 @@ def is_at_rest(graph: Graph, name: str, look: Look) -> bool:
 
 
 def start_order(graph: Graph, names: Iterable[str]) -> list[str]:
-    """These names, each after all that it needs; otherwise in the order given. Stop in reverse."""
-    wanted = list(names)
+    """These names in the order in which to ask them to start: each after all that it needs, otherwise as given; but
+    first those that have Prenet_start, for the others have to see that it is due."""
+    ordered = _by_needs(graph, list(names))
+    return [n for n in ordered if n in graph.prenet] + [n for n in ordered if n not in graph.prenet]
+
+
+def stop_order(graph: Graph, names: Iterable[str]) -> list[str]:
+    """These names in the order in which to ask them to stop: each before all that it needs."""
+    return _by_needs(graph, list(names))[::-1]
+
+
+def _by_needs(graph: Graph, wanted: list[str]) -> list[str]:
     inside = set(wanted)
     done: dict[str, None] = {}
     for name in wanted:

@@ -1,0 +1,316 @@
+"""Groups of resources that need each other, in the hands of a world that does what it likes.
+
+The judge is the real one (rgm: order, resource); the hands carry out orders as daemon/rgmd.py does. Up to six
+resources in two groups, all four kinds of links; methods succeed, fail or hang, applications die, people ask, in any
+order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from gds.model.resource import Command, Group, Need, Plan, Resource
+from gds.model.state import FailoverMode, GroupState
+from gds.rgm import commands, order
+from gds.rgm.events import (
+    ClearAsked,
+    DelayOver,
+    PostnetFailed,
+    PostnetSucceeded,
+    PrenetFailed,
+    PrenetSucceeded,
+    RestartAsked,
+    RestartJudged,
+    StartAsked,
+    StartFailed,
+    StartSucceeded,
+    StopAsked,
+    StopFailed,
+    StopSucceeded,
+)
+from gds.rgm.group import Member, state_of
+from gds.rgm.resource import ALONE, Life, ResourceView, public, step
+
+if TYPE_CHECKING:
+    from gds.rgm.events import Event
+    from gds.rgm.resource import Around
+
+NAMES = ("a", "b", "c", "d", "e", "f")
+COMMAND = Command(("x",))
+KINDS = (order.STRONG, order.WEAK, order.RESTART, order.OFFLINE_RESTART)
+KEY = {
+    order.STRONG: "resource_dependencies",
+    order.WEAK: "resource_dependencies_weak",
+    order.RESTART: "resource_dependencies_restart",
+    order.OFFLINE_RESTART: "resource_dependencies_offline_restart",
+}
+STOPPING = (Life.CYCLING, Life.STOPPING, Life.ABANDONING)
+METHODS = {
+    **dict.fromkeys(STOPPING, "stop"),
+    Life.STARTING: "start",
+    Life.PREPARING: "prenet",
+    Life.CLEARING: "postnet",
+}
+UP = (Life.ONLINE, Life.HELD)
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    """Up to six resources; each may need some of those before it, so there is no circle."""
+    names = NAMES[: draw(st.integers(1, 6))]
+    made = []
+    for rank, name in enumerate(names):
+        needs: dict[str, list[Need]] = {}
+        for other in names[:rank]:
+            kind = draw(st.sampled_from((*KINDS, None, None)))
+            if kind is not None:
+                needs.setdefault(KEY[kind], []).append(Need(other))
+        made.append(
+            Resource(
+                name,
+                COMMAND,
+                group=draw(st.sampled_from(("left", "right"))),
+                failover_mode=draw(st.sampled_from((FailoverMode.NONE, FailoverMode.SOFT))),
+                prenet_start_command=draw(st.sampled_from((None, None, COMMAND))),
+                postnet_stop_command=draw(st.sampled_from((None, None, COMMAND))),
+                **{key: tuple(each) for key, each in needs.items()},
+            )
+        )
+    groups = [Group(g, resources=tuple(r.name for r in made if r.group == g)) for g in ("left", "right")]
+    return Plan(tuple(made), tuple(g for g in groups if g.resources))
+
+
+class SomeGroups(RuleBasedStateMachine):
+    """See the module."""
+
+    @initialize(plan=plans())
+    def declared(self, plan: Plan) -> None:
+        """Somebody wrote descriptors."""
+        self.plan = plan
+        self.graph = order.graph_of(plan)
+        self.resources = {r.name: r for r in plan.resources}
+        self.views = {name: ResourceView(name) for name in self.resources}
+        self.now = 0.0
+        self.queue: deque[tuple[str, Event]] = deque()
+        self.running: dict[str, str] = {}
+        """resource -> the method that runs for it."""
+        self.alive: set[str] = set()
+        self.log: list[tuple[str, Event, float, Around]] = []
+        self.leaving = False
+
+    # -- the hands ----------------------------------------------------------------------------------------------------
+
+    def tell(self, name: str, event: Event) -> None:
+        """As daemon/rgmd.py does."""
+        self.queue.append((name, event))
+        turns = 0
+        while self.queue:
+            turns += 1
+            assert turns < 2000, "they tell each other for ever"
+            self._step(*self.queue.popleft())
+
+    def _step(self, name: str, event: Event) -> None:
+        before = self.views[name]
+        linked = self.graph.knows(name)
+        around = order.around(self.graph, name, self.views.get, self.leaving) if linked else ALONE
+        self.now += 1.0
+        made = step(before, event, self.resources[name].failover_mode, "refuse", self.now, around)
+        self.log.append((name, event, self.now, around))
+        if made.ignored:
+            assert made.view == before
+            return
+        self.views[name] = made.view
+        for each in made.orders:
+            self._carry_out(name, each, before.life)
+        if linked and (made.view.life is not before.life or made.view.life is Life.AWAITING):
+            for other in order.concerned(self.graph, name):
+                said = order.news(self.graph, other, name, before.life, self.views.get, self.leaving)
+                if said is not None:
+                    self.queue.append((other, said))
+
+    def _carry_out(self, name: str, wanted: commands.Order, before: Life) -> None:
+        if isinstance(wanted, commands.RunStart):
+            assert name not in self.running, f"{name} is started while {self.running.get(name)} runs"
+            assert name not in self.alive, f"{name} would run twice"
+            for link in self.graph.needs.get(name, ()):
+                if link.kind != order.WEAK:
+                    need = self.views[link.need]
+                    assert need.life is Life.ONLINE, f"{name} is started before {link.need}, which is {need.life}"
+            for mate in self.graph.mates.get(name, ()):
+                assert self.running.get(mate) != "prenet", f"{name} is started while Prenet_start of {mate} runs"
+            self.running[name] = "start"
+            self.alive.add(name)
+        elif isinstance(wanted, commands.RunStop):
+            for link in self.graph.users.get(name, ()):
+                user = self.views[link.user]
+                going = user.life in STOPPING or (user.life is Life.HELD and user.next is not Life.CLEARING)
+                bound = link.kind == order.OFFLINE_RESTART and user.life in (Life.ONLINE, Life.STARTING)
+                # a start that is broken off is stopped at once: nobody can use it yet
+                assert before not in UP or not (going or bound), f"{name} is stopped before {link.user}: {user.life}"
+            self.running[name] = "stop"
+        elif isinstance(wanted, commands.RunPrenet):
+            assert name not in self.running
+            self.running[name] = "prenet"
+        elif isinstance(wanted, commands.RunPostnet):
+            assert name not in self.running
+            assert name not in self.alive
+            self.running[name] = "postnet"
+
+    def do(self, name: str, event: Event) -> None:
+        """One thing happens."""
+        self.tell(name, event)
+
+    # -- what happens -------------------------------------------------------------------------------------------------
+
+    @rule(name=st.sampled_from(NAMES), kind=st.sampled_from((StartAsked, StartAsked, StopAsked, RestartAsked)))
+    def a_person_asks(self, name: str, kind: type[StartAsked | StopAsked | RestartAsked]) -> None:
+        """For one resource."""
+        if name in self.views:
+            self.do(name, kind("asked"))
+
+    @rule(group=st.sampled_from(("left", "right")), what=st.sampled_from(("online", "offline", "restart")))
+    def a_person_asks_a_group(self, group: str, what: str) -> None:
+        """As daemon/groups.py does."""
+        own = [r.name for r in self.plan.resources if r.group == group]
+        ordered = order.start_order if what == "online" else order.stop_order
+        for name in ordered(self.graph, own):
+            kind = {"online": StartAsked, "offline": StopAsked, "restart": RestartAsked}[what]
+            self.do(name, kind(f"{what} asked"))
+
+    @precondition(lambda self: getattr(self, "running", None))
+    @rule(data=st.data(), well=st.sampled_from((True, True, True, False)))
+    def a_method_ends(self, data: st.DataObject, well: bool) -> None:
+        """One of those that run."""
+        name = data.draw(st.sampled_from(sorted(self.running)))
+        method = self.running.pop(name)
+        if method == "start":
+            if not well and data.draw(st.booleans()):
+                self.alive.discard(name)
+            self.do(name, StartSucceeded() if well else StartFailed("Start failed"))
+        elif method == "stop":
+            if well:
+                self.alive.discard(name)
+            self.do(name, StopSucceeded() if well else StopFailed("Stop failed"))
+        elif method == "prenet":
+            self.do(name, PrenetSucceeded() if well else PrenetFailed("Prenet_start failed"))
+        else:
+            self.do(name, PostnetSucceeded() if well else PostnetFailed("Postnet_stop failed"))
+
+    @rule(name=st.sampled_from(NAMES), delay=st.sampled_from((0.0, 1.0)))
+    def it_dies(self, name: str, delay: float) -> None:
+        """And the judge says restart."""
+        if name in self.alive and self.views[name].life is Life.ONLINE:
+            self.alive.discard(name)
+            self.do(name, RestartJudged("restart 1 of 2", delay, "it died"))
+
+    @rule(name=st.sampled_from(NAMES))
+    def a_delay_is_over(self, name: str) -> None:
+        """If one was armed."""
+        if name in self.views and self.views[name].life is Life.WAITING:
+            self.do(name, DelayOver())
+
+    @rule(name=st.sampled_from(NAMES))
+    def a_person_clears(self, name: str) -> None:
+        """Having ended what was left."""
+        if name in self.views and self.views[name].life is Life.STOP_FAILED:
+            self.alive.discard(name)
+            self.do(name, ClearAsked())
+
+    @rule()
+    def everything_works_from_now_on(self) -> None:
+        """Then everything comes to rest, and nobody waits for what is there."""
+        for _ in range(200):
+            waiting = [n for n, v in self.views.items() if v.life is Life.WAITING]
+            if self.running:
+                name = min(self.running)
+                method = self.running.pop(name)
+                self.alive -= {name} if method == "stop" else set()
+                ends = {
+                    "start": StartSucceeded(),
+                    "stop": StopSucceeded(),
+                    "prenet": PrenetSucceeded(),
+                    "postnet": PostnetSucceeded(),
+                }
+                self.do(name, ends[method])
+            elif waiting:
+                self.do(waiting[0], DelayOver())
+            else:
+                break
+        assert not self.running
+        for name, view in self.views.items():
+            assert order.is_at_rest(self.graph, name, self.views.get), f"{name} is {view.life} for ever: {view.why}"
+            if view.life is Life.AWAITING:
+                assert not order.is_coming(self.graph, name, self.views.get)
+                assert order.unmet(self.graph, name, self.views.get) or self.resources[name].prenet_start_command
+
+    @rule()
+    def everything_is_stopped(self) -> None:
+        """The runner ends, and every Stop works: nothing is left."""
+        self.leaving = True
+        for name in order.stop_order(self.graph, self.views):
+            self.do(name, StopAsked("the runner ends"))
+        self.everything_works_from_now_on()
+        assert not self.alive
+        assert {view.life for view in self.views.values()} <= {Life.OFFLINE}
+        self.leaving = False
+
+    # -- what always holds --------------------------------------------------------------------------------------------
+
+    @invariant()
+    def who_has_a_method_has_the_life_of_it(self) -> None:
+        """A method runs in, and only in, the lives that wait for its end: no pending life without a deadline."""
+        for name, view in getattr(self, "views", {}).items():
+            assert self.running.get(name) == METHODS.get(view.life), f"{name}: {view.life}, {self.running.get(name)}"
+
+    @invariant()
+    def nobody_waits_without_a_reason(self) -> None:
+        """AWAITING and HELD say what they wait for, and it is true."""
+        for name, view in getattr(self, "views", {}).items():
+            if view.life in (Life.AWAITING, Life.HELD):
+                assert view.waits, f"{name} is {view.life} and does not say why"
+                around = order.around(self.graph, name, self.views.get, self.leaving)
+                assert around.unmet or around.unprepared or around.in_use or around.undrained, f"{name}: {view.why}"
+
+    @invariant()
+    def offline_restart_holds(self) -> None:
+        """When nothing moves, who has an offline-restart dependency runs only while what it needs is up."""
+        if getattr(self, "running", None) or not hasattr(self, "views"):
+            return
+        for links in self.graph.needs.values():
+            for link in links:
+                if link.kind == order.OFFLINE_RESTART and self.views[link.user].life is Life.ONLINE:
+                    assert self.views[link.need].life not in (Life.OFFLINE, Life.START_FAILED)
+
+    @invariant()
+    def replay_gives_the_same_views(self) -> None:
+        """The judge has no memory of its own."""
+        if len(getattr(self, "log", [])) > 60:
+            return
+        views = {name: ResourceView(name) for name in getattr(self, "resources", {})}
+        for name, event, now, around in getattr(self, "log", []):
+            views[name] = step(views[name], event, self.resources[name].failover_mode, "refuse", now, around).view
+        assert views == getattr(self, "views", {})
+
+    @invariant()
+    def the_state_of_a_group_can_be_told(self) -> None:
+        """And an online group has everything up that is asked to be."""
+        for group in getattr(self, "plan", Plan()).groups:
+            members = [self._member(name) for name in group.resources]
+            state = state_of(members)
+            if state is GroupState.ONLINE:
+                assert not [m for m in members if m.waits]
+
+    def _member(self, name: str) -> Member:
+        view = self.views[name]
+        waits = view.life is Life.AWAITING
+        coming = waits and order.is_coming(self.graph, name, self.views.get)
+        return Member(name, public(view, True, False), view.status, True, waits, coming, view.why)
+
+
+SomeGroups.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestSomeGroups = SomeGroups.TestCase
