@@ -40,9 +40,12 @@ class Gds(Peer):
         return Launch([self._find("gds"), "run", str(descriptor), *directories], self._env(recipe))
 
     def verify(self, fleet: Fleet) -> None:
-        command = self.status_command(fleet.recipe)
-        if command is None:
-            raise Failed("no control socket in the runtime directory")
+        # the socket is opened after the applications, which must not wait for it
+        until = time.monotonic() + 5.0
+        while (command := self.status_command(fleet.recipe)) is None:
+            if time.monotonic() > until:
+                raise Failed("no control socket in the runtime directory")
+            time.sleep(0.01)
         answer = fleet.recipe.directory / "answer"
         status, _ = fleet.children.run(command.argv, command.env, answer)
         text = answer.read_text()
