@@ -110,11 +110,11 @@ class Exercise:
         self.runtime = self.disk / "run"
         self.state = self.disk / "state"
         self.log = self.where / "log"
-        self.history = self.state / "history.jsonl"
         self.socket = str(self.runtime / "control.sock")
         self.descriptor = self.where / "apps.toml"
         self.process: subprocess.Popen[bytes] | None = None
-        self.history_read = 0
+        self.history_read: dict[str, int] = {}
+        """How far each spool was looked through."""
         self.log_read = 0
         self.memory = 0
         self.torn = False
@@ -328,17 +328,20 @@ class Exercise:
     def keep(self, said: dict[str, dict[str, Any]]) -> None:
         """At rest: history, descriptors, memory."""
         assert self.process is not None
-        if self.history.exists():
-            data = self.history.read_bytes()
-            if len(data) < self.history_read:
-                raise Fault(f"the history shrank from {self.history_read} to {len(data)} bytes")
-            new = data[self.history_read :]
-            for line in new.split(b"\n")[:-1]:
+        for spool in self.state.glob("history.*.spool"):
+            try:
+                data = spool.read_bytes()
+            except FileNotFoundError:
+                continue  # folded this instant
+            read = self.history_read.get(spool.name, 0)
+            if len(data) < read:
+                raise Fault(f"the history shrank from {read} to {len(data)} bytes")
+            for line in data[read:].split(b"\n")[:-1]:
                 try:
                     json.loads(line)
                 except ValueError:
                     raise Fault(f"a torn line in the history: {line!r}") from None
-            self.history_read += new.rfind(b"\n") + 1
+            self.history_read[spool.name] = data.rfind(b"\n") + 1
         fds = len(os.listdir(f"/proc/{self.process.pid}/fd"))
         if fds > MOST_FDS:
             raise Fault(f"the runner has {fds} descriptors")
