@@ -271,9 +271,12 @@ def as_dot(order: Order) -> str:
         if group is not None:
             lines.append("  }")
     lines += [f'  "{e.user}" -> "{e.need}"{_DOT[e.kind]};' for s in order.steps for e in s.needs if e.kind in _DOT]
+    first = {step.group: step.name for step in reversed(order.steps)}
+    last = {step.group: step.name for step in order.steps}
     for group, before in _group_edges(order):
+        # Between groups dot knows no edges: it is drawn from the first of one to the last of the other, and clipped.
         ends = f'ltail="cluster_{group.name}", lhead="cluster_{before.name}"'
-        lines.append(f'  "{group.resources[0]}" -> "{before.resources[0]}" [{ends}, style=dotted, label="after"];')
+        lines.append(f'  "{first[group.name]}" -> "{last[before.name]}" [{ends}, style=dotted, label="after"];')
     return "\n".join([*lines, "}"])
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from gds.cli import graph as verb
 from gds.config.graph import as_document, as_dot, as_mermaid, as_text, order_of
+from gds.config.load import load
 from gds.model.resource import Command, Group, Need, Plan, Resource
 from tests.unit.config.telling import plan_of, write
 
@@ -60,6 +61,7 @@ wave 4
 
 Longest path, 4 starts one after another: disk, then db, then app, then web
 A resource starts as soon as all it waits for is online. Stopping goes the other way round."""
+SHOP_EXAMPLE = Path(__file__).parents[3] / "examples" / "shop.toml"
 TRUE = Command(("true",))
 
 
@@ -101,7 +103,7 @@ def test_dot_draws_groups_as_clusters_and_each_kind_in_its_way(tmp_path: Path) -
         '"app" -> "cache" [label="weak", style=dashed];',
         '"report" -> "db" [label="offline-restart", penwidth=2];',
         '"web" -> "app";',
-        '"web" -> "disk" [ltail="cluster_shop", lhead="cluster_storage", style=dotted, label="after"];',
+        '"db" -> "disk" [ltail="cluster_shop", lhead="cluster_storage", style=dotted, label="after"];',
     }
 
 
@@ -122,6 +124,20 @@ def test_mermaid_draws_groups_as_subgraphs_and_each_kind_in_its_way(tmp_path: Pa
         "g1 -.->|after| g0",
         f"class {ids['mail']} held",
     }
+
+
+def test_the_picture_of_the_example_is_that_of_its_first_lines() -> None:
+    loaded = load([str(SHOP_EXAMPLE)], look=False)
+    assert loaded.plan is not None
+    assert (loaded.problems, loaded.warnings) == ((), ())
+    order = order_of(loaded.plan)
+    assert [[step.name for step in steps] for steps in order.waves] == [
+        ["disk"],
+        ["db", "cache"],
+        ["app", "report"],
+        ["web"],
+    ]
+    assert order.longest == ("disk", "db", "app", "web")
 
 
 def test_what_waits_for_nothing_is_one_wave(tmp_path: Path) -> None:
