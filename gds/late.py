@@ -4,6 +4,8 @@ that looks like it. An idle runner pays for none of them.
 
 from __future__ import annotations
 
+import os
+
 from gds.daemon.environment import AS_RUNNER, Account, parse_file
 from gds.errors import ConfigError
 from gds.fault.score import Outcome
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from gds.linux.reaper import Reaper
     from gds.linux.zygote import Zygote
     from gds.model.resource import Output, Resource
-    from gds.ports import Forest
+    from gds.ports import LastingForest
 
 
 class LateZygote:
@@ -86,6 +88,22 @@ class LateOutputs:
         if output.kind != "inherit":
             self._get().adopt(name, stream, output, uid, gid)
 
+    def hand_over(self) -> list[tuple[str, str, int]]:
+        """See Outputs."""
+        return self._made.hand_over() if self._made is not None else []
+
+    def inherit(self, feeds: Iterable[tuple[str, str, int]]) -> None:
+        """What the runner before us, in this process, handed over."""
+        for name, stream, fd in feeds:
+            self._get().inherited[(name, stream)] = fd
+
+    def inherited(self) -> None:
+        """Each application has taken its own: nobody wants the rest."""
+        if self._made is not None:
+            for fd in self._made.inherited.values():
+                os.close(fd)
+            self._made.inherited.clear()
+
     def after_spawn(self, name: str) -> None:
         """The application has its descriptors."""
         if self._made is not None:
@@ -100,6 +118,11 @@ class LateOutputs:
         """No descriptor names it any more."""
         if self._made is not None:
             self._made.release(name)
+
+    def tidy(self, names: set[str]) -> None:
+        """After a crash of the runner before us: what resources left that are none of `names`. In order, nothing is."""
+        if self._runtime_dir and os.path.isdir(f"{self._runtime_dir}/out"):
+            self._get().tidy(names)
 
     def reopen(self) -> None:
         """SIGUSR2."""
@@ -128,13 +151,25 @@ class LateNotifies:
         self._log = log
         self._made: Notifies | None = None
 
-    def open(self, name: str, uid: int) -> str:
-        """An application's NOTIFY_SOCKET."""
+    def _get(self) -> Notifies:
         if self._made is None:
             from gds.linux.notify import Notifies
 
             self._made = Notifies(self._loop, self._runtime_dir, self._heard, self._log)
-        return self._made.open(name, uid)
+        return self._made
+
+    def open(self, name: str, uid: int) -> str:
+        """An application's NOTIFY_SOCKET."""
+        return self._get().open(name, uid)
+
+    def hand_over(self) -> list[tuple[str, str, int, int]]:
+        """See Notifies."""
+        return self._made.hand_over() if self._made is not None else []
+
+    def resume(self, ears: Iterable[tuple[str, str, int, int]]) -> None:
+        """What the runner before us, in this process, handed over."""
+        for ear in ears:
+            self._get().resume(*ear)
 
     def drain(self, name: str) -> None:
         """What a dead application said last is heard before its death is judged."""
@@ -216,7 +251,7 @@ class LateTags:
     def __init__(
         self,
         loop: Loop,
-        forest: Forest,
+        forest: LastingForest,
         log: Log,
         environ: Mapping[str, str],
         decided: Callable[[str, str, str], None],
@@ -240,13 +275,37 @@ class LateTags:
 
     def answer(self, client: Connection, request: dict[str, Any], stopping: bool) -> None:
         """A request of pmfadm's."""
+        desk = self._get_desk()
+        if stopping:
+            self._get().ending = "the runner is stopping everything"
+        desk.answer(client, request)
+
+    def _get_desk(self) -> PmfDesk:
         if self._desk is None:
             from gds.daemon.pmfdesk import PmfDesk
 
             self._desk = PmfDesk(self._get(), self._loop, self._log, self._environ)
-        if stopping:
-            self._get().ending = "the runner is stopping everything"
-        self._desk.answer(client, request)
+        return self._desk
+
+    def unsettled(self) -> tuple[str, ...]:
+        """Nametags between two states."""
+        return self._made.unsettled() if self._made is not None else ()
+
+    def hand_over(self) -> tuple[dict[str, Any] | None, list[int]]:
+        """For the runner after us, in this process: all tags and who waits for them; and descriptors."""
+        if self._made is None:
+            return None, []
+        facts, fds = self._made.hand_over()
+        return {**facts, "waiting": self._desk.hand_over() if self._desk is not None else []}, fds
+
+    def resume(self, facts: dict[str, Any]) -> None:
+        """What the runner before us, in this process, handed over."""
+        self._get().resume(facts)
+
+    def resume_clients(self, facts: dict[str, Any], clients: Mapping[int, Connection]) -> None:
+        """Those who waited go on waiting."""
+        if facts["waiting"]:
+            self._get_desk().resume(facts["waiting"], clients)
 
     def take_strays(self, found: Iterable[tuple[str, int]]) -> None:
         """Those of a runner that was killed."""
@@ -296,12 +355,12 @@ class LateDataServiceLog:
         self._made.write(group, resource, kind, failed, text)
 
 
-def service_manager(loop: Loop, environ: MutableMapping[str, str]) -> ServiceManager:
+def service_manager(loop: Loop, environ: MutableMapping[str, str], log: Log) -> ServiceManager:
     """Who started us and wants to know how we are; takes its variables out of the environment."""
     if "NOTIFY_SOCKET" in environ:
         from gds.linux.systemd import ServiceManager as Systemd
 
-        return Systemd(loop, environ)
+        return Systemd(loop, environ, log.error)
     return Nobody()
 
 

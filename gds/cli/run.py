@@ -66,6 +66,7 @@ def main(argv: list[str]) -> int:
         print(f"gds: {error}\n{USAGE}", file=sys.stderr)
         return 2
     _close_inherited()
+    _take_back_locale()
     # a careless parent may have blocked SIGCHLD or SIGTERM, and then we would hear of no death and of no end
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     try:
@@ -93,6 +94,23 @@ def _close_inherited() -> None:
         except OSError:
             # started with a closed descriptor: the next file opened would become an application's stdout
             os.open(os.devnull, os.O_RDWR)
+
+
+def _take_back_locale() -> None:
+    """The interpreter may have set LC_CTYPE for its own good (PEP 538); nobody asked for it on behalf of applications,
+    and as PID 1 we hand everything on. What we were really given stands in /proc."""
+    if "LC_CTYPE" not in os.environ:
+        return
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            given = file.read().split(b"\0")
+    except OSError:
+        return  # without /proc nothing works; that is told elsewhere
+    for each in given:
+        if each.startswith(b"LC_CTYPE="):
+            os.environ["LC_CTYPE"] = os.fsdecode(each[9:])
+            return
+    del os.environ["LC_CTYPE"]
 
 
 def _run(typed: options.Options) -> int:

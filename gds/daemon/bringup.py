@@ -12,7 +12,7 @@ from gds.model.ending import how_it_ended
 from gds.model.names import TAG_MARK
 from gds.model.state import ResourceStatus
 from gds.rgm import order
-from gds.rgm.events import RestartAsked, StartAsked, StopAsked
+from gds.rgm.events import RestartAsked, RestartJudged, StartAsked, StopAsked
 from gds.rgm.resource import Life
 
 TYPE_CHECKING = False
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         """Where an application goes on printing."""
 
         def adopt(self, name: str, stream: str, output: Output, uid: int, gid: int) -> None: ...
+        def tidy(self, names: set[str]) -> None: ...
 
     class Strays(Protocol):
         """Takes the trees of tags whose runner was killed."""
@@ -91,6 +92,7 @@ class BringUp:
             if app.name in survivors:
                 pid = records.get(app.name, {}).get("pid", 0)
                 self._take_back(app, lives.get(app.name, Life.OFFLINE), survivors[app.name], int(pid))
+        self._outputs.tidy({r.name for r in plan.resources})
         # then the others, each after what it needs
         for name in order.start_order(rgmd.graph, list(rgmd.apps)):
             if name not in survivors:
@@ -133,6 +135,10 @@ class BringUp:
             because = "the runner starts"
             if was not in (Life.OFFLINE, Life.AWAITING):
                 because = "it was not running when the runner came back"
+            if app.view.last_try:
+                app.view = app.view.replace(life=Life.ONLINE)
+                self._begin_anew(app, because)
+                return
             self._rgmd.managing.before_start(app, lambda: self._rgmd.submit(app, StartAsked(because)))
 
     def _resume_unmanaged(self, app: App, was: Life) -> None:
@@ -145,8 +151,7 @@ class BringUp:
             self._go_on(app)
             self._rgmd.monitor.begin(app, False)
         else:
-            self._await_start(app.name)
-            self._rgmd.submit(app, RestartAsked(because))
+            self._begin_anew(app, because)
 
     # -- its processes live -------------------------------------------------------------------------------------------
 
@@ -172,9 +177,12 @@ class BringUp:
             rgmd.log.info(app.view.because, resource=app.name, pid=pid)
             rgmd.monitor.begin(app, False)
         else:
-            self._await_start(app.name)
-            because = f"the runner before this one ended while it was {was.value}"
-            rgmd.submit(app, RestartAsked(because))
+            self._begin_anew(app, f"the runner before this one ended while it was {was.value}")
+
+    def _begin_anew(self, app: App, because: str) -> None:
+        """Stopped, whatever there is of it, and started. It is not a person who asks: a last try stays the last one."""
+        self._await_start(app.name)
+        self._rgmd.submit(app, RestartJudged(because) if app.view.last_try else RestartAsked(because))
 
     def _go_on(self, app: App) -> None:
         app.view = app.view.replace(status=ResourceStatus.OK)

@@ -131,6 +131,7 @@ def recall(app: App, record: Mapping[str, Any], now: float) -> Life:
         app.incarnation = int(record.get("incarnation", 0))
         app.wanted = bool(record.get("wanted", True))
         app.online_since_wall = float(record.get("online_since", 0.0))
+        app.view = app.view.replace(last_try=record.get("last_try") is True)
         app.history = MonitorState(
             _window(record.get("scores", ()), now),
             _window([(at, 1) for at in record.get("restarts", ())], now),

@@ -65,6 +65,10 @@ class Hunt:
         self._pause = 0.0
         self._round()
 
+    def names(self) -> list[str]:
+        """Of the trees that are hunted."""
+        return [tree.name for tree in self._lost]
+
     def soon(self) -> None:
         """Something has changed: look after the callbacks of this turn."""
         if self._lost and not self._due:
@@ -74,11 +78,10 @@ class Hunt:
     def orphans(self) -> list[int]:
         """Children of ours that are nobody's."""
         keepers = {keeper.pid for keeper in self._keepers.values()}
-        expected = self._reaper._expected  # the reaper has no question for it
         return [
             pid
             for pid in lineage.children_of()(os.getpid())
-            if pid not in keepers and pid not in expected and self._foreign.get(pid) != lineage.start_of(pid)
+            if pid not in keepers and not self._reaper.expects(pid) and self._foreign.get(pid) != lineage.start_of(pid)
         ]
 
     def close(self) -> None:

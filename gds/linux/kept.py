@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LARGEST_STATE = 4 << 20
 
 
+_BEGUN = ("state.log.new.", "switches.json.new.", "control.sock.new.")
+
+
 def append(path: str, mode: int = 0o600) -> int:
     """The file, opened to append; private; never through a symlink. Raises OSError."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
@@ -78,6 +81,16 @@ class Lock:
             os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
         except OSError:
             pass  # a full disk: the lock holds all the same, only its holder is not named
+        self._sweep(directory)
+
+    def _sweep(self, directory: str) -> None:
+        """Remove what runners before us had begun to write when they were killed: nobody else writes these."""
+        for entry in os.listdir(directory):
+            if entry.startswith(_BEGUN):
+                try:
+                    os.unlink(f"{directory}/{entry}")
+                except OSError:
+                    pass  # it takes a little room; the next runner tries again
 
 
 class Memory:

@@ -43,6 +43,10 @@ class Reaper:
         """It may end unheard: it is a stranger from now on."""
         self._expected.pop(pid, None)
 
+    def expects(self, pid: int) -> bool:
+        """Somebody waits for this child: it is not an orphan that came to us."""
+        return pid in self._expected
+
     def reap(self) -> None:
         """Reap all that have ended."""
         while True:

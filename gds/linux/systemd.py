@@ -48,8 +48,12 @@ def ascii_safe(text: str) -> str:
 class ServiceManager:
     """See the module. Without NOTIFY_SOCKET every method does nothing."""
 
-    def __init__(self, loop: Loop, environ: MutableMapping[str, str]) -> None:
+    def __init__(
+        self, loop: Loop, environ: MutableMapping[str, str], told: Callable[[str], object] | None = None
+    ) -> None:
+        """`told` hears each `fault` once."""
         self._loop = loop
+        self._told = told
         self._notifier: Notifier | None = None
         self._unsent: dict[str, str] = {}
         self._waiting = False
@@ -79,7 +83,7 @@ class ServiceManager:
     def _connect(self, address: str) -> None:
         if address.startswith("/") and not os.path.exists(address):
             # sdnotify would leave an open socket to the garbage collector
-            self.fault = f"cannot reach the service manager at {address}: {os.strerror(errno.ENOENT)}"
+            self._blame(f"cannot reach the service manager at {address}: {os.strerror(errno.ENOENT)}")
             return
         from sdnotify import SystemdNotifier  # type: ignore[import-untyped]
 
@@ -89,7 +93,7 @@ class ServiceManager:
             notifier: Notifier = SystemdNotifier(debug=True)
             notifier.socket.setblocking(False)
         except OSError as error:
-            self.fault = f"cannot reach the service manager at {address}: {error.strerror}"
+            self._blame(f"cannot reach the service manager at {address}: {error.strerror}")
         else:
             self._notifier = notifier
         finally:
@@ -97,6 +101,11 @@ class ServiceManager:
                 del os.environ["NOTIFY_SOCKET"]
             else:
                 os.environ["NOTIFY_SOCKET"] = kept
+
+    def _blame(self, fault: str) -> None:
+        if fault != self.fault and self._told is not None:
+            self._told(fault)
+        self.fault = fault
 
     # -- what may be told ---------------------------------------------------------------------------------------------
 
@@ -153,7 +162,7 @@ class ServiceManager:
         except BlockingIOError:
             return False
         except OSError as error:
-            self.fault = f"cannot tell the service manager: {error.strerror}"
+            self._blame(f"cannot tell the service manager: {error.strerror}")
         return True
 
     def _wait(self) -> None:

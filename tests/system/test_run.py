@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.system.running import RUNGS, Running, alive, eventually, write
+from tests.system.running import GDS, RUNGS, Running, alive, eventually, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -286,3 +287,22 @@ def test_a_second_runner_on_the_same_directories_refuses_with_75(tmp_path: Path,
         assert second.wait() == 75
         assert "another runner has it" in second.log()
         assert runner.resource("sleep")["incarnation"] == 1
+
+
+@pytest.mark.parametrize("given", ["", "C"])
+def test_as_process_1_the_environment_is_handed_on_as_it_was_given(tmp_path: Path, rung: str, given: str) -> None:
+    # An interpreter that finds no locale sets LC_CTYPE for itself (PEP 538); it is nobody else's.
+    env = {"PATH": os.environ["PATH"], "GDS_TRACKING": rung, "KEPT": "yes"}
+    if "PYTHONPATH" in os.environ:
+        env["PYTHONPATH"] = os.environ["PYTHONPATH"]
+    if given:
+        env["LC_CTYPE"] = given
+    namespace = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    places = ["--runtime-dir", str(tmp_path / "run"), "--state-dir", str(tmp_path / "state")]
+    command = ["sh", "-c", f"env >{tmp_path}/seen; exit 1"]
+    # each death counts until the budget is spent; as process 1 a giveover ends the runner
+    done = subprocess.run([*namespace, *GDS, "run", *places, "--", *command], env=env, timeout=60, check=False)
+    assert done.returncode == 75
+    seen = dict(line.split("=", 1) for line in (tmp_path / "seen").read_text().splitlines())
+    assert seen["KEPT"] == "yes"
+    assert seen.get("LC_CTYPE", "") == given

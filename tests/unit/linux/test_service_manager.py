@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import subprocess
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 
 from gds.linux.loop import Loop
 from gds.linux.systemd import ServiceManager, ascii_safe, watchdog_interval
+
+NOT_CONNECTED = os.strerror(errno.ENOTCONN)
 
 
 class Systemd:
@@ -128,6 +131,21 @@ def test_a_socket_that_is_not_there_is_a_fault_and_no_exception(tmp_path: Path, 
     manager.ready()
     assert not manager.present
     assert manager.fault == f"cannot reach the service manager at {tmp_path}/gone: No such file or directory"
+
+
+def test_each_fault_is_told_once(tmp_path: Path, systemd: Systemd) -> None:
+    said: list[str] = []
+    ServiceManager(systemd.loop, {"NOTIFY_SOCKET": str(tmp_path / "gone")}, said.append)
+    assert said == [f"cannot reach the service manager at {tmp_path}/gone: No such file or directory"]
+    said.clear()
+    manager = ServiceManager(systemd.loop, systemd.environ, said.append)
+    systemd.managers.append(manager)
+    assert said == []
+    systemd.socket.close()
+    for text in ("one", "two", "three"):
+        manager.status(text)
+    # how it went away is told, then that it stays away
+    assert said == [f"cannot tell the service manager: {why}" for why in ("Connection refused", NOT_CONNECTED)]
 
 
 def test_a_service_manager_that_went_away_is_a_fault_and_no_exception(systemd: Systemd) -> None:

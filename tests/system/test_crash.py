@@ -1,0 +1,82 @@
+"""What a runner that was killed leaves is taken back, judged as before, or tidied up by the next one."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.system.running import RUNGS, Running, eventually, write
+
+
+@pytest.mark.parametrize("lives", [True, False], ids=["it lives on", "it dies too"])
+@pytest.mark.parametrize("rung", RUNGS)
+def test_a_crash_in_the_one_more_try_does_not_buy_another(tmp_path: Path, rung: str, lives: bool) -> None:
+    text = 'start_command = ["sleep", "1000"]\nprobe_command = ["false"]\nstart_timeout = 3\n'
+    descriptor = write(tmp_path / "web.toml", text)
+    with Running(tmp_path, descriptor, rung=rung) as runner:
+        trying = runner.until("web", state="STARTING", incarnation=2)
+        assert "one more try" in trying["because"]
+        pid = eventually(lambda: runner.resource("web")["main_pid"], "its start is under way")
+        runner.crash()
+        if not lives:
+            os.kill(pid, signal.SIGKILL)
+        runner.begin()
+        failed = runner.until("web", state="START_FAILED")
+        assert failed["incarnation"] == 3, "started again because of the crash, and that was the last time"
+        assert "one more try failed: it stays down until somebody asks" in failed["because"]
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_fifos_of_what_is_no_longer_declared_are_removed(tmp_path: Path, rung: str) -> None:
+    one = '[resource.{0}]\nstart_command = ["sleep", "1000"]\nstdout = {{path = "{1}/{0}.log", rotate = "1MiB"}}\n'
+    descriptor = write(tmp_path / "apps.toml", one.format("web", tmp_path) + one.format("db", tmp_path))
+    fifos = tmp_path / "run" / "out" / "stdout"
+    with Running(tmp_path, descriptor, rung=rung) as runner:
+        for name in ("web", "db"):
+            runner.until(name, state="ONLINE")
+        assert sorted(os.listdir(fifos)) == ["db", "web"]
+        runner.crash()
+        write(descriptor, one.format("web", tmp_path))
+        runner.begin()
+        runner.until("web", state="ONLINE")
+        assert os.listdir(fifos) == ["web"]
+        assert runner.end() == 0
+        assert not fifos.parent.exists(), "an orderly end leaves nothing to look through"
+
+
+def test_files_that_a_killed_runner_had_begun_to_write_are_swept(tmp_path: Path) -> None:
+    descriptor = write(tmp_path / "web.toml", 'start_command = ["sleep", "1000"]\n')
+    runner = Running(tmp_path, descriptor)
+    begun = [runner.runtime / "state.log.new.4711", runner.state / "switches.json.new.4711"]
+    other = runner.state / "notes.new.4711"
+    for path in (*begun, other):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("{")
+    with runner:
+        runner.until("web", state="ONLINE")
+        assert not [path for path in begun if path.exists()]
+        assert other.exists(), "not ours"
+
+
+def test_that_applications_would_not_survive_a_crash_is_told(tmp_path: Path) -> None:
+    descriptor = write(tmp_path / "web.toml", 'start_command = ["sleep", "1000"]\n')
+    runner = Running(tmp_path, descriptor, rung="keeper")
+    runner.runtime.mkdir()
+    (runner.runtime / "keepers").touch()
+    with runner:
+        runner.until("web", state="ONLINE")
+        assert (
+            f"cannot write to {runner.runtime}/keepers: File exists: applications end with this runner, also when it"
+            " crashes" in runner.log()
+        )
+
+
+def test_that_the_service_manager_cannot_be_told_is_told(tmp_path: Path) -> None:
+    descriptor = write(tmp_path / "web.toml", 'start_command = ["sleep", "1000"]\n')
+    nowhere = tmp_path / "nobody"
+    with Running(tmp_path, descriptor, wrapper=("env", f"NOTIFY_SOCKET={nowhere}")) as runner:
+        runner.until("web", state="ONLINE")
+        assert f"cannot reach the service manager at {nowhere}: No such file or directory" in runner.log()
