@@ -188,6 +188,20 @@ def test_an_address_is_waited_for_by_all_others_of_its_group() -> None:
     assert '"web" -> "lh" [label="address", color=gray];' in as_dot(order)
 
 
+def test_of_two_kinds_between_two_the_one_that_asks_for_more_is_drawn() -> None:
+    app = Resource("app", TRUE, "app", resource_dependencies=(Need("db"),), resource_dependencies_weak=(Need("db"),))
+    order = order_of(Plan((app, Resource("db", TRUE, "db")), (Group("app"), Group("db"))))
+    assert [(edge.need, edge.kind) for edge in order.steps[1].needs] == [("db", "strong")]
+
+
+def test_a_group_where_nobody_lives_is_not_drawn() -> None:
+    groups = (Group("app", resources=("app",), rg_dependencies=("none",)), Group("none"))
+    order = order_of(Plan((Resource("app", TRUE, "app"),), groups))
+    assert "none" not in as_dot(order)
+    assert "none" not in as_mermaid(order)
+    assert as_document(order)["groups"][1] == {"name": "none", "resources": [], "rg_dependencies": []}
+
+
 def test_a_long_line_is_folded_under_its_column() -> None:
     needs = tuple([Need(f"resource-{number}") for number in range(20)])
     plan = Plan(

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from gds.config.declared import Declared
 from gds.config.load import load
+from gds.config.relations import relation_faults
+from gds.model.resource import Need
 from tests.unit.config.telling import problems, read, write
 
 
@@ -225,3 +228,35 @@ def test_a_plan_is_there_only_without_circles(tmp_path: Path) -> None:
     plan = read(tmp_path, shop(a=f"{STRONG} = 'b'", b="")).plan
     assert plan is not None
     assert [str(need) for need in plan.resources[0].resource_dependencies] == ["b"]
+
+
+def table(name: str, group: bool = False, **values: object) -> Declared:
+    """A table as it was read."""
+    return Declared(name, "app.toml", ("group" if group else "resource", name), values, group)
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({}, ["circle: lh -> db -> lh"]),
+        ({"implicit_network_dependencies": False}, []),
+        ({"rg_mode": "SCALABLE"}, []),
+        ({"maximum_primaries": 2}, []),
+    ],
+    ids=["by default", "switched off", "scalable", "several nodes"],
+)
+def test_an_address_may_not_need_what_waits_for_it(keys: dict[str, object], expected: list[str]) -> None:
+    address = table("lh", group=False, type="LogicalHostname", resource_dependencies=(Need("db"),))
+    tables = (address.replace(values={**address.values, "group": "g"}), table("db").replace(values={"group": "g"}))
+    assert [f.message for f in relation_faults((*tables, table("g", group=True, **keys)), True)] == expected
+
+
+def test_an_address_of_a_group_without_a_table() -> None:
+    address = Declared("lh", "app.toml", ("resource", "lh"), {"group": "g", "type": "LogicalHostname"})
+    web = Declared("web", "app.toml", ("resource", "web"), {"group": "g", "resource_dependencies": (Need("lh"),)})
+    assert relation_faults((address, web), True) == []
+
+
+def test_a_group_without_resources_passes_an_order_on(tmp_path: Path) -> None:
+    text = "[group.a]\nrg_dependencies = ['e']\n[group.e]\nrg_dependencies = ['b']\n" + shop(a="", b=f"{STRONG} = 'a'")
+    assert told(tmp_path, text) == [f"resource.b.{STRONG}[0]: circle: b -> a -> group e -> group b -> b"]
