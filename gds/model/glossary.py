@@ -118,7 +118,8 @@ VARIABLES = {
     "GDS_GROUP": "The name of its group.",
     "GDS_TYPE": "Its type: gds.",
     "GDS_NODE": "The name of the node.",
-    "GDS_METHOD": "What the command is run for: Start, Stop, Probe, Validate.",
+    "GDS_METHOD": "What the command is run for: Start, Stop, Probe, Validate, Prenet_start, Postnet_stop, Init, Boot, "
+    "Fini, Update, Monitor_check.",
     "GDS_INCARNATION": "The number of this run of the application; each start has a new one.",
     "GDS_SOCKET": "The runner's control socket.",
     "GDS_TIMEOUT": "How many seconds the command has.",
@@ -128,7 +129,7 @@ VARIABLES = {
     "GDS_PROBE_SUM": "The sum of the probe scores within retry_interval.",
     "GDS_HOSTNAMES": "Host names of the network resources, joined by commas.",
     "GDS_PORT_LIST": "port_list, joined by commas.",
-    "MAINPID": "For Stop and Probe: the application's first process.",
+    "MAINPID": "For Stop, Update and Probe: the application's first process.",
 }
 WORDS = {
     "resource": "One application with its properties; [resource.NAME] in a descriptor.",
