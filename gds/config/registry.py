@@ -1,14 +1,15 @@
 """The registered resource types: RTR files kept in `rt/` of the state directory, each under the name of its type.
 
 The file itself is kept, not what was read from it: `rtr.py` reads it again, so that another version of gds understands
-it too, and a person can look at it. A file is written new and linked or renamed into its place, so that a reader sees
-all of it or nothing; two that register one name at once cannot overwrite each other's. A name has no letter case.
+it too, and a person can look at it. A file is written new and renamed into its place, so that a reader sees all of it
+or nothing; who registers holds a lock on the directory. A name has no letter case.
 
 Two types are never files: the generic one (`generictype.py`), and what else is built in.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 
 from gds.config.files import FileFault, read_trusted
@@ -141,44 +142,35 @@ def register(kind: ResourceType, text: str, state_dir: str, euid: int) -> bool:
         raise Conflict(f"cannot register {kind.name}: a type that is built into gds has this name")
     where = directory_of(state_dir)
     _make(where)
-    path = os.path.join(where, kind.name)
-    new = os.path.join(where, f".{os.getpid()}.new")
-    _write(new, text)
+    handle = os.open(where, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        # Held for as long as it takes to look and to rename: two that come at once come one after the other.
+        fcntl.flock(handle, fcntl.LOCK_EX)
         for known in load_registry(state_dir, euid).types:
             if known.type.name.lower() == kind.name.lower():
-                _same_or_conflict(kind, known)
-                return False
-        try:
-            os.link(new, path)
-        except FileExistsError:
-            # Either somebody else registers the same name this instant, or a damaged file stands there.
-            found, other = read_type(path, euid)
-            if found.type is None:
+                if known.type == kind:
+                    return False
                 raise Conflict(
-                    f"cannot register {kind.name}: {path} is there and is no RTR file; `gds rt unregister"
-                    f" {kind.name}` removes it"
-                ) from None
-            _same_or_conflict(kind, Registered(found.type, path, other))
-            return False
-        _sync(where)
+                    f"cannot register {kind.name}: another content is registered under this name; give it another"
+                    f" RT_version and #$upgrade, or `gds rt unregister {kind.name}` first"
+                )
+        path = os.path.join(where, kind.name)
+        if os.path.lexists(path):
+            raise Conflict(
+                f"cannot register {kind.name}: {path} is there and is no RTR file of this type;"
+                f" `gds rt unregister {kind.name}` removes it"
+            )
+        _put(path, text)
+        os.fsync(handle)
         return True
     finally:
-        os.unlink(new)
+        os.close(handle)
 
 
 def unregister(path: str) -> None:
     """Removes the file of a type. Raises OSError."""
     os.unlink(path)
     _sync(os.path.dirname(path))
-
-
-def _same_or_conflict(kind: ResourceType, known: Registered) -> None:
-    if known.type != kind:
-        raise Conflict(
-            f"cannot register {kind.name}: another content is registered under this name; give it another RT_version"
-            f" and #$upgrade, or `gds rt unregister {kind.name}` first"
-        )
 
 
 def _make(directory: str) -> None:
@@ -192,8 +184,10 @@ def _make(directory: str) -> None:
                 raise
 
 
-def _write(path: str, text: str) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+def _put(path: str, text: str) -> None:
+    """The whole file, or none. Raises OSError."""
+    new = os.path.join(os.path.dirname(path), ".new")
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     try:
         data = memoryview(text.encode())
         while data:
@@ -202,6 +196,7 @@ def _write(path: str, text: str) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+    os.rename(new, path)
 
 
 def _sync(directory: str) -> None:

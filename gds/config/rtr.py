@@ -221,7 +221,7 @@ class _Reading:
         return self.notes.text(piece, name)
 
     def _list(self, entry: Entry, name: str) -> tuple[str, ...]:
-        if entry.values is None or entry.braces:
+        if entry.values is None:
             self.notes.fault(entry.name.offset, name, "expected values with commas between them")
             return ()
         found = [self.notes.text(piece, name) for piece in entry.values]

@@ -244,16 +244,13 @@ class _Block:
         elif made.type is BOOLEAN:
             value = self.notes.boolean(piece, where)
         elif made.type is ENUM:
-            value = self.notes.word(piece, where, made.enumlist) if made.enumlist else None
+            value = self.notes.word(piece, where, made.enumlist) if made.enumlist else None  # told already
         else:
             value = self.notes.text(piece, where)
         return self._within(made, value, piece.offset, where)
 
     def _array(self, entry: Entry, made: PropertyDeclaration, where: str) -> PropertyValue | None:
-        if entry.braces or entry.values is None:
-            self.notes.fault(entry.name.offset, where, "expected values with commas between them")
-            return None
-        pieces = entry.values
+        pieces = entry.values or ()
         if len(pieces) == 1 and pieces[0].quoted and not pieces[0].text:
             pieces = ()
         found = [self.notes.text(piece, where) for piece in pieces]

@@ -44,9 +44,8 @@ class Notes:
 
     def single(self, entry: Entry, where: str, what: str) -> Piece | None:
         """The one value of an entry."""
-        if entry.values is None or entry.braces or not entry.values:
-            shown = "braces" if entry.braces else "nothing"
-            self.fault(entry.name.offset, where, f"expected {what}, not {shown}")
+        if not entry.values:
+            self.fault(entry.name.offset, where, f"expected {what}, not nothing")
             return None
         if len(entry.values) > 1:
             self.fault(entry.values[1].offset, where, f"expected {what}, not a list of {len(entry.values)} values")

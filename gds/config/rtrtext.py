@@ -34,11 +34,10 @@ class Piece(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """`name = values;`, a flag (`values` None), or `name { words };` (`braces`)."""
+    """`name = values;`, a flag (`values` None), or `name { words };`."""
 
     name: Piece
     values: tuple[Piece, ...] | None
-    braces: bool = False
 
 
 class Block(NamedTuple):
@@ -253,7 +252,7 @@ class _Walk:
         if self._is("{") and inside and keyword in LISTS:
             words = self._braced(name.text)
             self._close(name.text)
-            return Entry(name, words, braces=True)
+            return Entry(name, words)
         if self._is(";"):
             self._next()
             return Entry(name, None)
@@ -277,7 +276,7 @@ class _Walk:
                 return None
             words = self._braced(where)
             self._close(where)
-            return Entry(name, words, braces=True)
+            return Entry(name, words)
         if self._is(";"):
             self._next()
             return Entry(name, ())
