@@ -36,9 +36,11 @@ if TYPE_CHECKING:
 
     from gds.api.server import Connection, Server
     from gds.daemon.receptionist import Receptionist
+    from gds.daemon.rmapi import Rmapi
     from gds.linux.journal import Log
     from gds.linux.zygote import Zygote
     from gds.model.resource import Plan, Resource
+    from gds.model.restype import ResourceType
     from gds.model.settings import Settings
     from gds.ports import Forest
 
@@ -56,6 +58,7 @@ class Runner:
         self._sources = sources
         self._server: Server | None = None
         self._receptionist: Receptionist | None = None
+        self._rmapi: Rmapi | None = None
         # Nothing is declared, and nothing can be read again: pmfadm started us, and we end with its last tag.
         self._for_tags = not plan.resources and not sources.paths
         pid1 = os.getpid() == 1
@@ -98,7 +101,7 @@ class Runner:
         )
         life = self._life = OwnLife(loop, self._manager, log, settings, environ)
 
-        world = World()
+        world = self._world = World()
         world.loop = loop
         world.forest = self._forest
         # Methods run in trees of their own on the same rung as applications.
@@ -137,7 +140,9 @@ class Runner:
         self._groups.take(plan)
 
         # The end waits for tags too; a runner that has nothing else ends with the last of them.
-        self._tags = life.tags = late.LateTags(loop, self._forest, log, environ, self._decided_tag, life.no_tags)
+        self._tags = life.tags = late.LateTags(
+            loop, self._forest, log, {**environ, "GDS_SOCKET": settings.socket}, self._decided_tag, life.no_tags
+        )
         self._house = House(
             __version__,
             settings.node,
@@ -247,8 +252,31 @@ class Runner:
     def _answer(self, client: Connection, request: dict[str, Any]) -> None:
         if request["verb"].startswith("pmf."):
             self._tags.answer(client, request, self._life.stopping)
+        elif request["verb"].startswith("scha."):
+            self._ask_rmapi(client, request)
         elif self._receptionist is not None:
             self._receptionist.answer(client, request)
+
+    def _ask_rmapi(self, client: Connection, request: dict[str, Any]) -> None:
+        if self._rmapi is None:
+            from gds.daemon.rmapi import Rmapi
+
+            self._rmapi = Rmapi(
+                self._rgmd,
+                self._groups,
+                self._house,
+                os.geteuid(),
+                self._settings.node,
+                self._world.on_giveover,
+                self._types,
+            )
+        self._rmapi.answer(client, request)
+
+    def _types(self) -> tuple[ResourceType, ...]:
+        """The registered types as they are now, the generic one first."""
+        from gds.config.registry import load_registry
+
+        return tuple([each.type for each in load_registry(self._state_dir, os.geteuid()).types])
 
     def _decided_tag(self, nametag: str, event: str, because: str) -> None:
         record = {"at": _stamp_now(), "monotonic": round(self._loop.now(), 3), "resource": TAG_MARK + nametag}

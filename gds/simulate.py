@@ -231,8 +231,10 @@ class _Play:
             self._set_status(actor, *status)
 
     def _set_status(self, actor: Actor, status: ResourceStatus, message: str) -> None:
+        if actor.view.told and status is ResourceStatus.OK:
+            return
         before = actor.view.status
-        actor.view = actor.view.replace(status=status, status_msg=message)
+        actor.view = actor.view.replace(status=status, status_msg=message, told=False)
         if status is not before:
             because = f": {message}" if message and message != actor.told else ""
             self._line(actor, "status", f"{before} -> {status}{because}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gds.fault.history import FRESH
+from gds.model.window import EMPTY
 from gds.rgm.resource import ResourceView
 
 TYPE_CHECKING = False
@@ -39,6 +40,7 @@ class App:
         "probe_timer",
         "probing",
         "resource",
+        "rg_restarts",
         "side",
         "start",
         "stop",
@@ -60,6 +62,8 @@ class App:
         self.tree: Tree | None = None
         self.depths: dict[int, int] | None = None
         self.history: MonitorState = FRESH
+        self.rg_restarts: Window = EMPTY
+        """Restarts of its group that its monitor asked for (Num_rg_restarts)."""
         self.start: StartMethod | None = None
         self.stop: StopMethod | None = None
         self.side: SideMethod | None = None

@@ -53,6 +53,8 @@ class Keeping:
         """The judge was told a score."""
         self.tried = recording.tried
         """A probe could not be run; `app` stands as before."""
+        self.forget = recording.forget
+        """Something about it was changed that no judge was told."""
 
     def about_to_start(self, app: App) -> None:
         """The next thing is a fork, or the answer to a person: write it now."""

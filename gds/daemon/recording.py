@@ -100,6 +100,10 @@ class Recording:
             }
         )
 
+    def forget(self, app: App) -> None:
+        """It stands as no fact has told: where it stands comes before its next one."""
+        self._known.pop(app.name, None)
+
     def _begin(self, app: App, history: MonitorState) -> float:
         now = self._loop.now()
         name = app.name

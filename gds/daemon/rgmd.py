@@ -70,6 +70,7 @@ if TYPE_CHECKING:
             self, app: App, now: float, before: MonitorState, got: Score, said: Verdict, outcome: Outcome | None
         ) -> None: ...
         def tried(self, app: App, message: str, came: Tried) -> None: ...
+        def forget(self, app: App) -> None: ...
 
     class Log(Protocol):
         """The runner's own log."""
@@ -342,14 +343,30 @@ class Rgmd:
         self._world.observed(app)
 
     def set_status(self, app: App, status: ResourceStatus, message: str) -> None:
-        """What the monitor thinks now."""
+        """What the monitor thinks now. That all is well takes nothing back that was told."""
         view = app.view
-        if view.status is status and view.status_msg == message:
+        if (view.status is status and view.status_msg == message) or (view.told and status is ResourceStatus.OK):
             return
-        app.view = view.replace(status=status, status_msg=message)
+        app.view = view.replace(status=status, status_msg=message, told=False)
         if view.status is not status:
             self._tell_status(app, status, message)
             self._world.observed(app)
+
+    def told_status(self, app: App, status: ResourceStatus, message: str) -> None:
+        """scha_resource_setstatus: kept until it is changed; each change is told (Sun: semantics.md 10.3)."""
+        view = app.view
+        app.view = view.replace(status=status, status_msg=message, told=True)
+        self.kept.forget(app)
+        if view.status is not status or view.status_msg != message:
+            self.kept.decided(app, f"status {status.value}", message)
+            say = self.log.warning if status in (ResourceStatus.FAULTED, ResourceStatus.DEGRADED) else self.log.info
+            say(f"status {status.value}{': ' if message else ''}{message}", resource=app.name)
+            self._world.observed(app)
+
+    def excuse(self, app: App) -> None:
+        """IGNORE_FAILED_START: the Start that runs may fail without consequence."""
+        app.view = app.view.replace(excused=True)
+        self.kept.forget(app)
 
     def _tell_status(self, app: App, status: ResourceStatus, message: str) -> None:
         self.kept.decided(app, f"status {status.value}", message)

@@ -48,7 +48,9 @@ class ResourceView(Value):
     `left_alone`: the judge forbids both to move it and to try again. `delay`: seconds to wait before the start that
     follows CYCLING. `restarting`: a restart is under way, so success forgets the scores. `prepared`: Prenet_start is
     done, or was not needed, so Postnet_stop is due. `waits`: what AWAITING and HELD wait for. `next`: where HELD leads
-    to. `again`: it was asked for while it goes offline, and starts when it is there.
+    to. `again`: it was asked for while it goes offline, and starts when it is there. `told`: its status is what a
+    method or monitor of its own said (scha_resource_setstatus) and is kept. `excused`: should the Start that runs fail,
+    nothing is done about it (IGNORE_FAILED_START).
     """
 
     name: str
@@ -65,6 +67,8 @@ class ResourceView(Value):
     waits: str = ""
     next: Life = Life.OFFLINE
     again: bool = False
+    told: bool = False
+    excused: bool = False
 
     @property
     def why(self) -> str:
@@ -157,6 +161,7 @@ def _enter(
         waits=waits,
         next=goal,
         again=False,
+        excused=view.excused and after is Life.ABANDONING,
         **_status(view, after, because, waits),
     )
     return Step(moved, _orders(view, moved, mode), moved.why if waits else said)
@@ -220,7 +225,14 @@ def _restarting(view: ResourceView, event: Event, after: Life) -> bool:
 
 
 def _status(view: ResourceView, after: Life, because: str, waits: str) -> dict[str, Any]:
-    """What the RGM says in the resource's name when it brings it online or offline (Sun: semantics.md 10.3)."""
+    """What the RGM says in the resource's name when it brings it online or offline, unless a method or a monitor has
+    said something meanwhile (Sun: semantics.md 10.3)."""
+    if view.told and (after in _KEEPING or (view.life, after) in _GOING_ON):
+        return {}
+    return {"told": False, **_own_status(view, after, because, waits)}
+
+
+def _own_status(view: ResourceView, after: Life, because: str, waits: str) -> dict[str, Any]:
     if after is Life.ONLINE:
         return {"status": ResourceStatus.OK, "status_msg": ""}
     if after is Life.OFFLINE:
@@ -238,6 +250,10 @@ def _status(view: ResourceView, after: Life, because: str, waits: str) -> dict[s
     return {"status": ResourceStatus.DEGRADED, "status_msg": because}
 
 
+_KEEPING = frozenset((Life.ONLINE, Life.OFFLINE, Life.HELD, Life.ABANDONING, Life.START_FAILED, Life.STOP_FAILED))
+"""Lives in which what was said on the way there still holds."""
+_GOING_ON = ((Life.PREPARING, Life.STARTING), (Life.STOPPING, Life.CLEARING))
+"""Steps within one way up or down."""
 _ENDING = frozenset((Life.CYCLING, Life.STOPPING, Life.ABANDONING))
 """Lives in which Stop runs."""
 
@@ -275,11 +291,15 @@ def _start_failed(view: ResourceView, mode: FailoverMode, on_giveover: str, now:
         last_try=False,
         left_alone=False,
         restarting=False,
-        status=ResourceStatus.FAULTED,
-        status_msg=view.because,
+        excused=False,
+        status=view.status if view.told else ResourceStatus.FAULTED,
+        status_msg=view.status_msg if view.told else view.because,
     )
     if view.left_alone:
         return Step(failed)
+    if view.excused:
+        because = f"{view.because}; IGNORE_FAILED_START was asked for: nothing is recovered"
+        return Step(failed.replace(because=because), (), because)
     if mode not in (FailoverMode.SOFT, FailoverMode.HARD):
         because = f"{view.because}; failover_mode {mode} does not recover"
         return Step(failed.replace(because=because), (), because)
@@ -308,7 +328,7 @@ def _giveover(
     because = event.because
     ruling = control.giveover(on_giveover)
     if isinstance(ruling, control.Granted):
-        leaving = view.replace(because=because, status=ResourceStatus.FAULTED, status_msg=because)
+        leaving = view.replace(because=because, status=ResourceStatus.FAULTED, status_msg=because, told=False)
         return Step(leaving, (commands.PurgeHistory(), commands.LeaveNode(because)), because)
     if view.life is Life.STARTING:
         # deaths inside Start have used up the budget: the Start has failed, and its end decides
@@ -323,7 +343,8 @@ def _left_alone(view: ResourceView, because: str, now: float) -> Step:
     if view.life is Life.STARTING:
         # past its budget before it was ever up: neither restarted again nor moved (Sun: semantics.md 2.9)
         return _abandon(view, because, now, left_alone=True)
-    return Step(view.replace(because=because, status=ResourceStatus.FAULTED, status_msg=because), (), because)
+    faulted = view.replace(because=because, status=ResourceStatus.FAULTED, status_msg=because, told=False)
+    return Step(faulted, (), because)
 
 
 def _abandon(view: ResourceView, because: str, now: float, left_alone: bool) -> Step:
@@ -336,6 +357,7 @@ def _abandon(view: ResourceView, because: str, now: float, left_alone: bool) -> 
         restarting=False,
         status=ResourceStatus.FAULTED,
         status_msg=because,
+        told=False,
     )
     return Step(failed, (commands.RunStop(because),), because)
 
