@@ -43,8 +43,9 @@ LONGEST_NAME = 240
 MOST_TAGS = 4096
 MOST_WAITING = 64
 """Clients that wait (-w) keep a connection each; others must get through."""
-KEPT = ("LANG", "TZ")
-"""What a command gets of the runner's environment; HOME too when it is the same user's."""
+KEPT = ("LANG", "TZ", "GDS_SOCKET")
+"""What a command gets of the runner's environment (GDS_SOCKET is the runner's own socket, so that a monitor finds it);
+HOME too when it is the same user's."""
 SIGKILL = 9
 HIGHEST_SIGNAL = 64
 
