@@ -97,13 +97,16 @@ def read_rtr(text: str, path: str) -> ReadType:
     notes = Notes(parsed.faults)
     reading = _Reading(notes)
     for place, item in enumerate(parsed.items):
+        if len(notes.faults) > MOST_FAULTS:
+            break
         if isinstance(item, Entry):
             reading.entry(item, place == 0)
         elif isinstance(item, Directive):
             reading.directive(item)
         else:
             reading.block(item)
-    made = reading.finish(len(parsed.items) == 0)
+    # What is missing is told only by who has read all.
+    made = reading.finish(len(parsed.items) == 0) if len(notes.faults) <= MOST_FAULTS else None
     lines = Lines(text)
     faults = _placed(notes.faults, lines, path)
     remarks = _placed(notes.remarks, lines, path)
@@ -268,7 +271,7 @@ class _Reading:
 
     def block(self, block: Block) -> None:
         self.block_at = block.offset
-        made = read_block(block, self.notes, frozenset(self.properties))
+        made = read_block(block, self.notes, self.properties)
         if made is None:
             return
         self.properties[made.key] = made

@@ -19,6 +19,7 @@ from gds.model.tunable import Tunable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Container
     from typing import Any
 
     from gds.model.restype import PropertyValue
@@ -49,7 +50,7 @@ _KNOWN = (
 )
 
 
-def read_block(block: Block, notes: Notes, before: frozenset[str]) -> PropertyDeclaration | None:
+def read_block(block: Block, notes: Notes, before: Container[str]) -> PropertyDeclaration | None:
     """The declaration in a block; `before` are the keys of those already read. None: it has no name."""
     return _Block(block, notes).read(before)
 
@@ -69,7 +70,7 @@ class _Block:
     def where(self, attribute: str) -> str:
         return f"{self.name}.{attribute}" if self.name else attribute
 
-    def read(self, before: frozenset[str]) -> PropertyDeclaration | None:
+    def read(self, before: Container[str]) -> PropertyDeclaration | None:
         self._name()
         self._collect()
         if not self.name:
