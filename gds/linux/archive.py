@@ -204,8 +204,8 @@ def _trim(store: _sqlite3.Connection, rows: int, largest: int) -> None:
             break
         # a tenth at a time: as much again is not trimmed at the next fold
         store.execute("DELETE FROM record WHERE id <= ?", (least + (last - least) // 10,))
-    store.execute("PRAGMA incremental_vacuum").fetchall()
-    store.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    # as a script: `execute` takes one step, and each step gives back one page
+    store.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------

@@ -142,15 +142,9 @@ class History:
         if not self._dir:
             del self._lines[:-RECENT]
             return
-        data = ("\n".join(self._lines) + "\n").encode()
         try:
-            if self._fd < 0 or (self._size and self._size + len(data) > LARGEST_SPOOL):
-                self._begin_spool()
-            if os.write(self._fd, data) != len(data):
-                os.ftruncate(self._fd, self._size)  # half a line would spoil the next one too
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            self._size += len(data)
-            self._lines.clear()
+            while self._lines:
+                self._write_some()
             self._write_problem = ""
         except OSError as error:
             del self._lines[:-RECENT]
@@ -158,6 +152,23 @@ class History:
             if not self._write_problem:
                 self._log.error(f"{said}; the last decisions are kept in memory")
             self._write_problem = said
+
+    def _write_some(self) -> None:
+        """As much as a spool takes."""
+        number = size = 0
+        for line in self._lines:
+            size += len(line) + 1
+            if number and size > LARGEST_SPOOL:
+                break
+            number += 1
+        data = ("\n".join(self._lines[:number]) + "\n").encode()
+        if self._fd < 0 or (self._size and self._size + len(data) > LARGEST_SPOOL):
+            self._begin_spool()
+        if os.write(self._fd, data) != len(data):
+            os.ftruncate(self._fd, self._size)  # half a line would spoil the next one too
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._size += len(data)
+        del self._lines[:number]
 
     def _begin_spool(self) -> None:
         """A new spool; the one before is complete from now on, and can be folded."""
