@@ -1,8 +1,9 @@
 """Compiled plans, kept: an unchanged descriptor is not compiled again. Light: no pydantic, no TOML, no hash.
 
 A plan is kept with everything it was made from, and all of it is compared with what is there now: the content of each
-file, the names in each directory, each fact of the machine that was asked for, the version of gds and of Python. So a
-kept plan can be old but never wrong, and who may write a file is asked anew each time, because that is not content.
+file, the names in each directory, each fact of the machine that was asked for, what people set, the version of gds and
+of Python. So a kept plan can be old but never wrong, and who may write a file is asked anew each time, because that is
+not content.
 A kept plan is trusted only when it belongs to root or to us and nobody else may write it.
 
 It is looked for beside the first path (`web.toml.plan`, made by `gds check --compile` for images) and in each cache
@@ -19,7 +20,7 @@ import sys
 import zlib
 
 from gds import __version__
-from gds.config import facts, places
+from gds.config import facts, kept_set, places
 from gds.config.files import FileFault, listing, read_trusted
 from gds.model.codec import unpack
 
@@ -61,7 +62,11 @@ def load_cached(
     settings = _settings(cache_dirs, flags or {}, environ, euid)
     if settings is None:
         return None
-    plan = _plan(paths, cache_dirs, euid, bool(settings["node_abort_command"]))
+    try:
+        was_set = kept_set.content_of(kept_set.path_of(settings["state_dir"])) if paths else b""
+    except FileFault:
+        return None
+    plan = _plan(paths, cache_dirs, euid, bool(settings["node_abort_command"]), was_set)
     return None if plan is None else (plan, settings)
 
 
@@ -113,14 +118,14 @@ def _named(paths: Sequence[str]) -> list[str]:
     return [os.path.abspath(path) for path in paths]
 
 
-def _plan(paths: Sequence[str], cache_dirs: Sequence[str], euid: int, can_abort: bool) -> Plan | None:
+def _plan(paths: Sequence[str], cache_dirs: Sequence[str], euid: int, can_abort: bool, was_set: bytes) -> Plan | None:
     if not paths:
         from gds.model.resource import Plan as EmptyPlan
 
         return EmptyPlan()
     for file in (beside(paths), *[plan_file(directory, paths) for directory in cache_dirs]):
         kept = _kept(file, euid)
-        if kept is not None and _is_current(kept, _named(paths), euid, can_abort):
+        if kept is not None and kept.get("set") == was_set and _is_current(kept, _named(paths), euid, can_abort):
             plan: Plan = unpack(kept["plan"])
             return plan
     return None

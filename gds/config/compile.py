@@ -17,6 +17,7 @@ from gds.model.value import Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
     from gds.config.declared import Keys
 
@@ -81,13 +82,14 @@ def compile_plan(
         if not found and not each.broken:
             sound.append(each)
             if not each.group:
-                resources.append(_resource(each))
+                resources.append(resource_of(each))
     faults.extend(relation_faults(declared, complete))
     groups = _groups(resources, {d.name: d for d in sound if d.group})
     return Compiled(Plan(tuple(resources), groups), tuple(faults), tuple(sound))
 
 
-def _resource(declared: Declared) -> Resource:
+def resource_of(declared: Declared) -> Resource:
+    """The resource that a table without fault declares."""
     values = dict(declared.values)
     values.pop("scalable", None)
     values.setdefault("network_aware", bool(values.get("port_list")))
@@ -104,10 +106,15 @@ def _groups(resources: list[Resource], tables: dict[str, Declared]) -> tuple[Gro
         members.setdefault(each.group, []).append(each.name)
     made = []
     for name, names in members.items():
-        values = dict(tables[name].values) if name in tables else {}
-        values.setdefault("rg_mode", "FAILOVER" if values.get("maximum_primaries", 1) == 1 else "SCALABLE")
-        made.append(Group(name, resources=tuple(names), **values))
+        made.append(group_from(name, names, tables[name].values if name in tables else {}))
     return tuple(made)
+
+
+def group_from(name: str, members: Iterable[str], given: Mapping[str, Any]) -> Group:
+    """The group of these members, with what was given of it."""
+    values = dict(given)
+    values.setdefault("rg_mode", "FAILOVER" if values.get("maximum_primaries", 1) == 1 else "SCALABLE")
+    return Group(name, resources=tuple(members), **values)
 
 
 def _group_faults(declared: Declared) -> list[Fault]:

@@ -7,14 +7,17 @@ REQUEST is JSON, all keys optional:
     {"paths": ["web.toml", "/etc/gds/apps.d"],   files and directories, in the words of the user
      "flags": {"state_dir": "/tmp/x"},           settings given on the command line (keys of [runner]), as strings
      "cache_dirs": ["/var/lib/gds/plans"],       the result is kept in the first that can be written; none: not kept
-     "keep_beside": false}                       also keep it beside the first path (gds check --compile)
+     "keep_beside": false,                       also keep it beside the first path (gds check --compile)
+     "set": "state"}                             what people set is laid over the files: as it is kept in the state
+                                                 directory, or ("stdin") as a runner hands it over; "": it is not
 
 The answer on stdout is `marshal` of
 
     {"plan": codec.pack(Plan) or None,           None when there is an error
      "settings": {"node": "n1", ...},            every field of model.settings.Settings, all strings; {} on an error
      "errors": [{"path": ..., "line": 3, "column": 1, "key": "resource.web.retry_cuont", "message": ...}, ...],
-     "warnings": [{..., "code": "port-twice"}, ...]}   line and column 0: the file as a whole is meant
+     "warnings": [{..., "code": "port-twice"}, ...],   line and column 0: the file as a whole is meant
+     "stands": [[kind, name, key, over, line], ...]}   how what was set stands to the files (overlay.Stand)
 
 and the exit status 0, or 78 when there are errors. Without paths only the settings are judged, and the plan is empty.
 The settings file, GDS_… variables and everything else of the environment are those of this process.
@@ -32,16 +35,20 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gds.config.load import Loaded, Problem
+    from gds.config.overlay import Entry
     from gds.model.resource import Warning_
 
 FAULTY = 78
 
 
-def answer(request: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
-    """The answer to a request, and the result kept where the request says."""
+def answer(request: Mapping[str, Any], environ: Mapping[str, str], given: bytes = b"") -> dict[str, Any]:
+    """The answer to a request, and the result kept where the request says. `given`: what a runner hands over."""
+    from gds.config import kept_set
+    from gds.config.files import FileFault
     from gds.config.load import load
+    from gds.config.overlay import entries_of
     from gds.model.codec import pack
-    from gds.model.resource import Plan
+    from gds.model.resource import Plan, Warning_
 
     paths: list[str] = request.get("paths", [])
     flags: dict[str, str] = request.get("flags", {})
@@ -49,13 +56,27 @@ def answer(request: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, 
     can_abort = bool(values.get("node_abort_command"))
     if not paths:
         return {"plan": None if errors else pack(Plan()), "settings": values, "errors": errors, "warnings": []}
-    loaded = load(paths, can_abort)
+    kept_in = kept_set.path_of(values["state_dir"]) if values else ""
+    content, fault = given, ""
+    entries: tuple[Entry, ...] = ()
+    try:
+        if request.get("set") == "state" and kept_in:
+            content = kept_set.content_of(kept_in)
+        entries = entries_of(content)
+    except (ValueError, FileFault) as error:
+        fault = f"what people set is not known, and the files alone rule: {error}"
+    loaded = load(paths, can_abort, entries=entries, kept_in=kept_in)
+    if fault and loaded.plan is not None:
+        # as with every memory that is lost: told, and the applications run
+        remark = Warning_(kept_in, 1, 1, "set", "set-unknown", fault)
+        loaded = loaded.replace(plan=loaded.plan.replace(warnings=(remark, *loaded.warnings)))
     errors = [*errors, *[problem_to_plain(p) for p in loaded.problems]]
     plan = None if errors or loaded.plan is None else pack(loaded.plan)
     if plan is not None:
-        _keep(paths, plan, loaded, can_abort, request)
+        _keep(paths, plan, loaded, can_abort, request, content)
     warnings = [problem_to_plain(w) for w in loaded.warnings]
-    return {"plan": plan, "settings": values, "errors": errors, "warnings": warnings}
+    said = [[*each.entry.place, each.over, each.line] for each in loaded.stands]
+    return {"plan": plan, "settings": values, "errors": errors, "warnings": warnings, "stands": said}
 
 
 def settle(
@@ -82,7 +103,9 @@ def settle(
     return places.settled(found.values, environ, euid), []
 
 
-def _keep(paths: list[str], plan: Any, loaded: Loaded, can_abort: bool, request: Mapping[str, Any]) -> None:
+def _keep(
+    paths: list[str], plan: Any, loaded: Loaded, can_abort: bool, request: Mapping[str, Any], was_set: bytes
+) -> None:
     from gds.config import cache
 
     content = {
@@ -91,6 +114,7 @@ def _keep(paths: list[str], plan: Any, loaded: Loaded, can_abort: bool, request:
         "listings": [(os.path.abspath(directory), names) for directory, names in loaded.listings],
         "files": [(os.path.abspath(file), content) for file, content in loaded.files],
         "facts": loaded.facts,
+        "set": was_set,
         "plan": plan,
     }
     if request.get("keep_beside"):
@@ -125,7 +149,17 @@ def main(argv: Sequence[str]) -> int:
     import json
     import marshal
 
-    said = answer(json.loads(argv[0]), os.environ)
+    request = json.loads(argv[0])
+    given = b""
+    if request.get("set") == "stdin" or "ask" in request:
+        with open(0, "rb", closefd=False) as stdin:
+            given = stdin.read()
+    if "ask" in request:
+        from gds.config.setter import answer_set
+
+        said = answer_set(request, os.environ, marshal.loads(given))
+    else:
+        said = answer(request, os.environ, given)
     data = memoryview(marshal.dumps(said))
     while data:
         try:

@@ -16,6 +16,7 @@ from gds.config.declared import Declared, Fault
 from gds.config.files import FileFault, listing, read_trusted
 from gds.config.hints import hints_anew
 from gds.config.lint import lint, lint_questions
+from gds.config.overlay import Entry, Laid, Stand, lay, moved, stands
 from gds.config.positions import DEEPEST, Keys, Place, Positions, TooDeep
 from gds.config.reading import read_document, written
 from gds.config.refusal import printable
@@ -56,6 +57,8 @@ class Loaded(Value):
 
     `files` are all files read, with their content; `listings` the directories, with the names found there;
     `facts` what was asked of the machine. A cache needs them to know whether anything changed.
+    `declared` are the tables as the files have them, `lines` where their keys stand, `stands` how what people set
+    stands to them; the last two are looked for only when something was set, or `lined` asks for them.
     """
 
     plan: Plan | None
@@ -64,16 +67,26 @@ class Loaded(Value):
     files: tuple[tuple[str, bytes], ...]
     listings: tuple[tuple[str, tuple[str, ...]], ...]
     facts: tuple[tuple[tuple[str, ...], str], ...]
+    declared: tuple[Declared, ...] = ()
+    lines: dict[tuple[str, Keys], int] = {}  # noqa: RUF012  # never changed
+    stands: tuple[Stand, ...] = ()
 
 
-def load(paths: Sequence[str], can_abort: bool = False, look: bool = True) -> Loaded:
+def load(
+    paths: Sequence[str],
+    can_abort: bool = False,
+    look: bool = True,
+    entries: tuple[Entry, ...] = (),
+    kept_in: str = "",
+    lined: bool = False,
+) -> Loaded:
     """Reads files and directories (their `*.toml`, sorted) into one Plan.
 
     `can_abort`: node_abort_command is set. Without `look` this machine is not asked whether commands, users and
-    directories are there.
+    directories are there. `entries` are what people set, kept in the file `kept_in`; they are stronger than the files.
     """
     hints_anew()
-    return _Run(os.geteuid()).load(paths, can_abort, look)
+    return _Run(os.geteuid()).load(paths, can_abort, look, entries, kept_in, lined)
 
 
 def shown_keys(keys: Keys) -> str:
@@ -100,7 +113,15 @@ class _Run:
         self.positions: dict[str, Positions] = {}
         self.spelled: dict[str, dict[Keys, Keys]] = {}
 
-    def load(self, paths: Sequence[str], can_abort: bool, look: bool) -> Loaded:
+    def load(
+        self,
+        paths: Sequence[str],
+        can_abort: bool,
+        look: bool,
+        entries: tuple[Entry, ...],
+        kept_in: str,
+        lined: bool,
+    ) -> Loaded:
         declared: list[Declared] = []
         faults: list[Fault] = []
         empty: list[Fault] = []
@@ -115,11 +136,15 @@ class _Run:
             declared.extend(document.tables)
             faults.extend(document.faults)
             faults.extend(self._misread(path, document.numeric))
-        asked = questions(declared) | lint_questions(declared)
+        laid = lay(declared, entries, kept_in) if entries else Laid(tuple(declared))
+        asked = questions(laid.tables) | lint_questions(laid.tables)
         answers = facts.gather(asked) if look else dict.fromkeys(asked, "")
-        compiled = compile_plan(tuple(declared), answers, can_abort, complete)
-        faults.extend(compiled.faults)
-        remarks = [*empty, *lint(tuple(declared), compiled, answers)]
+        compiled = compile_plan(laid.tables, answers, can_abort, complete)
+        faults.extend([*laid.faults, *compiled.faults])
+        remarks = [*empty, *lint(laid.tables, compiled, answers)]
+        if laid.marks:
+            faults = [moved(f, laid, kept_in) for f in faults]
+            remarks = [moved(f, laid, kept_in) for f in remarks]
         self.problems.extend([self._problem(f) for f in faults])
         order = {path: number for number, (path, _) in enumerate(self.files)}
         warnings = [self._warning(f) for f in remarks]
@@ -130,7 +155,18 @@ class _Run:
             sources = tuple([Source(path, sha256(content).hexdigest()) for path, content in self.files])
             plan = compiled.plan.replace(sources=sources, warnings=tuple(warnings))
         known = tuple(sorted(answers.items()))
-        return Loaded(plan, problems, tuple(warnings), tuple(self.files), tuple(self.listings), known)
+        lines = self._lines(declared) if entries or lined else {}
+        said = tuple(stands(entries, declared, lines)) if complete else ()
+        listings = tuple(self.listings)
+        return Loaded(plan, problems, tuple(warnings), tuple(self.files), listings, known, tuple(declared), lines, said)
+
+    def _lines(self, declared: Iterable[Declared]) -> dict[tuple[str, Keys], int]:
+        """The line of every key that was given."""
+        return {
+            (table.path, (*table.keys, key)): self._place(table.path, (*table.keys, key), True).line
+            for table in declared
+            for key in table.values
+        }
 
     # -- reading
 

@@ -57,6 +57,15 @@ def read_document(data: dict[str, Any], path: str) -> Document:
     return _Reading(path).read(data)
 
 
+def read_table(
+    keys: Keys, name: str, values: dict[str, Any], path: str, *, group: bool
+) -> tuple[Declared, list[Fault]]:
+    """One table that stands in no file: its values, and what is wrong with them."""
+    reading = _Reading(path)
+    reading._table(keys, name, reading._lowered(values, keys), GROUP_TABLE if group else RESOURCE_TABLE, group=group)
+    return reading.tables[0], reading.faults
+
+
 class _Reading:
     def __init__(self, path: str) -> None:
         self.path = path

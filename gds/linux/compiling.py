@@ -20,22 +20,42 @@ if TYPE_CHECKING:
 _SILENT = "cannot compile the descriptors: the compiler ended without an answer"
 
 
-def _spawn(argv: list[str]) -> tuple[int, int]:
-    reader, writer = os.pipe2(os.O_CLOEXEC)
+def _spawn(argv: list[str], given: bytes = b"") -> tuple[int, int]:
+    stdin = _in_memory(given) if given else -1
+    first = (os.POSIX_SPAWN_DUP2, stdin, 0) if given else (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
+    reader, writer = -1, -1
     try:
+        reader, writer = os.pipe2(os.O_CLOEXEC)
         pid = os.posix_spawn(
             argv[0],
             argv,
             os.environ,
-            file_actions=[(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0), (os.POSIX_SPAWN_DUP2, writer, 1)],
+            file_actions=[first, (os.POSIX_SPAWN_DUP2, writer, 1)],
             setsigmask=(),
         )
     except BaseException:  # whatever it was, the pipe is not left open; it goes on up
-        os.close(reader)
+        if reader >= 0:
+            os.close(reader)
         raise
     finally:
-        os.close(writer)
+        for fd in (writer, stdin):
+            if fd >= 0:
+                os.close(fd)
     return pid, reader
+
+
+def _in_memory(given: bytes) -> int:
+    """What is handed over by stdin: nobody else sees it, as in an argument, and no disk can be too full for it."""
+    fd = os.memfd_create("given", os.MFD_CLOEXEC)
+    try:
+        data = memoryview(given)
+        while data:
+            data = data[os.write(fd, data) :]
+        os.lseek(fd, 0, os.SEEK_SET)
+    except BaseException:  # as above
+        os.close(fd)
+        raise
+    return fd
 
 
 def _understood(data: bytes) -> dict[str, Any]:
@@ -65,11 +85,18 @@ def ask_and_wait(argv: list[str]) -> dict[str, Any]:
 class Question:
     """From the loop: the answer comes to `done`, once."""
 
-    def __init__(self, loop: Loop, reaper: Reaper, argv: list[str], done: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        reaper: Reaper,
+        argv: list[str],
+        done: Callable[[dict[str, Any]], None],
+        given: bytes = b"",
+    ) -> None:
         self._loop = loop
         self._done = done
         self._data = b""
-        pid, self._reader = _spawn(argv)
+        pid, self._reader = _spawn(argv, given)
         reaper.expect(pid, lambda _status: None)
         os.set_blocking(self._reader, False)
         loop.watch(self._reader, self._readable)
