@@ -242,3 +242,11 @@ def test_without_restart_delay_nothing_ever_waits_and_no_die_is_thrown() -> None
 def test_healthy_says_nothing() -> None:
     _, said = judge(FRESH, seen(0), WEB, 0.0)
     assert said == Healthy()
+
+
+@pytest.mark.parametrize("points", [100, 201])
+def test_while_recovery_is_suspended_nothing_is_restarted_nor_counted(points: int) -> None:
+    state, said = judge(FRESH, Score(points, "it died"), WEB, 0.0, "automatic recovery is suspended")
+    assert isinstance(said, LeaveAlone)
+    assert "automatic recovery is suspended" in said.because
+    assert state.restarts.marks == ()

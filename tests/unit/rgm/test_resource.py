@@ -29,8 +29,10 @@ from gds.rgm.events import (
     StopAsked,
     StopFailed,
     StopSucceeded,
+    UsersGone,
+    UserStuck,
 )
-from gds.rgm.resource import IGNORED, TABLE, Life, ResourceView, Step, public, step
+from gds.rgm.resource import ALONE, IGNORED, TABLE, Around, Life, ResourceView, Step, public, step
 
 if TYPE_CHECKING:
     from gds.rgm.events import Event
@@ -394,3 +396,139 @@ def test_what_is_up_says_whether_it_is_monitored() -> None:
 
 def test_every_life_has_a_public_state() -> None:
     assert all(public(view(life), True, False) in ResourceState for life in Life)
+
+
+# -- the others have a say --------------------------------------------------------------------------------------------
+
+UNMET, IN_USE, UNDRAINED = (
+    Around(unmet="waits for db"),
+    Around(in_use="waits until a is down"),
+    "waits until ip went down",
+)
+PRENET, POSTNET = Around(prenet=True), Around(postnet=True)
+StartMonitor = commands.StartMonitor(False)
+RunPrenet, RunPostnet = commands.RunPrenet("why"), commands.RunPostnet("before")
+
+
+def held(goal: Life, **more: object) -> ResourceView:
+    """It is to stop, and waits."""
+    return view(L.HELD, next=goal, waits="waits until a is down", **more)
+
+
+@pytest.mark.parametrize(
+    ("before", "event", "around", "after", "orders"),
+    [
+        (view(L.OFFLINE), StartAsked("why"), UNMET, {"life": L.AWAITING, "waits": "waits for db"}, ()),
+        (view(L.CYCLING), StopSucceeded(), UNMET, {"life": L.AWAITING, "because": "before"}, ()),
+        (view(L.WAITING), DelayOver(), UNMET, {"life": L.AWAITING}, (CancelDelay,)),
+        (view(L.AWAITING), NeedsMet(), UNMET, {"life": L.AWAITING, "at": 0.0, "waits": "waits for db"}, ()),
+        (view(L.AWAITING), NeedsMet(), ALONE, {"life": L.STARTING, "waits": ""}, (commands.RunStart("before"),)),
+        (view(L.OFFLINE), StartAsked("why"), PRENET, {"life": L.PREPARING, "prepared": False}, (RunPrenet,)),
+        (view(L.OFFLINE), StartAsked("why"), PRENET.replace(unprepared="waits"), {"life": L.AWAITING}, ()),
+        (view(L.OFFLINE, prepared=True), StartAsked("why"), PRENET, {"life": L.STARTING}, (RunStart,)),
+        (view(L.PREPARING), PrenetSucceeded(), UNMET, {"life": L.AWAITING, "prepared": True}, ()),
+        (view(L.ONLINE), StopAsked("why"), IN_USE, {"life": L.HELD, "next": L.STOPPING}, (StopMonitor,)),
+        (view(L.ONLINE), RestartAsked("why"), IN_USE, {"life": L.HELD, "next": L.CYCLING}, (StopMonitor,)),
+        (view(L.ONLINE), NeedGone("why"), IN_USE, {"life": L.HELD, "next": L.CYCLING}, (StopMonitor,)),
+        (view(L.ONLINE), RestartJudged("why", 3.0), IN_USE, {"life": L.HELD, "delay": 3.0}, (StopMonitor,)),
+        (view(L.STARTING), StopAsked("why"), IN_USE, {"life": L.STOPPING}, (RunStop,)),
+        (held(L.STOPPING), UsersGone(), ALONE, {"life": L.STOPPING, "waits": ""}, (commands.RunStop("before"),)),
+        (
+            held(L.CYCLING, delay=3.0),
+            UsersGone(),
+            ALONE,
+            {"life": L.CYCLING, "delay": 3.0},
+            (commands.RunStop("before"),),
+        ),
+        (held(L.CYCLING), StopAsked("why"), IN_USE, {"life": L.HELD, "next": L.STOPPING, "because": "why"}, ()),
+        (held(L.STOPPING), RestartAsked("why"), IN_USE, {"life": L.HELD, "next": L.CYCLING, "because": "why"}, ()),
+        (held(L.STOPPING), StartAsked("why"), IN_USE, {"life": L.ONLINE, "because": "why"}, (StartMonitor,)),
+        (held(L.STOPPING), UserStuck("why"), ALONE, {"life": L.ONLINE, "because": "why"}, (StartMonitor,)),
+        (
+            held(L.CYCLING, restarting=True),
+            UserStuck("why"),
+            ALONE,
+            {"life": L.CYCLING, "because": "before"},
+            (commands.RunStop("before"),),
+        ),
+        (view(L.STOPPING), StopSucceeded(), POSTNET, {"life": L.CLEARING}, (RunPostnet,)),
+        (
+            view(L.STOPPING),
+            StopSucceeded(),
+            POSTNET.replace(undrained=UNDRAINED),
+            {"life": L.HELD, "next": L.CLEARING, "waits": UNDRAINED},
+            (),
+        ),
+        (held(L.CLEARING), UsersGone(), POSTNET, {"life": L.CLEARING}, (RunPostnet,)),
+        (held(L.CLEARING, again=True), UsersGone(), POSTNET, {"life": L.CLEARING, "again": True}, (RunPostnet,)),
+        (held(L.CLEARING), StartAsked("why"), POSTNET, {"life": L.HELD, "again": True, "because": "why"}, ()),
+        (view(L.CLEARING), RestartAsked("why"), POSTNET, {"life": L.CLEARING, "again": True}, ()),
+        (view(L.CLEARING, again=True), StopAsked("why"), POSTNET, {"life": L.CLEARING, "again": False}, ()),
+        (
+            view(L.CLEARING, again=True, prepared=True),
+            PostnetSucceeded(),
+            PRENET.replace(postnet=True),
+            {"life": L.PREPARING, "prepared": False},
+            (commands.RunPrenet("before"),),
+        ),
+        (view(L.CLEARING, prepared=True), PostnetSucceeded(), POSTNET, {"life": L.OFFLINE, "prepared": False}, ()),
+        (view(L.AWAITING), StopAsked("why"), POSTNET, {"life": L.OFFLINE}, ()),
+        (
+            view(L.AWAITING, prepared=True),
+            StopAsked("why"),
+            POSTNET,
+            {"life": L.CLEARING},
+            (commands.RunPostnet("why"),),
+        ),
+        (view(L.STOP_FAILED), ClearAsked(), POSTNET, {"life": L.OFFLINE}, ()),
+    ],
+)
+def test_the_way_may_lead_over_a_life_that_waits(
+    before: ResourceView, event: Event, around: Around, after: dict[str, object], orders: tuple[Value, ...]
+) -> None:
+    made = step(before, event, SOFT, "refuse", NOW, around)
+    assert not made.ignored
+    assert {name: getattr(made.view, name) for name in after} == after
+    assert made.orders == orders
+
+
+@pytest.mark.parametrize(
+    ("before", "event", "around", "why"),
+    [
+        (held(L.STOPPING), UsersGone(), IN_USE, "waits until a is down"),
+        (held(L.CLEARING), UsersGone(), POSTNET.replace(undrained=UNDRAINED), UNDRAINED),
+        (held(L.CLEARING), UserStuck("why"), POSTNET, "what is down cannot be kept up"),
+        (held(L.CYCLING), StartAsked("why"), IN_USE, "it is so already"),
+    ],
+)
+def test_it_waits_on(before: ResourceView, event: Event, around: Around, why: str) -> None:
+    assert step(before, event, SOFT, "refuse", NOW, around) == Step(before, ignored=why)
+
+
+def test_what_it_waits_for_stands_in_its_reason_and_status() -> None:
+    made = step(view(L.OFFLINE), StartAsked("why"), SOFT, "refuse", NOW, UNMET)
+    assert made.because == made.view.why == "why; waits for db"
+    assert (made.view.status, made.view.status_msg) == (ResourceStatus.OFFLINE, "waits for db")
+    assert public(made.view, True, False) is ResourceState.OFFLINE
+    made = step(view(L.ONLINE, status=ResourceStatus.OK), StopAsked("why"), SOFT, "refuse", NOW, IN_USE)
+    assert made.because == "why; waits until a is down"
+    assert (made.view.status, made.view.status_msg) == (ResourceStatus.OK, "waits until a is down")
+    assert public(made.view, True, False) is ResourceState.STOPPING
+
+
+def test_a_refused_giveover_waits_for_those_who_use_it_too() -> None:
+    made = step(view(L.ONLINE), GiveoverAsked("why"), SOFT, "refuse", NOW, IN_USE)
+    assert (made.view.life, made.view.next, made.view.status) == (L.HELD, L.CYCLING, ResourceStatus.FAULTED)
+    assert made.orders == (StopMonitor, commands.PurgeHistory())
+
+
+def test_one_more_try_waits_for_what_it_needs() -> None:
+    made = step(view(L.ABANDONING), StopSucceeded(), SOFT, "refuse", NOW, UNMET)
+    assert (made.view.life, made.view.last_try) == (L.AWAITING, True)
+    assert made.orders == (commands.PurgeHistory(),)
+
+
+def test_a_failed_start_is_not_tried_again_while_recovery_is_suspended() -> None:
+    made = step(view(L.ABANDONING), StopSucceeded(), SOFT, "exit", NOW, Around(suspended="suspended by a person"))
+    assert (made.view.life, made.orders) == (L.START_FAILED, ())
+    assert made.because == "before; suspended by a person"

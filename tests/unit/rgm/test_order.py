@@ -1,0 +1,354 @@
+"""Who waits for whom, and who is told what. Sun: semantics.md 9.2, 11.2, 13."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gds.model.resource import Command, Group, Need, Plan, Resource
+from gds.rgm import order
+from gds.rgm.events import NeedGone, NeedRestarted, NeedsMet, UsersGone, UserStuck
+from gds.rgm.order import OFFLINE_RESTART, RESTART, STRONG, WEAK, Graph, Link
+from gds.rgm.resource import ALONE, Life, ResourceView
+
+if TYPE_CHECKING:
+    from gds.rgm.events import Event
+
+L = Life
+COMMAND = Command(("x",))
+KEYS = {
+    STRONG: "resource_dependencies",
+    WEAK: "resource_dependencies_weak",
+    RESTART: "resource_dependencies_restart",
+    OFFLINE_RESTART: "resource_dependencies_offline_restart",
+}
+
+
+def resource(name: str, group: str = "shop", **more: Any) -> Resource:
+    """One resource; its needs by kind."""
+    needs = {KEYS[kind]: tuple(map(Need, more.pop(kind).split())) for kind in KEYS if kind in more}
+    return Resource(name, COMMAND, group=group, **needs, **more)
+
+
+def plan(*resources: Resource, **groups: dict[str, Any]) -> Plan:
+    """A plan of these, with a group for each group named."""
+    names = dict.fromkeys(r.group for r in resources)
+    made = [
+        Group(name, resources=tuple(r.name for r in resources if r.group == name)).replace(**groups.get(name, {}))
+        for name in names
+    ]
+    return Plan(resources, tuple(made))
+
+
+def graph(*resources: Resource, **groups: dict[str, Any]) -> Graph:
+    """The graph of such a plan."""
+    return order.graph_of(plan(*resources, **groups))
+
+
+def views(**lives: Life | ResourceView) -> dict[str, ResourceView]:
+    """Resources in these lives."""
+    return {n: v if isinstance(v, ResourceView) else ResourceView(n, v, "before") for n, v in lives.items()}
+
+
+def waiting(name: str, waits: str = "waits for x") -> ResourceView:
+    """One that is to run."""
+    return ResourceView(name, L.AWAITING, "asked", waits=waits)
+
+
+def held(name: str, goal: Life) -> ResourceView:
+    """One that is to stop."""
+    return ResourceView(name, L.HELD, "asked", waits="waits until x is down", next=goal)
+
+
+TWO = {kind: graph(resource("db"), resource("web", **{kind: "db"})) for kind in KEYS}
+
+
+# -- the graph --------------------------------------------------------------------------------------------------------
+
+
+def test_a_resource_that_nobody_is_linked_with_stands_nowhere() -> None:
+    made = graph(resource("a"), resource("b", "other"))
+    assert made == Graph({}, {}, {}, groups={"a": "shop", "b": "other"})
+    assert not made.knows("a")
+    assert order.around(made, "a", views(a=L.OFFLINE).get) is ALONE
+
+
+@pytest.mark.parametrize("kind", KEYS)
+def test_a_link_is_known_from_both_ends(kind: str) -> None:
+    link = Link("web", "db", kind)
+    assert TWO[kind].needs == {"web": (link,)}
+    assert TWO[kind].users == {"db": (link,)}
+    assert TWO[kind].knows("web")
+    assert TWO[kind].knows("db")
+
+
+def test_addresses_of_the_group_are_needed_by_all_others_of_it() -> None:
+    address = resource("vip", type="LogicalHostname")
+    made = graph(address, resource("web"), resource("far", "other"))
+    assert made.needs == {"web": (Link("web", "vip", STRONG),)}
+    assert graph(address, resource("web"), shop={"implicit_network_dependencies": False}).needs == {}
+    assert graph(address, resource("web"), shop={"rg_mode": "SCALABLE"}).needs == {}
+
+
+def test_groups_that_depend_on_each_other_are_weak_links_of_their_resources() -> None:
+    made = graph(resource("a", "one"), resource("b", "two"), resource("c", "two"), two={"rg_dependencies": ("one",)})
+    assert made.needs == {"b": (Link("b", "a", WEAK),), "c": (Link("c", "a", WEAK),)}
+
+
+def test_mates_are_those_of_a_group_with_prenet_start_or_postnet_stop() -> None:
+    made = graph(resource("a", prenet_start_command=COMMAND), resource("b"), resource("c", "other"))
+    assert made.mates == {"a": ("b",), "b": ("a",)}
+    assert made.prenet == {"a"}
+    assert not made.knows("c")
+    assert graph(resource("a", postnet_stop_command=COMMAND)).knows("a")
+
+
+def test_start_order_and_stop_order() -> None:
+    made = graph(
+        resource("web", strong="db cache"),
+        resource("cache", weak="db"),
+        resource("db"),
+        resource("ip", prenet_start_command=COMMAND, strong="db"),
+    )
+    assert order.start_order(made, ["web", "cache", "db", "ip"]) == ["ip", "db", "cache", "web"]
+    assert order.stop_order(made, ["web", "cache", "db", "ip"]) == ["ip", "web", "cache", "db"]
+    assert order.stop_order(made, ["db", "web"]) == ["web", "db"]
+
+
+# -- to start ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "db", "unmet"),
+    [
+        (STRONG, L.ONLINE, ""),
+        (STRONG, L.STARTING, "waits for db"),
+        (STRONG, L.PREPARING, "waits for db"),
+        (STRONG, L.CYCLING, "waits for db"),
+        (STRONG, L.WAITING, "waits for db"),
+        (STRONG, waiting("db"), "waits for db"),
+        (STRONG, held("db", L.CYCLING), "waits for db"),
+        (STRONG, held("db", L.STOPPING), "needs db, which goes down"),
+        (STRONG, L.STOPPING, "needs db, which goes down"),
+        (STRONG, L.CLEARING, "needs db, which goes down"),
+        (STRONG, ResourceView("db", L.CLEARING, again=True), "waits for db"),
+        (STRONG, L.OFFLINE, "needs db, which is OFFLINE (before)"),
+        (STRONG, ResourceView("db"), "needs db, which is OFFLINE"),
+        (STRONG, L.START_FAILED, "needs db, which is START_FAILED (before)"),
+        (RESTART, L.OFFLINE, "needs db, which is OFFLINE (before)"),
+        (OFFLINE_RESTART, L.OFFLINE, "needs db, which is OFFLINE (before)"),
+        (WEAK, L.OFFLINE, ""),
+        (WEAK, L.START_FAILED, ""),
+        (WEAK, L.STOPPING, ""),
+        (WEAK, L.STARTING, "waits for db"),
+        (WEAK, waiting("db"), "waits for db"),
+    ],
+)
+def test_what_has_to_be_there_before_a_start(kind: str, db: Life | ResourceView, unmet: str) -> None:
+    assert order.around(TWO[kind], "web", views(db=db, web=L.OFFLINE).get).unmet == unmet
+
+
+def test_a_need_that_nobody_declares_is_named() -> None:
+    assert order.unmet(TWO[STRONG], "web", views(web=L.OFFLINE).get) == "needs db, which nobody declares"
+    assert order.unmet(TWO[WEAK], "web", views(web=L.OFFLINE).get) == ""
+
+
+def test_what_will_not_come_is_told_before_what_comes() -> None:
+    made = graph(resource("a"), resource("b"), resource("c", strong="a b"))
+    assert order.unmet(made, "c", views(a=L.STARTING, b=L.OFFLINE).get) == "needs b, which is OFFLINE (before)"
+
+
+def test_many_are_counted() -> None:
+    made = graph(*[resource(n) for n in "abcde"], resource("z", strong="a b c d e"))
+    assert order.unmet(made, "z", views(**dict.fromkeys("abcde", L.STARTING)).get) == "waits for a, b, c and 2 more"
+
+
+def test_one_that_waits_for_what_will_not_come_does_not_come_itself() -> None:
+    made = graph(resource("a"), resource("b", strong="a"), resource("c", weak="b"), resource("d", strong="b"))
+    stuck = views(a=L.OFFLINE, b=waiting("b", "needs a, which is OFFLINE"), c=L.OFFLINE, d=waiting("d"))
+    assert not order.is_coming(made, "b", stuck.get)
+    assert order.unmet(made, "c", stuck.get) == ""
+    assert order.unmet(made, "d", stuck.get) == "needs b, which needs a, which is OFFLINE"
+    assert order.is_at_rest(made, "b", stuck.get)
+    moving = {**stuck, "a": ResourceView("a", L.STARTING)}
+    assert order.is_coming(made, "b", moving.get)
+    assert not order.is_at_rest(made, "b", moving.get)
+
+
+@pytest.mark.parametrize(
+    ("life", "rest"),
+    [(life, life in (L.OFFLINE, L.ONLINE, L.START_FAILED, L.STOP_FAILED, L.AWAITING)) for life in Life],
+)
+def test_what_is_at_rest(life: Life, rest: bool) -> None:
+    made = graph(resource("a"), resource("b", strong="a"))
+    assert order.is_at_rest(made, "b", views(a=L.OFFLINE, b=life).get) is rest
+    assert order.is_at_rest(made, "nobody", views().get)
+
+
+def test_an_answer_is_not_looked_for_twice() -> None:
+    made = graph(resource("a"), resource("b", strong="a"), resource("c", strong="b"), resource("d", strong="b c"))
+    look = views(a=L.STARTING, b=waiting("b"), c=waiting("c"), d=waiting("d")).get
+    assert order.unmet(made, "d", look) == "waits for b, c"
+    assert not order.is_coming(made, "nobody", look)
+
+
+# -- Prenet_start -----------------------------------------------------------------------------------------------------
+
+NET = graph(
+    resource("far", "other"),
+    resource("ip", prenet_start_command=COMMAND),
+    resource("net", prenet_start_command=COMMAND, strong="ip"),
+    resource("app"),
+)
+
+
+def test_prenet_start_of_all_comes_before_the_first_start() -> None:
+    look = views(ip=L.PREPARING, net=waiting("net"), app=L.OFFLINE).get
+    assert order.around(NET, "app", look).unmet == "waits for Prenet_start of ip, net"
+    done = ResourceView("ip", L.STARTING, prepared=True)
+    assert order.unmet(NET, "app", views(ip=done, net=ResourceView("net", prepared=True)).get) == ""
+    assert order.unmet(NET, "app", views(ip=L.OFFLINE, net=L.OFFLINE).get) == ""
+
+
+def test_prenet_start_goes_in_the_order_of_needs() -> None:
+    around = order.around(NET, "net", views(ip=L.PREPARING, net=L.OFFLINE, app=L.OFFLINE).get)
+    assert around.unprepared == "waits for Prenet_start of ip"
+    assert around.prenet
+    assert order.around(NET, "net", views(ip=L.OFFLINE, net=L.OFFLINE).get).unprepared == ""
+
+
+def test_prenet_start_waits_for_what_is_needed_of_another_group_and_is_not_waited_for_then() -> None:
+    made = graph(
+        resource("far", "other", weak="app"),
+        resource("ip", prenet_start_command=COMMAND, strong="far"),
+        resource("app"),
+    )
+    look = views(far=L.OFFLINE, ip=waiting("ip"), app=L.OFFLINE).get
+    assert order.around(made, "ip", look).unprepared == "needs far, which is OFFLINE (before)"
+    assert order.unmet(made, "app", look) == ""
+    assert order.news(made, "ip", "far", L.OFFLINE, look) == NeedsMet()
+    weak = graph(resource("far", "other"), resource("ip", prenet_start_command=COMMAND, weak="far"))
+    assert order.around(weak, "ip", look).unprepared == ""
+
+
+# -- to stop ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "web", "in_use"),
+    [
+        (STRONG, L.ONLINE, ""),
+        (STRONG, L.STARTING, ""),
+        (STRONG, L.OFFLINE, ""),
+        (STRONG, L.CLEARING, ""),
+        (STRONG, waiting("web"), ""),
+        (STRONG, L.STOPPING, "waits until web is down"),
+        (STRONG, L.CYCLING, "waits until web is down"),
+        (STRONG, L.ABANDONING, "waits until web is down"),
+        (STRONG, held("web", L.STOPPING), "waits until web is down"),
+        (STRONG, held("web", L.CLEARING), ""),
+        (STRONG, L.STOP_FAILED, ""),
+        (WEAK, L.STOPPING, "waits until web is down"),
+        (RESTART, L.ONLINE, ""),
+        (OFFLINE_RESTART, L.ONLINE, "waits until web is down"),
+        (OFFLINE_RESTART, L.STARTING, "waits until web is down"),
+        (OFFLINE_RESTART, L.OFFLINE, ""),
+    ],
+)
+def test_who_has_to_be_down_before_a_stop(kind: str, web: Life | ResourceView, in_use: str) -> None:
+    assert order.around(TWO[kind], "db", views(db=L.ONLINE, web=web).get).in_use == in_use
+
+
+def test_a_user_that_nobody_declares_any_more_stops_nobody() -> None:
+    assert order.around(TWO[OFFLINE_RESTART], "db", views(db=L.ONLINE).get).in_use == ""
+
+
+def test_several_are_down_first() -> None:
+    made = graph(resource("db"), resource("a", strong="db"), resource("b", strong="db"))
+    look = views(db=L.ONLINE, a=L.STOPPING, b=L.STOPPING).get
+    assert order.around(made, "db", look).in_use == "waits until a, b are down"
+
+
+def test_postnet_stop_comes_after_the_last_stop_and_in_reverse() -> None:
+    made = graph(
+        resource("ip", postnet_stop_command=COMMAND), resource("net", postnet_stop_command=COMMAND, strong="ip")
+    )
+    look = views(ip=L.STOPPING, net=L.STOPPING)
+    assert order.around(made, "ip", look.get).undrained == "waits until net went down"
+    assert order.around(made, "ip", look.get).postnet
+    look = views(ip=held("ip", L.CLEARING), net=L.CLEARING)
+    assert order.around(made, "ip", look.get).undrained == "waits until net went down"
+    assert order.news(made, "ip", "net", L.STOPPING, look.get) is None
+    look = views(ip=held("ip", L.CLEARING), net=L.OFFLINE)
+    assert order.news(made, "ip", "net", L.CLEARING, look.get) == UsersGone()
+    assert order.around(made, "ip", views(ip=L.STOPPING).get).undrained == ""
+
+
+# -- news -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "lives", "before", "told"),
+    [
+        (STRONG, "web", {"web": waiting("web", "waits for db"), "db": L.ONLINE}, L.STARTING, NeedsMet()),
+        (STRONG, "web", {"web": waiting("web", "waits for db"), "db": L.STARTING}, L.OFFLINE, None),
+        (STRONG, "web", {"web": waiting("web", "waits for db"), "db": L.START_FAILED}, L.ABANDONING, NeedsMet()),
+        (STRONG, "db", {"db": held("db", L.STOPPING), "web": L.OFFLINE}, L.STOPPING, UsersGone()),
+        (STRONG, "db", {"db": held("db", L.STOPPING), "web": L.CYCLING}, L.ONLINE, None),
+        (
+            STRONG,
+            "db",
+            {"db": held("db", L.STOPPING), "web": L.STOP_FAILED},
+            L.STOPPING,
+            UserStuck("not stopped: web could not be stopped, and needs it"),
+        ),
+        (WEAK, "db", {"db": held("db", L.STOPPING), "web": L.STOP_FAILED}, L.STOPPING, UsersGone()),
+        (STRONG, "web", {"web": L.ONLINE, "db": L.STOPPING}, L.ONLINE, None),
+        (STRONG, "web", {"web": L.ONLINE, "db": L.ONLINE}, L.STARTING, None),
+        (RESTART, "web", {"web": L.ONLINE, "db": L.STOPPING}, L.ONLINE, None),
+        (RESTART, "web", {"web": L.ONLINE, "db": L.ONLINE}, L.HELD, None),
+        (RESTART, "web", {"web": L.OFFLINE, "db": L.ONLINE}, L.STARTING, None),
+        (
+            RESTART,
+            "web",
+            {"web": L.ONLINE, "db": L.ONLINE},
+            L.STARTING,
+            NeedRestarted("db, which it needs, was started anew"),
+        ),
+        (
+            OFFLINE_RESTART,
+            "web",
+            {"web": L.ONLINE, "db": L.CYCLING},
+            L.ONLINE,
+            NeedGone("db, which it needs, goes down: before"),
+        ),
+        (
+            OFFLINE_RESTART,
+            "web",
+            {"web": L.STARTING, "db": held("db", L.STOPPING)},
+            L.ONLINE,
+            NeedGone("db, which it needs, goes down: asked"),
+        ),
+        (OFFLINE_RESTART, "web", {"web": L.STOPPING, "db": L.CYCLING}, L.ONLINE, None),
+        (OFFLINE_RESTART, "web", {"web": L.ONLINE}, L.ONLINE, None),
+        (OFFLINE_RESTART, "web", {"db": L.ONLINE}, L.ONLINE, None),
+    ],
+)
+def test_what_a_change_of_one_means_for_another(
+    kind: str, name: str, lives: dict[str, Life | ResourceView], before: Life, told: Event | None
+) -> None:
+    changed = "db" if name == "web" else "web"
+    assert order.news(TWO[kind], name, changed, before, views(**lives).get) == told
+
+
+def test_when_everything_goes_down_who_is_stuck_keeps_nobody_up() -> None:
+    look = views(db=held("db", L.STOPPING), web=L.STOP_FAILED).get
+    assert order.news(TWO[STRONG], "db", "web", L.STOPPING, look, leaving=True) == UsersGone()
+    assert order.around(TWO[STRONG], "db", look, leaving=True).in_use == ""
+
+
+def test_whom_a_change_concerns() -> None:
+    made = graph(resource("a"), resource("b", strong="a", prenet_start_command=COMMAND), resource("c", weak="b"))
+    assert order.concerned(made, "b") == ["c", "a"]
+    assert order.concerned(made, "a") == ["b", "c"]
