@@ -67,7 +67,9 @@ def main(argv: list[str]) -> int:
         print(f"gds: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"gds: cannot use {error.filename}: {error.strerror}{_remedy(error)}", file=sys.stderr)
+        print(
+            f"gds: cannot use {error.filename or 'what is printed'}: {error.strerror}{_remedy(error)}", file=sys.stderr
+        )
         return 77 if isinstance(error, PermissionError) else 1
 
 
@@ -292,24 +294,24 @@ def _document(each: Registered) -> dict[str, Any]:
 def _print_type(each: Registered) -> None:
     kind = each.type
     print(f"{kind.name}   {kind.rt_description}".rstrip())
-    print(f"  from          {each.path or 'built into gds'}")
+    print(f"  {'from':<15} {each.path or 'built into gds'}")
     for name, value in (
         ("RT_version", kind.rt_version),
         ("API_version", kind.api_version),
         ("Init_nodes", kind.init_nodes),
         ("Failover", kind.failover),
-        ("Single_inst.", kind.single_instance),
+        ("Single_instance", kind.single_instance),
         ("Proxy", kind.proxy),
         ("Global_zone", kind.global_zone),
         ("Pkglist", kind.pkglist),
     ):
         if value not in (False, ()):
-            print(f"  {name:<13} {text_of(value)}")
+            print(f"  {name:<15} {text_of(value)}")
     for upgrade in kind.upgrades:
-        print(f'  upgrade from  "{upgrade.from_version}" {upgrade.when}')
+        print(f'  {"upgrade from":<15} "{upgrade.from_version}" {upgrade.when}')
     print("\nMethods")
     for method, _ in kind.methods:
-        print(f"  {method:<13} {kind.path_of(method)}")
+        print(f"  {method:<15} {kind.path_of(method)}")
     print("\nProperties (- : required)")
     declared = {p.key for p in kind.declared}
     rows = [("  NAME", "TYPE", "DEFAULT", "TUNABLE", "LIMITS", "OF")]
