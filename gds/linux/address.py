@@ -15,6 +15,7 @@ How an address is taken. With the subnet's length, and without a route where the
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import socket
@@ -124,26 +125,29 @@ class _Promoting:
 
     def __init__(self, name: str, going: Held, staying: Sequence[Held]) -> None:
         self._path = ""
+        self._file = -1
+        self._was = b""
         others = any(h.index == going.index and h.secondary for h in staying)
         if others and not going.secondary and ":" not in going.address:
             self._path = f"/proc/sys/net/ipv4/conf/{name}/promote_secondaries"
 
     def __enter__(self) -> None:
-        if self._path and _read(self._path) == "0":
-            self._write("1")
-        else:
-            self._path = ""
-
-    def __exit__(self, *_: object) -> None:
-        if self._path:
-            self._write("0")
-
-    def _write(self, text: str) -> None:
+        if not self._path:
+            return
         try:
-            with open(self._path, "w") as file:
-                file.write(text)
+            # locked, because another resource's Stop may be here too, and must not find our 1 and lose it
+            self._file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            self._was = os.pread(self._file, 16, 0)
+            os.pwrite(self._file, b"1", 0)
         except OSError:
             pass  # /proc/sys is read-only in a container: the resources whose addresses go notice and put them back
+
+    def __exit__(self, *_: object) -> None:
+        if self._file >= 0:
+            if self._was:
+                os.pwrite(self._file, self._was, 0)
+            os.close(self._file)
 
 
 def _asked(route: IPRoute, verb: str, wanted: dict[str, object]) -> int:

@@ -4,11 +4,13 @@ A resource of this type has no application. Its methods are calls of a program o
 module says which: `commands` is all the compiler needs. The program's side is `gds.cli.hostname`, whose docstring has
 the table of what each of Sun's four steps (plumb, up, down, unplumb) means on Linux.
 
-Properties, with Sun's names: `hostnamelist` (HostnameList, WHEN_DISABLED), `netiflist` (NetIfList, AT_CREATION; entries
-`eth0`, or Sun's `eth0@node` for one node), `check_name_service` (CheckNameService, ANYTIME: Monitor_check asks whether
-names can be looked up at all; false for the node that runs the name service itself). Ours: `prefix`, lengths of the
-subnet, at most one for each family: up to 32 is IPv4's, more is IPv6's; only needed where the interface has no address
-in that subnet yet.
+Properties, with Sun's names and tunability (LogicalHostname(5)): `hostnamelist` (HostnameList, WHEN_DISABLED),
+`netiflist` (NetIfList, ANYTIME, for the next Start; entries `eth0`, or Sun's `eth0@node` for one node),
+`check_name_service` (CheckNameService, ANYTIME, default TRUE: Monitor_check asks whether names can be looked up; false
+where the cluster runs the name service itself). `prefix` is Sun's Netmask (WHEN_DISABLED) as lengths, at most one for
+each family: up to 32 is IPv4's, more is IPv6's; only needed where the interface has no address in that subnet yet.
+
+Wider than Sun's: the names of one resource may lie in several subnets.
 
 Links, held addresses and places are the facts and the answers that `gds.linux` and `gds.rgm.address` exchange.
 """

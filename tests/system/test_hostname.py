@@ -139,8 +139,11 @@ def test_several_names_of_both_families_and_what_the_kernel_then_has(net: Networ
     assert found[SIX]["prefixlen"] == 64
     assert found[SIX]["deprecated"] is True
     assert a.hostname("probe", *BOTH, "--hostname", "10.77.0.51").status == 0
-    routes = json.loads(a.ip("-j", "route"))
-    assert [each["dst"] for each in routes] == ["10.77.0.0/24"]
+    assert {found[each]["valid_life_time"] for each in (FOUR, SIX)} == {0xFFFFFFFF}
+    # the subnets are the interface's own: no second route to them
+    assert [each["dst"] for each in json.loads(a.ip("-j", "route"))] == ["10.77.0.0/24"]
+    routes = json.loads(a.ip("-j", "-6", "route", "show", "dev", "eth0"))
+    assert [each["dst"] for each in routes].count("fd77::/64") == 1
     down(a)
     assert a.addresses() == before
     assert not list(a.claims.iterdir())
@@ -172,6 +175,14 @@ def test_a_node_that_routes_says_so_when_it_advertises(net: Network) -> None:
     assert a.hostname("start", "--hostname", SIX).status == 0
     said = [heard.line() for _ in range(4)]
     assert said[-1] == f"advertise {SIX} {SIX} 0xa0 {a.mac}"
+
+
+def test_a_claim_for_other_names_is_not_used(net: Network) -> None:
+    a = net.nodes["a"]
+    assert a.hostname("prenet_start", "--hostname", FOUR).status == 0
+    assert a.hostname("start", "--hostname", "10.77.0.51").status == 0
+    assert "10.77.0.51" in a.addresses()
+    assert FOUR not in a.addresses()
 
 
 # ---- duplicates ----
