@@ -67,9 +67,8 @@ def main(argv: list[str]) -> int:
         print(f"gds: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(
-            f"gds: cannot use {error.filename or 'what is printed'}: {error.strerror}{_remedy(error)}", file=sys.stderr
-        )
+        what = f"use {error.filename}" if error.filename else "print"
+        print(f"gds: cannot {what}: {error.strerror}{_remedy(error)}", file=sys.stderr)
         return 77 if isinstance(error, PermissionError) else 1
 
 

@@ -134,6 +134,16 @@ def not_tunable(
     return tuple(faults)
 
 
+def living_fault(kind: ResourceType, others: tuple[str, ...], rg_mode: str) -> str:
+    """Why a resource of the type may not be declared beside `others` of the same type (Single_instance), or in a
+    group of that mode (Failover; Sun: semantics.md 12.6, 14.1); empty: it may."""
+    if kind.single_instance and others:
+        return f"type {kind.name} allows one resource only (Single_instance), and {others[0]} has it already"
+    if kind.failover and rg_mode == "SCALABLE":
+        return f"type {kind.name} runs on one node at a time (Failover), and rg_mode of its group is SCALABLE"
+    return ""
+
+
 _KEY = re.compile(r"([^{}]+)(?:\{([^{}]*)\})?")
 _DURATION = re.compile(r"([0-9]{1,12})\s*(s|m|h|d)?", re.ASCII)
 _SECONDS = {None: 1, "s": 1, "m": 60, "h": 3600, "d": 86400}

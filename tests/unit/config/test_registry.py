@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from gds.cli import rt
+from gds.cli.main import main
 from gds.config.generictype import COMMENT, generic_type
 from gds.config.registry import Registered, load_registry, look_up, matching, register
 from gds.config.rtr import read_rtr
@@ -333,3 +334,18 @@ def test_the_registry_without_the_verb(tmp_path: Path) -> None:
     assert found.text == text
     assert matching(registry, "acme.lamp") == (found,)
     assert matching(registry, "acme.lamp:2.2") == ()
+
+
+def test_gds_rt_is_a_verb(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rt", "--help"]) == 0
+    assert capsys.readouterr().out.startswith("usage: gds rt register FILE...")
+    assert main(["rt", "list", "--state-dir", str(desk.state)]) == 0
+    assert "gds" in capsys.readouterr().out
+
+
+def test_what_cannot_be_written_is_told(desk: Desk) -> None:
+    command = [sys.executable, "-m", "gds", "rt", "list", "--state-dir", str(desk.state)]
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    assert "Traceback" not in ran.stderr
+    assert ran.returncode != 0

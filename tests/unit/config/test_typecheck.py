@@ -3,13 +3,14 @@ semantics.md 11, 14.3."""
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gds.config.rtr import read_rtr
-from gds.config.typecheck import KeyFault, Settled, amend, keys_of, not_tunable, settle, value_of
+from gds.config.typecheck import KeyFault, Settled, amend, keys_of, living_fault, not_tunable, settle, value_of
 from gds.model.methodcall import About, Setting, changed, validate_call
 from gds.model.restype import ResourceType
 
@@ -229,6 +230,25 @@ def test_the_keys_a_descriptor_may_have() -> None:
     assert "retry_interval" not in known
 
 
+@pytest.mark.parametrize(
+    ("changes", "others", "rg_mode", "said"),
+    [
+        ({}, 0, "SCALABLE", ""),
+        ({}, 1, "FAILOVER", "type ACME.lamp:2.1 allows one resource only (Single_instance), and web has it already"),
+        ({"single_instance": False}, 1, "FAILOVER", ""),
+        ({"failover": True}, 0, "FAILOVER", ""),
+        (
+            {"failover": True},
+            0,
+            "SCALABLE",
+            "type ACME.lamp:2.1 runs on one node at a time (Failover), and rg_mode of its group is SCALABLE",
+        ),
+    ],
+)
+def test_where_a_resource_of_the_type_may_live(changes: dict[str, Any], others: int, rg_mode: str, said: str) -> None:
+    assert living_fault(LAMP.replace(**changes), ("web",) * others, rg_mode) == said
+
+
 # -- changes
 
 BEFORE = settle(LAMP, {**LEAST, "brightness": {"n1": 10}}, NODES).settings
@@ -328,3 +348,27 @@ def test_from_a_descriptor_to_the_call_of_validate() -> None:
     assert "Rooms=hall,stairs" in words
     assert "Blinks=FALSE" in words
     assert words.count("-r") + words.count("-x") == len(values())
+
+
+GETOPTS = """
+while getopts cur:x:X:g:R:T:G:Z: flag; do
+    case $flag in
+        c | u) echo "$flag" ;;
+        *) echo "$flag $OPTARG" ;;
+    esac
+done
+shift $((OPTIND - 1))
+echo "left $#"
+"""
+
+
+def test_a_shell_method_written_for_sun_understands_the_call() -> None:
+    """The loop of the Developer's Guide: getopts over the very flags; values with blanks, quotes, nothing."""
+    settings = (Setting("Wick", "a 'b' \"c\" $d"), Setting("Oil", ""), Setting("Brightness", -1, "n1"))
+    group = (Setting("Nodelist", ("n1", "n2")),)
+    words = validate_call(LAMP, About("l", "g", "z"), creating=False, settings=settings, group_settings=group)
+    ran = subprocess.run(["/bin/sh", "-c", GETOPTS, *words], capture_output=True, text=True, check=True, timeout=30)
+    assert ran.stdout.splitlines() == [
+        *("u", "R l", "T ACME.lamp:2.1", "G g"),
+        *("x Wick=a 'b' \"c\" $d", "x Oil=", "X Brightness{n1}=-1", "g Nodelist=n1,n2", "Z z", "left 0"),
+    ]
