@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from gds.daemon.environment import Account
+    from gds.daemon.groups import Groups
     from gds.daemon.rgmd import Notifies, Rgmd
     from gds.model.resource import Output, Plan, Resource
 
@@ -55,7 +56,7 @@ class BringUp:
         tags: Strays,
         new_app: Callable[[Resource], App],
         await_start: Callable[[str], None],
-        is_managed: Callable[[str], bool],
+        groups: Groups,
     ) -> None:
         self._rgmd = rgmd
         self._memory = memory
@@ -65,7 +66,7 @@ class BringUp:
         self._tags = tags
         self._new_app = new_app
         self._await_start = await_start
-        self._is_managed = is_managed
+        self._groups = groups
 
     def begin(self, plan: Plan) -> None:
         """Everything at once; how each gets on is told as any other change is."""
@@ -117,8 +118,13 @@ class BringUp:
                 app.view = app.view.replace(life=Life.ONLINE)
                 self._rgmd.submit(app, StopAsked(why))
             return
-        if not self._is_managed(app.resource.group):
+        if not self._groups.is_managed(app.resource.group):
             app.view = app.view.replace(because="its group is unmanaged")
+            return
+        if was is Life.OFFLINE and not self._groups.is_started_by_itself(app.resource.group):
+            app.wanted = False
+            app.view = app.view.replace(because="auto_start_on_new_cluster is false: it starts when somebody asks")
+            self._rgmd.kept.changed(app)
             return
         if was is Life.START_FAILED:
             because = "its start failed under the runner before this one: it stays down until somebody asks"

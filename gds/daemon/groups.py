@@ -36,11 +36,12 @@ MARK = "group:"
 
 
 class Groups:
-    """See the module."""
+    """See the module. `joined`: the node has booted since the last runner here."""
 
-    def __init__(self, rgmd: Rgmd, switches: Switches) -> None:
+    def __init__(self, rgmd: Rgmd, switches: Switches, joined: bool) -> None:
         self._rgmd = rgmd
         self._switches = switches
+        self._joined = joined
         self.declared: dict[str, Group] = {}
         self._told: dict[str, GroupState] = {}
         self._changed: set[str] = set()
@@ -67,6 +68,12 @@ class Groups:
     def is_managed(self, name: str) -> bool:
         """Methods may be run for its resources."""
         return self._switch(name, "managed", True)
+
+    def is_started_by_itself(self, name: str) -> bool:
+        """False when the node has just booted and the group waits for a person (auto_start_on_new_cluster)."""
+        group = self.declared.get(name)
+        wants = group is None or (group.auto_start_on_new_cluster and group.desired_primaries > 0)
+        return wants or not self._joined
 
     def state(self, name: str, apps: Iterable[App] | None = None) -> GroupState:
         """Its state on this node."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import partial
 
 from gds.model import codec
+from gds.model.resource import Group
 from gds.model.value import Value, fields_of
 from gds.rgm import order
 from gds.rgm.events import StartAsked, StopAsked
@@ -17,7 +18,7 @@ from gds.rgm.resource import Life
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     from gds.daemon.app import App
@@ -68,6 +69,17 @@ def differences(
     return tuple(made)
 
 
+def of_groups(before: Mapping[str, Group], after: Iterable[Group]) -> tuple[str, ...]:
+    """What differs in the groups' own properties, in words; all of it takes effect at once."""
+    made = []
+    for group in after:
+        old = before.get(group.name)
+        keys = [k for k in fields_of(Group) if k != "resources" and old and getattr(old, k) != getattr(group, k)]
+        if keys:
+            made.append(f"group {group.name}: change {', '.join(keys)}")
+    return tuple(made)
+
+
 class Reload:
     """One reload, from the question to the compiler until everything has come to rest."""
 
@@ -81,6 +93,7 @@ class Reload:
         ending: Callable[[], bool],
         planned: Callable[[list[str]], None],
         finished: Callable[[int, str, list[str]], None],
+        followed: Callable[[list[list[Any]]], None],
     ) -> None:
         self._rgmd = rgmd
         self._compile = compile_
@@ -90,9 +103,12 @@ class Reload:
         self._ending = ending
         self._planned = planned
         self._finished = finished
+        self._followed = followed
+        self._stands: list[list[Any]] = []
         self._dry = False
         self._plan: Plan | None = None
         self._todo: tuple[Difference, ...] = ()
+        self._of_groups: tuple[str, ...] = ()
         self._waiting: set[str] = set()
         self._refused: list[str] = []
         self._applied = False
@@ -111,16 +127,19 @@ class Reload:
             return
         plan: Plan = codec.unpack(answer["plan"])
         self._plan = plan
+        self._stands = answer.get("stands", [])
         from gds.model.properties import RESOURCE, Tunable
 
         anytime = frozenset(p.name for p in RESOURCE if p.tunable is Tunable.ANYTIME)
 
         apps = [a.resource for a in self._rgmd.apps.values()]
         self._todo = differences(apps, plan.resources, anytime)
+        self._of_groups = of_groups(self._groups.declared, plan.groups)
         self._planned(self._lines())  # before anything is touched
         if self._dry or not self._todo:
             if not self._dry:
                 self._groups.take(plan)
+                self._followed(self._stands)
             self._end(0, "")
             return
         self._validate()
@@ -173,6 +192,7 @@ class Reload:
         ranks = {name: rank for rank, name in enumerate(order.stop_order(rgmd.graph, gone))}
         stops = sorted([d for d in self._todo if d.name in gone], key=lambda d: ranks[d.name])
         self._groups.take(self._plan)
+        self._followed(self._stands)
         ranks = {name: rank for rank, name in enumerate(order.start_order(rgmd.graph, after))}
         rest = sorted([d for d in self._todo if d.name not in gone], key=lambda d: (d.act != "change", ranks[d.name]))
         for each in (*stops, *rest):
@@ -195,6 +215,7 @@ class Reload:
         for rank, app in enumerate(probed):
             app.clock_rank = rank / len(probed)
         self._applied = True
+        rgmd.look_again()
         if not self._waiting:
             self._end(0, "")
 
@@ -266,4 +287,4 @@ class Reload:
 
     def _lines(self) -> list[str]:
         """The plan for people."""
-        return [str(d) for d in self._todo] or ["nothing changed"]
+        return ([str(d) for d in self._todo] or ["nothing changed"]) + [stand[4] for stand in self._stands]

@@ -20,7 +20,16 @@ from gds.fault import score, verdict
 from gds.model.state import ResourceState, ResourceStatus
 from gds.rgm import commands, control, order
 from gds.rgm import resource as life_of
-from gds.rgm.events import ClearAsked, DelayOver, PostnetSucceeded, RestartAsked, StartAsked, StopAsked, UsersGone
+from gds.rgm.events import (
+    ClearAsked,
+    DelayOver,
+    NeedsMet,
+    PostnetSucceeded,
+    RestartAsked,
+    StartAsked,
+    StopAsked,
+    UsersGone,
+)
 from gds.rgm.resource import ALONE, Life, ResourceView
 
 TYPE_CHECKING = False
@@ -317,6 +326,14 @@ class Rgmd:
             self._world.abort(wanted.because)
         else:
             unreachable(wanted)
+
+    def look_again(self) -> None:
+        """Who needs whom has changed: those that wait may go on."""
+        for app in list(self.apps.values()):
+            if app.view.life is Life.AWAITING:
+                self.submit(app, NeedsMet())
+            elif app.view.life is Life.HELD:
+                self.submit(app, UsersGone())
 
     def stop_all(self, because: str) -> None:
         """The runner ends: everything goes down, each after those that use it."""

@@ -17,11 +17,11 @@ Links, held addresses and places are the facts and the answers that `gds.linux` 
 
 from __future__ import annotations
 
+from gds.model.names import ADDRESS_TYPES
 from gds.model.resource import Command
 from gds.model.value import Value
 
-TYPES = ("LogicalHostname", "SUNW.LogicalHostname")
-"""What `type` says for it."""
+TYPES = ADDRESS_TYPES
 PROTOCOL = 103
 """IFA_PROTO of every address that gds takes ('g'); kernels before 5.18 do not keep it."""
 LABEL = "gds:"

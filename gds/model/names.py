@@ -52,3 +52,6 @@ def name_fault(name: str) -> str:
     if odd:
         return f"a name has letters, digits, '-' and '_' only, not {' '.join(map(repr, odd))}"
     return ""
+
+ADDRESS_TYPES = ("LogicalHostname", "SUNW.LogicalHostname")
+"""Types whose resources are network addresses: what `type` says for them."""

@@ -16,6 +16,7 @@ What it knows of the others is their `ResourceView`, asked for by name; None: no
 
 from __future__ import annotations
 
+from gds.model.names import ADDRESS_TYPES
 from gds.model.value import Value
 from gds.rgm.events import NeedGone, NeedRestarted, NeedsMet, UsersGone, UserStuck
 from gds.rgm.life import Life
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     Look: TypeAlias = Callable[[str], ResourceView | None]
 
 STRONG, WEAK, RESTART, OFFLINE_RESTART = "strong", "weak", "restart", "offline-restart"
-ADDRESS_TYPES = ("LogicalHostname",)
-"""Types whose resources are network addresses."""
 
 
 class Link(Value):
