@@ -20,15 +20,18 @@ from gds.daemon.keeping import Keeping, record_of
 from gds.daemon.managing import Managing
 from gds.daemon.ownlife import OwnLife
 from gds.daemon.rehearsal import rehearse_restart
+from gds.daemon.rehearsal import rehearse_restart
 from gds.daemon.rgmd import Rgmd, World
+from gds.daemon.upgrading import Upgrade
 from gds.errors import ConfigError, EngineError
-from gds.linux import clock
+from gds.linux import clock, handover
 from gds.linux.history import History
 from gds.linux.kept import Lock, Memory, Switches
 from gds.linux.loop import Loop
 from gds.linux.reaper import Reaper
 from gds.model.launch import Launch
 from gds.model.names import TAG_MARK
+from gds.rgm import upgrade
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,13 +40,14 @@ if TYPE_CHECKING:
 
     from gds.api.server import Connection, Server
     from gds.daemon.receptionist import Receptionist
+    from gds.daemon.setting import Setting
     from gds.daemon.rmapi import Rmapi
     from gds.linux.journal import Log
     from gds.linux.zygote import Zygote
     from gds.model.resource import Plan, Resource
     from gds.model.restype import ResourceType
     from gds.model.settings import Settings
-    from gds.ports import Forest
+    from gds.ports import LastingForest
 
 FORWARDED = ("SIGQUIT", "SIGWINCH", "SIGALRM", "SIGCONT", "SIGURG", "SIGIO", "SIGPWR")
 
@@ -52,9 +56,18 @@ class Runner:
     """See the module. Raises EngineError (75: somebody has the directories; else 1), ConfigError (78)."""
 
     def __init__(
-        self, plan: Plan, settings: Settings, sources: Sources, environ: MutableMapping[str, str], log: Log
+        self,
+        plan: Plan,
+        settings: Settings,
+        sources: Sources,
+        environ: MutableMapping[str, str],
+        log: Log,
+        handed: handover.Parcel | None = None,
     ) -> None:
+        """`handed`: what a runner in this same process left for us (`gds upgrade`)."""
         self._log = log
+        self._handed = handed
+        facts: dict[str, Any] = handed.facts if handed is not None else {}
         self._settings = settings
         self._sources = sources
         self._server: Server | None = None
@@ -72,7 +85,8 @@ class Runner:
         self._runtime_dir = _directory(settings.runtime_dir, "runtime_dir", log)
         self._state_dir = _directory(settings.state_dir, "state_dir", log)
         # One runner a directory: two would double every application.
-        self._locks = [Lock(d) for d in dict.fromkeys((self._runtime_dir, self._state_dir)) if d]
+        locks = facts.get("locks", {})
+        self._locks = [Lock(d, locks.get(d, -1)) for d in dict.fromkeys((self._runtime_dir, self._state_dir)) if d]
 
         # The service manager is found first, because it takes NOTIFY_SOCKET out of the environment applications see.
         self._manager = late.service_manager(loop, environ, log)
@@ -84,7 +98,8 @@ class Runner:
             become_subreaper()
         self._reaper = Reaper(loop)
         self._zygote = late.LateZygote(loop, self._reaper)
-        wanted = environ.pop("GDS_TRACKING", "")
+        wanted = facts.get("rung") or environ.pop("GDS_TRACKING", "")
+        environ.pop("GDS_TRACKING", None)
         self._forest = _choose_forest(
             wanted, loop, self._reaper, self._zygote.get, settings.runtime_dir, self._runtime_dir, log
         )
@@ -134,10 +149,11 @@ class Runner:
         if self._memory is not None:
             self._memory.snapshot = lambda: [record_of(a) for a in self._rgmd.apps.values()]
 
+        self._switches.of.update(facts.get("switches", {}))
         # Init, Boot, Fini and Update are run for the RGM; only a reboot since the last runner makes Boot due.
-        joined = self._memory is None or not self._memory.is_of_this_boot
+        joined = not facts and (self._memory is None or not self._memory.is_of_this_boot)
         self._rgmd.managing = Managing(self._rgmd, self._switches, joined)
-        self._groups = Groups(self._rgmd, self._switches)
+        self._groups = Groups(self._rgmd, self._switches, joined)
         self._groups.take(plan)
 
         # The end waits for tags too; a runner that has nothing else ends with the last of them.
@@ -159,6 +175,9 @@ class Runner:
             self._compile if sources.paths else None,
             self._released,
         )
+        self._desk: Setting | None = None
+        self._house.setting = self._setting
+        self._house.is_set = lambda: self._desk is not None or os.path.lexists(self._set_path)
         BringUp(
             self._rgmd,
             self._memory,
@@ -168,7 +187,7 @@ class Runner:
             self._tags,
             self._new_app,
             life.await_start,
-            self._groups.is_managed,
+            self._groups,
         ).begin(plan)
 
     def run(self) -> int:
@@ -176,6 +195,8 @@ class Runner:
         # after the applications, because they must not wait for it
         self._loop.soon(self._serve)
         self._life.begin(self._for_tags)
+        # the first application to die must not wait for what the others will find ready
+        self._loop.when_idle(rehearse_restart)
         # the first application to die must not wait for what the others will find ready
         self._loop.when_idle(rehearse_restart)
         self._loop.run()
@@ -286,14 +307,50 @@ class Runner:
         self._history.add({**record, "group": "", "event": event, "because": because})
 
     def _compile(self, done: Callable[[dict[str, Any]], None]) -> None:
-        """Reload reads the descriptors in a process of its own: the compiler must not stay in our memory."""
-        self._aside(self._sources.command(), done)
+        """Reload reads the descriptors in a process of its own: the compiler must not stay in our memory. What people
+        set goes with it as we know it, because a full disk may not."""
+        was_set = self._setting().store.content() if self._house.is_set() else b""
+        self._aside(self._sources.command("stdin"), done, was_set)
 
-    def _aside(self, argv: list[str], done: Callable[[dict[str, Any]], None]) -> None:
-        """A process of its own does it, and tells what came of it."""
+    def _aside(self, argv: list[str], done: Callable[[dict[str, Any]], None], given: bytes = b"") -> None:
+        """A process of its own does it, and tells what came of it. `given`: its stdin."""
         from gds.linux.compiling import Question
 
-        Question(self._loop, self._reaper, argv, done)
+        Question(self._loop, self._reaper, argv, done, given)
+
+    @property
+    def _set_path(self) -> str:
+        from gds.config.kept_set import path_of
+
+        return path_of(self._state_dir) if self._state_dir and self._sources.paths else ""
+
+    def _setting(self) -> Setting:
+        """Where properties are changed and asked for; most runners never load it."""
+        if self._desk is None:
+            from gds.daemon.setting import Setting
+            from gds.linux.setfile import SetFile
+
+            house = self._house
+
+            def refuses() -> str:
+                if self._life.stopping:
+                    return "the runner is stopping everything"
+                return "a reload is under way" if self._life.reloading else ""
+
+            self._desk = Setting(
+                self._rgmd,
+                self._groups,
+                SetFile(
+                    self._set_path, "" if self._sources.paths else "this runner was given a command, not descriptors"
+                ),
+                lambda what, given, done: self._aside(self._sources.question(what), done, given),
+                self._new_app,
+                refuses,
+                _stamp_now,
+                not self._sources.paths,
+            )
+            house.add_keeper(self._desk.store)
+        return self._desk
 
     def _released(self, name: str) -> None:
         """No descriptor names it any more."""
@@ -316,11 +373,17 @@ class Sources:
         self.flags = flags
         self.cache_dirs = cache_dirs
 
-    def command(self) -> list[str]:
-        """The compiler's command line."""
+    def command(self, was_set: str = "state") -> list[str]:
+        """The compiler's command line; `was_set`: whence it learns what people set."""
         from gds.config import asking
 
-        return asking.command({"paths": self.paths, "flags": self.flags, "cache_dirs": self.cache_dirs})
+        return asking.command({"paths": self.paths, "flags": self.flags, "cache_dirs": self.cache_dirs, "set": was_set})
+
+    def question(self, what: str) -> list[str]:
+        """The command line of gds/config/setter.py: "set" or "look"."""
+        from gds.config import asking
+
+        return asking.command({"ask": what, "paths": self.paths, "flags": self.flags})
 
 
 def _directory(path: str, what: str, log: Log) -> str:
@@ -359,7 +422,7 @@ def _choose_forest(
     named_by: str,
     runtime_dir: str,
     log: Log,
-) -> Forest:
+) -> LastingForest:
     """The highest rung that works here; `wanted` (GDS_TRACKING), cgroup or keeper, forces one. `named_by`: the
     directory after which our cgroup is named, so that the next runner on it finds it again."""
     if wanted not in ("", "cgroup", "keeper"):
