@@ -21,6 +21,9 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "giveover": ("gds.cli.control", "giveover", "ask that a group run elsewhere"),
     "clear": ("gds.cli.control", "clear", "clear a failed stop, or the failure history"),
     "reload": ("gds.cli.control", "reload", "read the descriptors again; touch only what changed"),
+    "set": ("gds.cli.set", "main", "change properties while everything runs; kept for good"),
+    "get": ("gds.cli.get", "main", "properties in force, and where each comes from"),
+    "diff": ("gds.cli.get", "diff", "what runs against what the descriptors say now"),
     "rg": ("gds.cli.rg", "main", "whole groups: online, offline, manage, suspend, …"),
     "why": ("gds.cli.tell", "why", "the chain of facts behind the present state"),
     "history": ("gds.cli.tell", "history", "the decisions, with times and reasons"),
@@ -33,8 +36,6 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "pmf": ("gds.cli.pmfadm", "main", "the process monitor facility by itself (also: pmfadm)"),
 }
 
-NOT_YET = {"set": "not supported yet; change the descriptor, then `gds reload`"}
-
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; its exit status (design.md 4)."""
@@ -46,9 +47,6 @@ def main(argv: list[str] | None = None) -> int:
 
         print(f"gds {__version__}")
         return 0
-    if words[0] in NOT_YET:
-        print(f"gds: cannot {words[0]}: {NOT_YET[words[0]]}", file=sys.stderr)
-        return 2
     if words[0] not in VERBS:
         import difflib
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gds.daemon.groups import Groups
     from gds.daemon.ownlife import OwnLife
     from gds.daemon.rgmd import Rgmd
+    from gds.daemon.setting import Setting
     from gds.model.resource import Resource
 
     class Keeper(Protocol):
@@ -82,7 +83,16 @@ class House:
         self._new_app = new_app
         self._compile = compile_
         self._released = released
-        self._began = rgmd.loop.now()
+        self.began = rgmd.loop.now()
+        """The instant at which this runner began; an upgrade does not make it younger."""
+        self.setting: Callable[[], Setting]
+        """The desk where properties are changed, made when it is first asked for; set by who can make it."""
+        self.is_set: Callable[[], bool]
+        """Somebody has set something, so that the desk has to be asked."""
+
+    def add_keeper(self, keeper: Keeper) -> None:
+        """One more that may be unable to keep what it should."""
+        self._keepers = (*self._keepers, keeper)
 
     @property
     def stopping(self) -> bool:
@@ -95,7 +105,7 @@ class House:
             "version": self.version,
             "node": self._node,
             "pid": os.getpid(),
-            "uptime_seconds": round(self._rgmd.loop.now() - self._began, 3),
+            "uptime_seconds": round(self._rgmd.loop.now() - self.began, 3),
             "tracking": self._rgmd.forest.rung,
         }
         problems = [k.problem for k in self._keepers if k.problem]
@@ -128,6 +138,9 @@ class House:
         if life.reloading:
             done(75, "cannot reload: a reload is under way", [])
             return
+        if self.is_set() and self.setting().busy:
+            done(75, f"cannot reload: {self.setting().busy}", [])
+            return
         if self._compile is None:
             done(1, "cannot reload: this runner was given a command, not descriptors", [])
             return
@@ -146,6 +159,7 @@ class House:
             lambda: life.stopping,
             planned,
             finished,
+            lambda stands: self.setting().followed(stands) if stands else None,
         )
         try:
             reload.begin(dry)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gds.daemon.app import App
     from gds.daemon.groups import Groups
     from gds.daemon.rgmd import Rgmd
+    from gds.daemon.setting import Setting
     from gds.fault.score import Outcome
 
     class Client(Protocol):
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         def reload(
             self, dry: bool, planned: Callable[[list[str]], None], done: Callable[[int, str, list[str]], None]
         ) -> None: ...
+        def setting(self) -> Setting: ...
         def log_paths(self, app: App) -> dict[str, Any]: ...
         def stamp(self, seconds: float) -> str: ...
 
@@ -83,6 +85,7 @@ class Receptionist:
             "giveover": self._giveover,
             "clear": self._clear,
             "reload": self._reload,
+            "set": self._set,
             **{
                 f"rg.{verb}": partial(self._change_group, verb)
                 for verb in ("online", "offline", "restart", "manage", "unmanage", "suspend", "resume", "clear")
@@ -93,6 +96,8 @@ class Receptionist:
             "why": self._why,
             "history": self._history,
             "logs": self._logs,
+            "get": self._get,
+            "diff": self._diff,
             "ping": lambda client, _request: client.done(OK),
         }
 
@@ -538,3 +543,17 @@ class Receptionist:
             client.done(code, message, plan=plan)
 
         self._house.reload(bool(request.get("dry_run")), planned, done)
+
+    # -- properties ---------------------------------------------------------------------------------------------------
+
+    def _set(self, client: Client, request: dict[str, Any]) -> None:
+        if self._named(client, request) is not None:
+            self._house.setting().set(client, request)
+
+    def _get(self, client: Client, request: dict[str, Any]) -> None:
+        if self._named(client, request) is not None:
+            self._house.setting().get(client, request, client.uid in (0, self._own_uid))
+
+    def _diff(self, client: Client, request: dict[str, Any]) -> None:
+        if self._named(client, request, all_if_none=True) is not None:
+            self._house.setting().diff(client, request, client.uid in (0, self._own_uid))

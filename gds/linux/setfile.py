@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 
 class SetFile:
-    """See the module. Without a `path` nothing can be kept."""
+    """See the module. Without a `path` nothing can be kept, and `why` says why (there is no state directory)."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, why: str = "") -> None:
         self._path = path
+        self._why = why or "there is no state directory to keep it in"
         self.problem = ""
         self.unreadable = ""
         """Why what stands there cannot be read: then nothing is written over it either."""
@@ -61,8 +62,7 @@ class SetFile:
         """From now on these were set. Why they could not be kept for good, or ""; they hold until the runner ends."""
         self.entries = entries
         if not self._path:
-            self.problem = "there is no state directory to keep what was set in"
-            return self.problem
+            return self._why
         try:
             data = self.content()
             if data:

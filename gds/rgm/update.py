@@ -7,7 +7,7 @@ Rules (Sun: semantics.md 9.1, 9.2, 11)
 - A busy group changes nothing; nor does one that holds what could not be stopped (what the group says is handed in).
 - Validate is asked of the values as they would be, before anything is touched. A change that needs no stop is then
   made at once, and Update follows where the resource is online. One that needs a stop is Stop, change, Start, and is
-  counted in no budget; what is down stays down.
+  counted in no budget; what a person stopped stays down.
 - A change that changes nothing calls nothing.
 
 Who may ask, and whether a value is right, is decided elsewhere (daemon/receptionist.py, config/setter.py).
@@ -28,10 +28,12 @@ VALIDATE, STOP, CHANGE, START, UPDATE = "Validate", "Stop", "change", "Start", "
 
 
 class Situation(Value):
-    """How the resource, or the group, stands now. `online`: Update has somebody to talk to; `down`: nothing of it runs,
-    and nothing needs to be stopped. `busy` and `stuck` are what its group says against any change ("" = nothing)."""
+    """How the resource, or the group, stands now. `wanted`: no person stopped it; `online`: Update has somebody to talk
+    to; `down`: nothing of it runs, and nothing needs to be stopped. `busy` and `stuck` are what its group says against
+    any change ("" = nothing)."""
 
     enabled: bool = True
+    wanted: bool = True
     online: bool = False
     down: bool = True
     busy: str = ""
@@ -54,11 +56,15 @@ class Refused(Value):
 
 
 class Update(Value):
-    """What is done: `keys` that change, and the steps in order; `live`: nothing has to be stopped."""
+    """What is done: `keys` that change, and the steps in order."""
 
     keys: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
-    live: bool = True
+
+    @property
+    def is_live(self) -> bool:
+        """Nothing has to be stopped."""
+        return all(step.what != STOP for step in self.steps)
 
 
 _KINDS = {
@@ -92,16 +98,15 @@ def of_resource(
         )
     name = before.name
     steps = [Step(name, VALIDATE)] if after.validate_command is not None else []
-    live = not held or now.down
-    if live:
-        steps.append(Step(name, CHANGE))
-        if now.online and after.update_command is not None:
-            steps.append(Step(name, UPDATE))
-    else:
-        steps += [Step(name, STOP), Step(name, CHANGE)]
-        if now.enabled:
+    if held and not now.down:
+        steps.append(Step(name, STOP))
+    steps.append(Step(name, CHANGE))
+    if held:
+        if now.enabled and now.wanted:
             steps.append(Step(name, START))
-    return Update(changed, tuple(steps), live)
+    elif now.online and after.update_command is not None:
+        steps.append(Step(name, UPDATE))
+    return Update(changed, tuple(steps))
 
 
 def of_group(

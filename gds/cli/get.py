@@ -1,0 +1,100 @@
+"""gds get and gds diff: what every property is and where that comes from; what runs against what the files say."""
+
+from __future__ import annotations
+
+import sys
+
+from gds.api import client
+from gds.cli import options
+from gds.cli.control import failed, owners
+from gds.errors import GdsError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+USAGE = """usage: gds get NAME [KEY...] [--json] [--socket PATH]
+
+Prints each property as it is in force, written as in a descriptor, and where it comes from: default, file:line, or who
+set it and when. Exit status: 0, 4 unknown name, 78 unknown key."""
+DIFF = """usage: gds diff [NAME...] [--json] [--socket PATH]
+
+What runs against what the descriptors say now: values that were set, and changes of files that no reload took over
+yet. Exit status: 0 no difference, 1 difference, 4 unknown name, 78 a descriptor does not compile."""
+_WHERE = {"--socket": "socket", "--runtime-dir": "runtime_dir"}
+
+
+def main(argv: list[str]) -> int:
+    """gds get; the exit status."""
+    try:
+        typed = options.parse(argv, {"--json": "json"}, _WHERE)
+        if not typed.names:
+            raise UsageError(f"cannot get: no name is given\n{USAGE.partition(chr(10))[0]}")
+        name, *keys = typed.names
+        ((path, names),) = owners([name], typed).items()
+        answer = client.ask(path, {"verb": "get", "names": names, "keys": keys}, timeout=60.0)
+    except options.HelpAsked:
+        print(USAGE)
+        return 0
+    except GdsError as error:
+        return failed(error)
+    if answer["code"]:
+        return _refused(answer)
+    found = answer["properties"]
+    if "json" in typed.flags:
+        import json
+
+        print(json.dumps({"schema": 1, "properties": found}, ensure_ascii=False))
+        return 0
+    lines = [(f"{p['key']} = {p['text']}" if p["text"] else f"# {p['key']} is not given", p["source"]) for p in found]
+    width = min(60, max([len(line) for line, _ in lines], default=0))
+    for line, source in lines:
+        print(f"{line:<{width}}  # {source}")
+    return 0
+
+
+def diff(argv: list[str]) -> int:
+    """gds diff; the exit status."""
+    merged: dict[str, list[Any]] = {"differences": [], "fresh": [], "gone": []}
+    code = 0
+    try:
+        typed = options.parse(argv, {"--json": "json"}, _WHERE)
+        for path, names in owners(typed.names, typed).items():
+            answer = client.ask(path, {"verb": "diff", "names": names}, timeout=60.0)
+            if answer["code"] not in (0, 1) or "differences" not in answer:
+                return _refused(answer)
+            code = code or answer["code"]
+            for key, found in merged.items():
+                found += answer[key]
+    except options.HelpAsked:
+        print(DIFF)
+        return 0
+    except GdsError as error:
+        return failed(error)
+    if "json" in typed.flags:
+        import json
+
+        print(json.dumps({"schema": 1, **merged}, ensure_ascii=False))
+        return code
+    for each in merged["differences"]:
+        print(_line(each))
+    for each in merged["fresh"]:
+        print(f"{each['name']}: stands in {each['place']} and does not run; `gds reload` starts it")
+    for name in merged["gone"]:
+        print(f"{name}: runs, and no descriptor names it any more; `gds reload` stops it")
+    return code
+
+
+def _line(each: dict[str, Any]) -> str:
+    runs = each["runs"] or "not given"
+    says = f"{each['place']} says {each['file']}" if each["place"] else f"{each['file'] or 'nothing'} by default"
+    if each["set"]:
+        why = f"set by {each['by']} at {each['at']}; `gds set {each['name']} --unset {each['key']}` follows the file"
+    else:
+        why = "changed there since; `gds reload` takes it over"
+    return f"{each['name']}: {each['key']} is {runs}, {says} ({why})"
+
+
+def _refused(answer: dict[str, Any]) -> int:
+    print(f"gds: {answer['message']}".replace("\n", "\ngds: "), file=sys.stderr)
+    return int(answer["code"]) or 1
