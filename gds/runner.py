@@ -177,26 +177,6 @@ class Runner:
         )
         self._desk: Setting | None = None
         self._house.setting = self._setting
-        # An upgrade replaces all of this in place; what it needs for that is in memory from the start.
-        self._upgrade = Upgrade(
-            __version__,
-            self._rgmd,
-            life,
-            self._groups,
-            self._forest,
-            self._tags,
-            self._outputs,
-            self._notifies,
-            self._switches.of,
-            settings,
-            self._locks,
-            facts.get("began", loop.now()),
-            self._history.flush,
-            handover.Ferry(loop, self._reaper),
-        )
-        if facts:
-            self._resume(facts)
-            return
         self._house.is_set = lambda: self._desk is not None or os.path.lexists(self._set_path)
         BringUp(
             self._rgmd,
@@ -209,34 +189,6 @@ class Runner:
             life.await_start,
             self._groups,
         ).begin(plan)
-    def _resume(self, facts: dict[str, Any]) -> None:
-        """Instead of bringing up: nobody shall notice."""
-        from gds.daemon.resuming import Resume
-
-        self._house.began = facts["began"]
-        # first of all in the first turn: who died meanwhile is still there as a zombie, which says whose it was
-        self._loop.soon(self._reaper.reap)
-        Resume(self._rgmd, self._forest, self._memory, self._outputs, self._notifies, late.account, self._tags).begin(
-            facts
-        )
-        handover.unblock()
-
-    def _tell_upgraded(self, parcel: handover.Parcel, server: Server) -> None:
-        """To who asked, and to who wants to know later."""
-        facts = parcel.facts
-        seconds = self._loop.now() - facts["left_at"]
-        because = f"upgraded from {parcel.version} to {__version__}"
-        self._log.info(because, seconds=round(seconds, 3))
-        record = {"at": _stamp_now(), "monotonic": round(self._loop.now(), 6), "resource": "", "group": ""}
-        self._history.add({**record, "event": "upgraded", "because": because})
-        if facts["tags"] is not None:
-            self._tags.resume_clients(facts["tags"], server.by_fd)
-        asked = server.by_fd.get(facts["client"])
-        if asked is not None:
-            told = {"from": parcel.version, "to": __version__, "seconds": round(seconds, 3), "pid": os.getpid()}
-            asked.done(0, upgrade={**told, "applications": len(self._rgmd.apps)})
-        server.by_fd.clear()
-
 
     def run(self) -> int:
         """Until it ends; the exit status."""
@@ -315,14 +267,8 @@ class Runner:
             except KeyError:
                 self._log.error(f"cannot give the socket to group {settings.socket_group}: there is no such group")
         try:
-            handed = self._handed.facts["server"] if self._handed is not None else None
-            self._server = Server(self._loop, settings.socket, group, self._answer, handed)
+            self._server = Server(self._loop, settings.socket, group, self._answer)
         except EngineError as error:
-        self._receptionist.acting["upgrade"] = self._upgrade.asked
-        self._upgrade.server = self._server
-        parcel, self._handed = self._handed, None
-        if parcel is not None:
-            self._tell_upgraded(parcel, self._server)
             self._log.error(f"{error}; applications run, but nobody can ask or tell this runner anything")
             return
         self._receptionist = Receptionist(self._rgmd, self._groups, self._house, os.geteuid())
@@ -504,22 +450,6 @@ def _choose_forest(
 def _stamp_now() -> str:
     return clock.rfc3339(clock.wall())
 
-
-
-def handed_over(environ: MutableMapping[str, str]) -> handover.Parcel | None:
-    """What a runner in this same process left for us; None: this is an ordinary start."""
-    return handover.take(environ, upgrade.FORMAT)
-
-
-def could_take_over(fd: int) -> str:
-    """Asked by `gds upgrade`, of the new code: why it could not go on from the parcel in `fd`; "" = it could."""
-    from gds.daemon.resuming import understand
-
-    try:
-        parcel = handover.read(fd, upgrade.FORMAT)
-    except (OSError, ValueError) as error:
-        return f"it cannot read what it would be handed: {error}"
-    return upgrade.understands(parcel.format) or understand(parcel.facts)
 
 def _chance() -> float:
     return os.urandom(1)[0] / 255.0
