@@ -120,15 +120,16 @@ def release(resource: str, but: Sequence[Place] = ()) -> tuple[str, ...]:
 
 
 class _Promoting:
-    """While a primary IPv4 address goes: others in its subnet, which are its secondaries, become primary instead of
-    going with it, as the kernel would have it without net.ipv4.conf.*.promote_secondaries."""
+    """While an IPv4 address goes, which may be a primary: others in its subnet, its secondaries, become primary instead
+    of going with it, as the kernel would have it without net.ipv4.conf.*.promote_secondaries."""
 
     def __init__(self, name: str, going: Held, staying: Sequence[Held]) -> None:
         self._path = ""
         self._file = -1
         self._was = b""
-        others = any(h.index == going.index and h.secondary for h in staying)
-        if others and not going.secondary and ":" not in going.address:
+        # whether it is primary is not asked: another Stop may have promoted it since we looked
+        others = any(h.index == going.index and ":" not in h.address for h in staying)
+        if others and ":" not in going.address:
             self._path = f"/proc/sys/net/ipv4/conf/{name}/promote_secondaries"
 
     def __enter__(self) -> None:

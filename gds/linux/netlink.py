@@ -31,7 +31,7 @@ _DUMP = 0x301  # NLM_F_REQUEST | NLM_F_DUMP
 _INTERRUPTED = 0x10  # NLM_F_DUMP_INTR: something changed meanwhile, the answer may have holes
 _GROUPS = 0x1 | 0x10 | 0x100  # RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR
 _UP, _LOOPBACK, _NO_ARP, _LOWER_UP = 0x1, 0x8, 0x80, 0x10000
-_SECONDARY, _DAD_FAILED = 0x01, 0x08
+_DAD_FAILED = 0x08
 _ROOM = 1 << 16
 _TRIES = 20
 
@@ -140,7 +140,6 @@ def _held(body: bytes) -> Held:
         _text(attributes.get(3, b"")),
         _NUMBER.unpack_from(attributes[9])[0] if 9 in attributes else 0,
         attributes[11][0] if 11 in attributes else 0,
-        secondary=family == socket.AF_INET and bool(flags & _SECONDARY),
         failed=family == socket.AF_INET6 and bool(flags & _DAD_FAILED),
     )
 

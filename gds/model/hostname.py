@@ -49,8 +49,8 @@ class Link(Value):
 
 
 class Held(Value):
-    """One address that the kernel has on the interface of this index. `secondary`: it goes when its primary goes.
-    `failed`: the kernel's own duplicate check found it elsewhere, so it is not used."""
+    """One address that the kernel has on the interface of this index. `failed`: the kernel's own duplicate check found
+    it elsewhere, so it is not used."""
 
     index: int
     address: str
@@ -58,7 +58,6 @@ class Held(Value):
     label: str = ""
     metric: int = 0
     protocol: int = 0
-    secondary: bool = False
     failed: bool = False
 
     @property
