@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gds.linux.reaper import Reaper
     from gds.linux.zygote import Zygote
     from gds.model.resource import Output, Resource
-    from gds.ports import Forest
+    from gds.ports import LastingForest
 
 
 class LateZygote:
@@ -88,6 +88,22 @@ class LateOutputs:
         if output.kind != "inherit":
             self._get().adopt(name, stream, output, uid, gid)
 
+    def hand_over(self) -> list[tuple[str, str, int]]:
+        """See Outputs."""
+        return self._made.hand_over() if self._made is not None else []
+
+    def inherit(self, feeds: Iterable[tuple[str, str, int]]) -> None:
+        """What the runner before us, in this process, handed over."""
+        for name, stream, fd in feeds:
+            self._get().inherited[(name, stream)] = fd
+
+    def inherited(self) -> None:
+        """Each application has taken its own: nobody wants the rest."""
+        if self._made is not None:
+            for fd in self._made.inherited.values():
+                os.close(fd)
+            self._made.inherited.clear()
+
     def after_spawn(self, name: str) -> None:
         """The application has its descriptors."""
         if self._made is not None:
@@ -135,13 +151,25 @@ class LateNotifies:
         self._log = log
         self._made: Notifies | None = None
 
-    def open(self, name: str, uid: int) -> str:
-        """An application's NOTIFY_SOCKET."""
+    def _get(self) -> Notifies:
         if self._made is None:
             from gds.linux.notify import Notifies
 
             self._made = Notifies(self._loop, self._runtime_dir, self._heard, self._log)
-        return self._made.open(name, uid)
+        return self._made
+
+    def open(self, name: str, uid: int) -> str:
+        """An application's NOTIFY_SOCKET."""
+        return self._get().open(name, uid)
+
+    def hand_over(self) -> list[tuple[str, str, int, int]]:
+        """See Notifies."""
+        return self._made.hand_over() if self._made is not None else []
+
+    def resume(self, ears: Iterable[tuple[str, str, int, int]]) -> None:
+        """What the runner before us, in this process, handed over."""
+        for ear in ears:
+            self._get().resume(*ear)
 
     def drain(self, name: str) -> None:
         """What a dead application said last is heard before its death is judged."""
@@ -223,7 +251,7 @@ class LateTags:
     def __init__(
         self,
         loop: Loop,
-        forest: Forest,
+        forest: LastingForest,
         log: Log,
         environ: Mapping[str, str],
         decided: Callable[[str, str, str], None],
@@ -247,13 +275,41 @@ class LateTags:
 
     def answer(self, client: Connection, request: dict[str, Any], stopping: bool) -> None:
         """A request of pmfadm's."""
+        desk = self._get_desk()
+        if stopping:
+            self._get().ending = "the runner is stopping everything"
+        desk.answer(client, request)
+
+    def _get_desk(self) -> PmfDesk:
         if self._desk is None:
             from gds.daemon.pmfdesk import PmfDesk
 
             self._desk = PmfDesk(self._get(), self._loop, self._log, self._environ)
-        if stopping:
-            self._get().ending = "the runner is stopping everything"
-        self._desk.answer(client, request)
+        return self._desk
+
+    def unsettled(self) -> tuple[str, ...]:
+        """Nametags between two states."""
+        return self._made.unsettled() if self._made is not None else ()
+
+    def hand_over(self) -> tuple[dict[str, Any] | None, list[int]]:
+        """For the runner after us, in this process: all tags and who waits for them; and descriptors."""
+        if self._made is None:
+            return None, []
+        facts, fds = self._made.hand_over()
+        return {**facts, "waiting": self._desk.hand_over() if self._desk is not None else []}, fds
+
+    def waiting(self) -> set[int]:
+        """Descriptors of those who wait for a tag, and will in the runner after us too."""
+        return {each[0] for each in self._desk.hand_over()} if self._desk is not None else set()
+
+    def resume(self, facts: dict[str, Any]) -> None:
+        """What the runner before us, in this process, handed over."""
+        self._get().resume(facts)
+
+    def resume_clients(self, facts: dict[str, Any], clients: Mapping[int, Connection]) -> None:
+        """Those who waited go on waiting."""
+        if facts["waiting"]:
+            self._get_desk().resume(facts["waiting"], clients)
 
     def take_strays(self, found: Iterable[tuple[str, int]]) -> None:
         """Those of a runner that was killed."""

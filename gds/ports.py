@@ -6,7 +6,7 @@ Nothing here waits. A request returns at once and its answer comes back as a cal
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from gds.model.launch import Launch as Launch
 
@@ -97,4 +97,30 @@ class Forest(Protocol):
 
     def close(self) -> None:
         """The runner ends in order; all trees are empty."""
+        ...
+
+
+class LastingForest(Forest, Protocol):
+    """A forest that the runner after us, in this same process, can take over from us (`gds upgrade`)."""
+
+    def under_way(self) -> list[str]:
+        """Names of methods and probes that run ("web:Probe")."""
+        ...
+
+    def is_settled(self, tree: Tree) -> bool:
+        """It is up, and can be handed over."""
+        ...
+
+    def hand_over(self, tree: Tree) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """What the runner after us, in this same process, needs to follow a settled lasting tree; and the
+        descriptors it needs for it. Changes nothing."""
+        ...
+
+    def resume(self, facts: dict[str, Any], listener: TreeListener) -> Tree:
+        """Follow it on. The listener hears only what is new; nothing before the loop turns. Call it before
+        `survivors` and `plant`."""
+        ...
+
+    def resumed(self) -> None:
+        """All trees were resumed: whatever else the runner before us left is ended."""
         ...

@@ -20,11 +20,11 @@ from gds.daemon.keeping import Keeping, record_of
 from gds.daemon.managing import Managing
 from gds.daemon.ownlife import OwnLife
 from gds.daemon.rehearsal import rehearse_restart
-from gds.daemon.rehearsal import rehearse_restart
 from gds.daemon.rgmd import Rgmd, World
 from gds.daemon.upgrading import Upgrade
 from gds.errors import ConfigError, EngineError
 from gds.linux import clock, handover
+from gds.linux.handover import Parcel as Parcel
 from gds.linux.history import History
 from gds.linux.kept import Lock, Memory, Switches
 from gds.linux.loop import Loop
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
     from gds.api.server import Connection, Server
     from gds.daemon.receptionist import Receptionist
-    from gds.daemon.setting import Setting
     from gds.daemon.rmapi import Rmapi
+    from gds.daemon.setting import Setting
     from gds.linux.journal import Log
     from gds.linux.zygote import Zygote
     from gds.model.resource import Plan, Resource
@@ -62,7 +62,7 @@ class Runner:
         sources: Sources,
         environ: MutableMapping[str, str],
         log: Log,
-        handed: handover.Parcel | None = None,
+        handed: Parcel | None = None,
     ) -> None:
         """`handed`: what a runner in this same process left for us (`gds upgrade`)."""
         self._log = log
@@ -178,6 +178,26 @@ class Runner:
         self._desk: Setting | None = None
         self._house.setting = self._setting
         self._house.is_set = lambda: self._desk is not None or os.path.lexists(self._set_path)
+        # An upgrade replaces all of this in place; what it needs for that is in memory from the start.
+        self._upgrade = Upgrade(
+            __version__,
+            self._rgmd,
+            life,
+            self._groups,
+            self._forest,
+            self._tags,
+            self._outputs,
+            self._notifies,
+            self._switches.of,
+            settings,
+            self._locks,
+            facts.get("began", loop.now()),
+            self._history.flush,
+            handover.Ferry(loop, self._reaper),
+        )
+        if facts:
+            self._resume(facts)
+            return
         BringUp(
             self._rgmd,
             self._memory,
@@ -190,13 +210,39 @@ class Runner:
             self._groups,
         ).begin(plan)
 
+    def _resume(self, facts: dict[str, Any]) -> None:
+        """Instead of bringing up: nobody shall notice."""
+        from gds.daemon.resuming import Resume
+
+        self._house.began = facts["began"]
+        # first of all in the first turn: who died meanwhile is still there as a zombie, which says whose it was
+        self._loop.soon(self._reaper.reap)
+        Resume(self._rgmd, self._forest, self._memory, self._outputs, self._notifies, late.account, self._tags).begin(
+            facts
+        )
+        handover.unblock()
+
+    def _tell_upgraded(self, parcel: Parcel, server: Server) -> None:
+        """To who asked, and to who wants to know later."""
+        facts = parcel.facts
+        seconds = self._loop.now() - facts["left_at"]
+        because = f"upgraded from {parcel.version} to {__version__}"
+        self._log.info(because, seconds=round(seconds, 3))
+        record = {"at": _stamp_now(), "monotonic": round(self._loop.now(), 6), "resource": "", "group": ""}
+        self._history.add({**record, "event": "upgraded", "because": because})
+        if facts["tags"] is not None:
+            self._tags.resume_clients(facts["tags"], server.by_fd)
+        asked = server.by_fd.get(facts["client"])
+        if asked is not None:
+            told = {"from": parcel.version, "to": __version__, "seconds": round(seconds, 3), "pid": os.getpid()}
+            asked.done(0, upgrade={**told, "applications": len(self._rgmd.apps)})
+        server.by_fd.clear()
+
     def run(self) -> int:
         """Until it ends; the exit status."""
         # after the applications, because they must not wait for it
         self._loop.soon(self._serve)
         self._life.begin(self._for_tags)
-        # the first application to die must not wait for what the others will find ready
-        self._loop.when_idle(rehearse_restart)
         # the first application to die must not wait for what the others will find ready
         self._loop.when_idle(rehearse_restart)
         self._loop.run()
@@ -267,11 +313,17 @@ class Runner:
             except KeyError:
                 self._log.error(f"cannot give the socket to group {settings.socket_group}: there is no such group")
         try:
-            self._server = Server(self._loop, settings.socket, group, self._answer)
+            handed = self._handed.facts["server"] if self._handed is not None else None
+            self._server = Server(self._loop, settings.socket, group, self._answer, handed)
         except EngineError as error:
             self._log.error(f"{error}; applications run, but nobody can ask or tell this runner anything")
             return
         self._receptionist = Receptionist(self._rgmd, self._groups, self._house, os.geteuid())
+        self._receptionist.acting["upgrade"] = self._upgrade.asked  # type: ignore[assignment]  # of Connections
+        self._upgrade.server = self._server
+        parcel, self._handed = self._handed, None
+        if parcel is not None:
+            self._tell_upgraded(parcel, self._server)
 
     def _answer(self, client: Connection, request: dict[str, Any]) -> None:
         if request["verb"].startswith("pmf."):
@@ -453,3 +505,26 @@ def _stamp_now() -> str:
 
 def _chance() -> float:
     return os.urandom(1)[0] / 255.0
+
+
+def handed_over(environ: MutableMapping[str, str]) -> Parcel | None:
+    """What a runner in this same process left for us; None: this is an ordinary start."""
+    return handover.take(environ, upgrade.FORMAT)
+
+
+def declared_before(parcel: Parcel) -> tuple[Plan, Settings]:
+    """What that runner knew to be declared, and its settings: nothing is read again."""
+    from gds.daemon.resuming import plan_of, settings_of
+
+    return plan_of(parcel.facts), settings_of(parcel.facts)
+
+
+def could_take_over(fd: int) -> str:
+    """Asked by `gds upgrade`, of the new code: why it could not go on from the parcel in `fd`; "" = it could."""
+    from gds.daemon.resuming import understand
+
+    try:
+        parcel = handover.read(fd, upgrade.FORMAT)
+    except (OSError, ValueError) as error:
+        return f"it cannot read what it would be handed: {error}"
+    return upgrade.understands(parcel.format) or understand(parcel.facts)

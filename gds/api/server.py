@@ -60,6 +60,25 @@ class Connection:
         self._timer: TimerHandle | None = server.loop.after(PATIENCE, self.close)
         server.loop.watch(self.fd, self._ready, READ)
 
+    @property
+    def waits(self) -> bool:
+        """It has asked, and the last line is not told yet."""
+        return self.asked and not self._last
+
+    def facts(self) -> dict[str, Any]:
+        """For the server after ours."""
+        return {"fd": self.fd, "in": self._in, "out": self._out, "asked": self.asked, "last": self._last}
+
+    def go_on(self, facts: dict[str, Any]) -> None:
+        """Where the server before ours was with it."""
+        self._in, self._out = facts["in"], facts["out"]
+        self.asked, self._last = facts["asked"], facts["last"]
+        if self.asked and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._out:
+            self._server.loop.watch(self.fd, self._ready, READ | WRITE)
+
     def groups(self) -> tuple[int, ...]:
         """The peer's supplementary groups when it connected. Raises OSError (ERANGE: more than 256)."""
         return tuple(memoryview(self._sock.getsockopt(SOL_SOCKET, SO_PEERGROUPS, 1024)).cast("I"))
@@ -162,15 +181,26 @@ class Server:
     """See the module."""
 
     def __init__(
-        self, loop: WatchingLoop, path: str, group: int, answer: Callable[[Connection, dict[str, Any]], None]
+        self,
+        loop: WatchingLoop,
+        path: str,
+        group: int,
+        answer: Callable[[Connection, dict[str, Any]], None],
+        handed: dict[str, Any] | None = None,
     ) -> None:
-        """Raises EngineError when the socket cannot be made."""
+        """`handed`: what a server before us in this process handed over. Raises EngineError when the socket cannot be
+        made."""
         self.loop = loop
         self.answer = answer
         self.path = path
         self._open: dict[Connection, None] = {}
         """Oldest first."""
         self._paused = False
+        self.by_fd: dict[int, Connection] = {}
+        """Those handed over, until somebody has taken them."""
+        if handed is not None:
+            self._resume_from(handed)
+            return
         self._sock = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
         new = f"{path}.new.{os.getpid()}"
         try:
@@ -191,6 +221,26 @@ class Server:
             self._sock.close()
             raise EngineError(f"cannot make the control socket {path}: {error.strerror or error}") from error
         loop.watch(self._sock.fileno(), self._accept, READ)
+
+    def hand_over(self) -> tuple[dict[str, Any], list[int]]:
+        """For the server after us, in this same process: who is connected, and the descriptors it needs. Nobody who
+        connects meanwhile is turned away: the kernel's queue is part of the socket. Changes nothing."""
+        facts = {"fd": self._sock.fileno(), "connections": [c.facts() for c in self._open]}
+        return facts, [self._sock.fileno(), *[c.fd for c in self._open]]
+
+    def unanswered(self) -> list[Connection]:
+        """Who has asked, and waits."""
+        return [c for c in self._open if c.waits]
+
+    def _resume_from(self, handed: dict[str, Any]) -> None:
+        self._sock = socket(fileno=handed["fd"])
+        self._sock.setblocking(False)
+        for facts in handed["connections"]:
+            connection = Connection(self, socket(fileno=facts["fd"]))
+            self._open[connection] = None
+            self.by_fd[connection.fd] = connection
+            connection.go_on(facts)
+        self.loop.watch(self._sock.fileno(), self._accept, READ)
 
     def _accept(self, _events: int) -> None:
         for _ in range(32):

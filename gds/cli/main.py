@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "giveover": ("gds.cli.control", "giveover", "ask that a group run elsewhere"),
     "clear": ("gds.cli.control", "clear", "clear a failed stop, or the failure history"),
     "reload": ("gds.cli.control", "reload", "read the descriptors again; touch only what changed"),
+    "upgrade": ("gds.cli.upgrade", "main", "replace the runner's code in place; no application is touched"),
     "set": ("gds.cli.set", "main", "change properties while everything runs; kept for good"),
     "get": ("gds.cli.get", "main", "properties in force, and where each comes from"),
     "diff": ("gds.cli.get", "diff", "what runs against what the descriptors say now"),

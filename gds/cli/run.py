@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gds.model.resource import Plan
+    from gds.model.settings import Settings
+    from gds.runner import Parcel
 else:
     import _signal as signal  # plain numbers, without the enums
 
@@ -65,12 +67,14 @@ def main(argv: list[str]) -> int:
     except UsageError as error:
         print(f"gds: {error}\n{USAGE}", file=sys.stderr)
         return 2
+    handed = _handed_over() if "GDS_HANDOVER" in os.environ else None
     _close_inherited()
     _take_back_locale()
     # a careless parent may have blocked SIGCHLD or SIGTERM, and then we would hear of no death and of no end
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    if handed is None:  # else what arrives now waits until the runner has ears for it
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
     try:
-        return _run(typed)
+        return _run(typed, handed)
     except ConfigError as error:
         print(f"gds: {error}", file=sys.stderr)
         return 78
@@ -113,12 +117,41 @@ def _take_back_locale() -> None:
     del os.environ["LC_CTYPE"]
 
 
-def _run(typed: options.Options) -> int:
+def _handed_over() -> Parcel | None:
+    """What a runner in this same process left us with `gds upgrade`."""
+    from gds.runner import handed_over
+
+    return handed_over(os.environ)
+
+
+def _run(typed: options.Options, handed: Parcel | None) -> int:
     from gds.config import cache
-    from gds.model.settings import Settings
 
     paths = [] if typed.after is not None else typed.names
     cache_dirs = cache.directories(typed.values, os.environ, os.geteuid())
+    if handed is None:
+        plan, settings = _declared(typed, paths, cache_dirs)
+    else:
+        from gds.runner import declared_before
+
+        plan, settings = declared_before(handed)
+    from gds.linux.journal import Log, format_for
+
+    log = Log(format_for(settings.log_format, os.environ))
+    for each in plan.warnings:
+        log.warning(f"{each.path}:{each.line}:{each.column}: {each.key}: {each.message}")
+    from gds.runner import Runner, Sources
+
+    return Runner(
+        plan, settings, Sources([os.path.abspath(p) for p in paths], typed.values, cache_dirs), os.environ, log, handed
+    ).run()
+
+
+def _declared(typed: options.Options, paths: list[str], cache_dirs: list[str]) -> tuple[Plan, Settings]:
+    """What descriptors, settings and the command line say. Raises ConfigError."""
+    from gds.config import cache
+    from gds.model.settings import Settings
+
     cached = cache.load_cached(paths, cache_dirs, typed.values)
     if cached is not None:
         plan, values = cached
@@ -129,16 +162,7 @@ def _run(typed: options.Options) -> int:
         settings = settings.replace(socket=f"{settings.runtime_dir}/control.sock")
     if typed.after is not None:
         plan = _bare(typed.after)
-    from gds.linux.journal import Log, format_for
-
-    log = Log(format_for(settings.log_format, os.environ))
-    for each in plan.warnings:
-        log.warning(f"{each.path}:{each.line}:{each.column}: {each.key}: {each.message}")
-    from gds.runner import Runner, Sources
-
-    return Runner(
-        plan, settings, Sources([os.path.abspath(p) for p in paths], typed.values, cache_dirs), os.environ, log
-    ).run()
+    return plan, settings
 
 
 def _compile(paths: list[str], flags: dict[str, str], cache_dirs: list[str]) -> tuple[Plan, dict[str, Any]]:

@@ -50,6 +50,11 @@ class Monitor:
         app.watchdog_at = self._rgmd.loop.now()
         self._schedule(app, first=True)
 
+    def go_on(self, app: App, due: float | None) -> None:
+        """As the runner before us in this process left it: the next probe at the instant `due`, None = no probe."""
+        if due is not None:
+            app.probe_timer = self._rgmd.loop.at(due, lambda: self._due(app))
+
     def end(self, app: App) -> None:
         """No probe from now on; one under way is killed."""
         if app.probe_timer is not None:

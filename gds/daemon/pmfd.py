@@ -15,10 +15,11 @@ from gds.pmf import family
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from gds.daemon.app import App
     from gds.daemon.rgmd import Rgmd
-    from gds.ports import Tree
+    from gds.ports import LastingForest, Tree
 
 
 class Watcher:
@@ -78,6 +79,12 @@ class Pmfd:
         tree = self._rgmd.forest.adopt(app.name, incarnation, main_pid, Watcher(self, app))
         if app.tree is None and tree.main_pid:
             app.tree = tree
+
+    def resume(self, app: App, facts: dict[str, Any], forest: LastingForest) -> None:
+        """The tree that the runner before us in this process had: followed on, with all that happened meanwhile."""
+        tree = app.tree = forest.resume(facts, Watcher(self, app))
+        if not tree.main_alive and app.resource.child_mon_level >= 0 and not app.view.left_alone:
+            self.main_exited(app, tree, facts.get("status"))  # who of the others is watched is looked for again
 
     def is_dead(self, app: App) -> bool:
         """It should have a process, and has none: past its budget it was left alone."""

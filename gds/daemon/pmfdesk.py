@@ -19,7 +19,7 @@ from gds.pmf import tag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Protocol
 
     from gds.daemon.tags import Log
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
         uid: int
         gid: int
+        fd: int
         on_gone: Callable[[], None] | None
 
         def groups(self) -> tuple[int, ...]: ...
@@ -53,16 +54,23 @@ HIGHEST_SIGNAL = 64
 class Waiting:
     """A client that waits for the end of what runs now (-w)."""
 
-    __slots__ = ("_all", "_client", "_tag", "timer")
+    __slots__ = ("_all", "_client", "_tag", "patience", "timer", "until")
 
     def __init__(self, client: Client, one: Tag, everybody: set[Waiting]) -> None:
         self._client: Client | None = client
         self._tag = one
         self._all = everybody
         self.timer: TimerHandle | None = None
+        self.patience = -1.0
+        self.until = 0.0
         client.on_gone = self.forget
         one.on_over.append(self.over)
         everybody.add(self)
+
+    def facts(self) -> tuple[int, str, float, float]:
+        """See PmfDesk.hand_over."""
+        assert self._client is not None
+        return self._client.fd, self._tag.view.nametag, self.until, self.patience
 
     def over(self) -> None:
         """What ran has ended."""
@@ -114,6 +122,18 @@ class PmfDesk:
             act(client, Asked(request))
         except UsageError as error:
             client.done(ERROR, str(error), pmf=True)
+
+    def hand_over(self) -> list[tuple[int, str, float, float]]:
+        """Who waits (-w), for the runner after us in this same process: (its descriptor, nametag, until when or 0,
+        seconds it wanted to wait)."""
+        return [each.facts() for each in self._waiting]
+
+    def resume(self, waiting: Iterable[tuple[int, str, float, float]], clients: Mapping[int, Client]) -> None:
+        """They go on waiting."""
+        for fd, nametag, until, patience in waiting:
+            one, client = self._tags.all.get(nametag), clients.get(fd)
+            if one is not None and client is not None:
+                self._await(client, one, patience, until)
 
     def _create(self, client: Client, asked: Asked) -> None:
         nametag = asked.nametag()
@@ -172,9 +192,14 @@ class PmfDesk:
             return
         if len(self._waiting) >= MOST_WAITING:
             raise UsageError(f"cannot wait for {one.view.nametag}: {MOST_WAITING} others wait; it is done all the same")
+        self._await(client, one, patience, self._loop.now() + patience)
+
+    def _await(self, client: Client, one: Tag, patience: float, until: float) -> None:
         waiting = Waiting(client, one, self._waiting)
+        waiting.patience = patience
         if patience > 0:
-            waiting.timer = self._loop.after(patience, lambda: self._ran_out(one, waiting, patience))
+            waiting.until = until
+            waiting.timer = self._loop.at(until, lambda: self._ran_out(one, waiting, patience))
 
     def _ran_out(self, one: Tag, waiting: Waiting, patience: float) -> None:
         left = ", ".join(map(str, self._tags.pids(one)[:20])) or "no process"

@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 from collections import deque
 
+from gds.daemon import tagparcel
 from gds.daemon.watching import Watching
 from gds.errors import unreachable
 from gds.model.ending import how_it_ended
@@ -28,11 +29,11 @@ from gds.pmf.tag import Life
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from gds.daemon.watching import Loop
     from gds.pmf.tag import Event, TagView
-    from gds.ports import Callback, Forest, TimerHandle, Tree
+    from gds.ports import Callback, LastingForest, TimerHandle, Tree
 
     class Log(Protocol):
         """The runner's own log."""
@@ -161,7 +162,7 @@ class Tags:
     """See the module."""
 
     def __init__(
-        self, loop: Loop, forest: Forest, log: Log, decided: Callable[[str, str, str], None], no_tags: Callback
+        self, loop: Loop, forest: LastingForest, log: Log, decided: Callable[[str, str, str], None], no_tags: Callback
     ) -> None:
         """`decided` keeps a decision: nametag, event, reason. `no_tags` is called whenever nothing is left."""
         self._loop = loop
@@ -247,6 +248,72 @@ class Tags:
             self._end(tree)
         if self._strays:
             self._loop.after(GRACE, self._kill_strays)
+
+    # -- to the runner after us, in this same process ------------------------------------------------------------------
+
+    def unsettled(self) -> tuple[str, ...]:
+        """Nametags that cannot be handed over now: their tree is neither up nor gone, or a runner's that was killed."""
+        is_settled = self._forest.is_settled
+        moving = [n for n, one in self.all.items() if one.on_first or not all(map(is_settled, _trees(one)))]
+        moving += [nametag_of(tree.name) for tree in self._left if not is_settled(tree)]
+        return (*moving, *self._strays.values(), *[name for name, _ in self._when_clean])
+
+    def hand_over(self) -> tuple[dict[str, Any], list[int]]:
+        """All of them, and descriptors. Changes nothing. While none is `unsettled`."""
+        fds: list[int] = []
+
+        def of(tree: Tree) -> dict[str, Any]:
+            facts, needed = self._forest.hand_over(tree)
+            fds.extend(needed)
+            return facts
+
+        tags = []
+        for one in self.all.values():
+            pause = getattr(one.pause, "when", 0.0) if one.view.life is Life.WAITING else 0.0
+            tags.append(
+                {
+                    "spec": tagparcel.of_spec(one.spec),
+                    "view": tagparcel.of_view(one.view),
+                    "incarnation": one.incarnation,
+                    "tree": of(one.tree) if one.tree is not None else None,
+                    "behind": [of(tree) for tree in one.behind],
+                    "pause": pause,
+                    "depths": one.watching.depths if one.watching is not None else None,
+                }
+            )
+        alive = set(self.all.values())
+        nobodys = [of(tree) for tree, whose in self._left.items() if whose not in alive]
+        return {"tags": tags, "nobodys": nobodys, "count": self._count, "had_any": self.had_any}, fds
+
+    def resume(self, facts: dict[str, Any]) -> None:
+        """The reverse: every process is followed on, nothing is started or ended."""
+        self._count, self.had_any = facts["count"], facts["had_any"]
+        for plain in facts["tags"]:
+            spec = Spec(0, (), "", {})
+            for name in tagparcel.SPEC:
+                setattr(spec, name, plain["spec"][name])
+            one = Tag(spec, tagparcel.view_of(plain["view"]))
+            self.all[one.view.nametag] = one
+            for each in plain["behind"]:
+                tree = self._forest.resume(each, self._leftovers)
+                one.behind.append(tree)
+                self._left[tree] = one
+            if plain["tree"] is not None:
+                self._resume_tree(one, plain)
+            if plain["pause"]:
+                one.pause = self._loop.at(plain["pause"], lambda one=one: self.submit(one, tag.PauseOver()))  # type: ignore[misc]
+        for each in facts["nobodys"]:
+            self._left[self._forest.resume(each, self._leftovers)] = None
+
+    def _resume_tree(self, one: Tag, plain: dict[str, Any]) -> None:
+        one.incarnation = plain["incarnation"]
+        tree = one.tree = self._forest.resume(plain["tree"], Watcher(self, one, one.acting))
+        if plain["depths"] is not None:
+            one.watching = Watching(
+                self._loop, tree, one.spec.level, lambda how: self._unwatched(one, tree, how), plain["depths"]
+            )
+            if not tree.main_alive:
+                one.watching.first_ended("ended before the upgrade")
 
     def end(self, because: str) -> None:
         """The runner ends: everything is ended; `no_tags` is called when nothing is left."""

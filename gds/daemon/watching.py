@@ -36,20 +36,33 @@ class Watching:
 
     __slots__ = ("_depths", "_followed", "_how", "_level", "_loop", "_on_end", "_over", "_pause", "_timer", "_tree")
 
-    def __init__(self, loop: Loop, tree: Tree, level: int, on_end: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        tree: Tree,
+        level: int,
+        on_end: Callable[[str], None],
+        depths: dict[int, int] | None = None,
+    ) -> None:
+        """`depths`: what was seen of it before, by the runner before us in this process."""
         self._loop = loop
         self._tree = tree
         self._level = level
         self._on_end = on_end
         self._over = False
         self._how = ""
-        self._depths: dict[int, int] = {}
+        self._depths: dict[int, int] = depths or {}
         self._followed: dict[int, int] = {}
         """pid -> pidfd of watched processes, once the first one is gone."""
         self._pause = FIRST_LOOK
         self._timer: TimerHandle | None = None
         if level:
             self._look_again()
+
+    @property
+    def depths(self) -> dict[int, int]:
+        """pid -> depth, as far as it was seen."""
+        return self._depths
 
     def look(self) -> None:
         """Observe who is whose child; each look is a chance."""

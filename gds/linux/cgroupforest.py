@@ -30,11 +30,12 @@ from gds.linux.methodtree import Methods, MethodTree
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from gds.linux.loop import Loop
     from gds.linux.reaper import Reaper
     from gds.linux.zygote import Zygote
-    from gds.ports import Launch, TreeListener
+    from gds.ports import Launch, Tree, TreeListener
 
 _MARK = "user.gds"
 _HOT = 0.012
@@ -143,8 +144,8 @@ class CgroupForest:
         found = []
         for entry in sorted(os.listdir(self.root), key=lambda e: (len(e), e)):
             path = f"{self.root}/{entry}"
-            if path == self.home or not (_is_ours(entry) or ":" in entry or entry == "helpers"):
-                continue  # systemd's own (.control), or an administrator's
+            if path == self.home or path in self._trees or not (_is_ours(entry) or ":" in entry or entry == "helpers"):
+                continue  # ours already, systemd's own (.control), or an administrator's
             tree = CgroupTree(self, "", 0, path, None)  # type: ignore[arg-type]  # never started, only looked at
             whose = _whose(path)
             if not tree.populated():
@@ -166,14 +167,52 @@ class CgroupForest:
         tree.main_pid = main_pid if main_pid in pids else (pids[0] if pids else main_pid or 1)
         tree.main_alive = False
         self._trees[path] = tree
-        try:
-            tree.watch_fd = os.open(path + "/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
-            self.loop.watch(tree.watch_fd, lambda _e: self._changed(tree), 0x2 | 0x8)
-        except OSError:
-            pass  # gone already: the check says so
+        self._watch_events(tree)
         listener.tree_started(tree)
         self.check_soon(tree)
         return tree
+
+    def under_way(self) -> list[str]:
+        """See ports.LastingForest."""
+        found = [m.name for methods in self._methods.all() for m in methods]
+        return found + [t.name for t in self._trees.values() if ":" in t.name]
+
+    def is_settled(self, tree: Tree) -> bool:
+        """See ports.LastingForest."""
+        return tree.main_pid > 0
+
+    def hand_over(self, tree: Tree) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """See ports.LastingForest."""
+        assert isinstance(tree, CgroupTree)
+        facts = {
+            "name": tree.name,
+            "incarnation": tree.incarnation,
+            "place": tree.path[len(self.root) + 1 :],
+            "main_pid": tree.main_pid,
+            "main_alive": tree.main_alive,
+            "status": tree.status,
+            "ours": tree.watch_fd < 0,
+        }
+        return facts, ()
+
+    def resume(self, facts: dict[str, Any], listener: TreeListener) -> CgroupTree:
+        """See ports.LastingForest. Its processes are our children still: the reaper hears of each and its status."""
+        path = f"{self.root}/{facts['place']}"
+        tree = CgroupTree(self, facts["name"], facts["incarnation"], path, listener)
+        tree.main_pid = facts["main_pid"]
+        tree.main_alive = facts["main_alive"]
+        tree.status = facts["status"]
+        self._trees[path] = tree
+        if not facts["ours"]:
+            self._watch_events(tree)
+        elif tree.main_alive:
+            self._reaper.expect(tree.main_pid, tree.main_gone, of_tree=True)
+        self.check_soon(tree)
+        return tree
+
+    def resumed(self) -> None:
+        """See ports.LastingForest."""
+        self.survivors()  # all that is left is nobody's: it is ended on the way
 
     def close(self) -> None:
         """Remove our cgroups; what is not empty stays. A method nobody waits for any more ends."""
@@ -192,6 +231,13 @@ class CgroupForest:
             return  # somebody is still there
 
     # -- the rest -----------------------------------------------------------------------------------------------------
+
+    def _watch_events(self, tree: CgroupTree) -> None:
+        try:
+            tree.watch_fd = os.open(tree.path + "/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
+            self.loop.watch(tree.watch_fd, lambda _e: self._changed(tree), 0x2 | 0x8)
+        except OSError:
+            pass  # gone already: the check says so
 
     def is_inside(self, pid: int, path: str) -> bool:
         """The process belongs to that cgroup now."""

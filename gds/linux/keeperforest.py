@@ -25,6 +25,7 @@ import os
 import select
 import signal
 import stat
+from _socket import AF_UNIX, SOCK_SEQPACKET, socket
 
 from gds.errors import EngineError, InternalError
 from gds.linux import launch as starting
@@ -32,6 +33,7 @@ from gds.linux import lineage, parcel, prctl, procfs, striking
 from gds.linux.keeperhunt import Hunt
 from gds.linux.keeperlegacy import Legacy
 from gds.linux.keeperpool import Pool, Watch
+from gds.linux.keeperrecord import Record
 from gds.linux.keepertree import Keeper, KeeperTree
 
 TYPE_CHECKING = False
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
     from gds.linux.reaper import Reaper
     from gds.linux.zygote import Zygote
     from gds.model.launch import Launch
-    from gds.ports import TreeListener
+    from gds.ports import Tree, TreeListener
 
 _PATIENCE = 0.25
 """Seconds a keeper may take to acknowledge; doubled each time."""
@@ -64,6 +66,7 @@ class KeeperForest:
 
     def __init__(self, loop: Loop, reaper: Reaper, zygote: Callable[[], Zygote], runtime_dir: str = "") -> None:
         self._loop = loop
+        self._reaper = reaper
         self._zygote = zygote
         folder, self.why_not_lasting = _private_folder(runtime_dir)
         self._folder = folder
@@ -120,6 +123,84 @@ class KeeperForest:
                 self._watch.add(keeper)
         listener.tree_started(tree)
         return tree
+
+    def under_way(self) -> list[str]:
+        """See ports.LastingForest."""
+        trees = [keeper.tree for keeper in self._keepers.values() if keeper.tree is not None]
+        return [tree.name for tree in trees if ":" in tree.name]
+
+    def is_settled(self, tree: Tree) -> bool:
+        """See ports.LastingForest. Not while its keeper is dying, or what it left is hunted."""
+        assert isinstance(tree, KeeperTree)
+        keeper = tree.keeper
+        return tree.started and not tree.lost and keeper is not None and keeper.sock.fileno() >= 0
+
+    def hand_over(self, tree: Tree) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """See ports.LastingForest. The socket goes with it, and what its keeper has said and nobody has heard yet."""
+        assert isinstance(tree, KeeperTree)
+        keeper = tree.keeper
+        assert keeper is not None
+        if keeper.record is not None:
+            guard, guard_start = keeper.record.guard, keeper.record.guard_start
+        else:
+            seen = procfs.stat(keeper.pid)
+            guard = seen[1] if seen is not None else 0
+            guard_start = lineage.start_of(guard)
+        fd = keeper.sock.fileno()
+        facts = {
+            "name": tree.name,
+            "incarnation": tree.incarnation,
+            "main_pid": tree.main_pid,
+            "main_alive": tree.main_alive,
+            "main_exit_told": tree.main_exit_told,
+            "lasting": tree.lasting,
+            "known": tree.known,
+            "fd": fd,
+            "keeper": keeper.pid,
+            "keeper_start": keeper.start,
+            "guard": guard,
+            "guard_start": guard_start,
+        }
+        return facts, (fd,)
+
+    def resume(self, facts: dict[str, Any], listener: TreeListener) -> KeeperTree:
+        """See ports.LastingForest. Behind its keeper stands the zygote that the runner before us had: it is our child
+        still, and lives as long as its last keeper."""
+        tree = KeeperTree(self, facts["name"], facts["incarnation"], listener)
+        tree.started = True
+        tree.main_pid = facts["main_pid"]
+        tree.main_alive = facts["main_alive"]
+        tree.main_exit_told = facts["main_exit_told"]
+        tree.lasting = facts["lasting"]
+        tree.known = facts["known"]
+        sock = socket(AF_UNIX, SOCK_SEQPACKET, 0, facts["fd"])
+        sock.setblocking(False)
+        keeper = tree.keeper = Keeper(sock)
+        keeper.tree = tree
+        keeper.pid, keeper.start = facts["keeper"], facts["keeper_start"]
+        guard, guard_start = facts["guard"], facts["guard_start"]
+        # our own child: its zygote was killed before, and what it leaves climbs to us
+        keeper.climbed = guard == os.getpid()
+        if keeper.climbed:
+            guard = 0
+        keeper.record = Record(tree.name, tree.incarnation, keeper.start, guard, guard_start, None)
+        self._serve(keeper)
+        if not lineage.is_alive(guard, guard_start):
+            self._watch.add(keeper)
+        elif not self._reaper.expects(guard):
+            self._reaper.expect(guard, lambda _status: self._guard_died(guard), of_tree=True)
+        return tree
+
+    def _guard_died(self, guard: int) -> None:
+        """A zygote of the runner before us: its keepers are our children now."""
+        for keeper in list(self._keepers.values()):
+            if keeper.record is not None and keeper.record.guard == guard:
+                keeper.climbed = True
+                self._watch.add(keeper)
+        self._hunt.soon()
+
+    def resumed(self) -> None:
+        """See ports.LastingForest: keepers of methods end by themselves, with their trees."""
 
     def close(self) -> None:
         """See ports.Forest."""

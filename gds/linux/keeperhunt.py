@@ -65,10 +65,6 @@ class Hunt:
         self._pause = 0.0
         self._round()
 
-    def names(self) -> list[str]:
-        """Of the trees that are hunted."""
-        return [tree.name for tree in self._lost]
-
     def soon(self) -> None:
         """Something has changed: look after the callbacks of this turn."""
         if self._lost and not self._due:

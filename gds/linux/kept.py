@@ -58,17 +58,24 @@ def replace_file(path: str, data: bytes, mode: int = 0o600, sync: bool = True) -
 class Lock:
     """One runner a directory. POSIX locks, because they are not inherited by the keepers that outlive a runner."""
 
-    def __init__(self, directory: str) -> None:
-        """Raises EngineError when another runner has it, OSError when the directory cannot be written."""
+    def __init__(self, directory: str, handed: int = -1) -> None:
+        """`handed`: the descriptor with which the runner before us, in this same process, holds it.
+
+        Raises EngineError when another runner has it, OSError when the directory cannot be written.
+        """
         import fcntl
 
+        self.directory = directory
+        if handed >= 0:
+            self.fd = handed
+            return
         path = f"{directory}/lock"
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            holder = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip()
-            os.close(self._fd)
+            holder = os.pread(self.fd, 32, 0).decode("ascii", "replace").strip()
+            os.close(self.fd)
             if error.errno in (errno.EAGAIN, errno.EACCES):
                 who = f" (pid {holder})" if holder else ""
                 raise EngineError(
@@ -77,8 +84,8 @@ class Lock:
                 ) from None
             raise
         try:
-            os.ftruncate(self._fd, 0)
-            os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+            os.ftruncate(self.fd, 0)
+            os.pwrite(self.fd, f"{os.getpid()}\n".encode(), 0)
         except OSError:
             pass  # a full disk: the lock holds all the same, only its holder is not named
         self._sweep(directory)

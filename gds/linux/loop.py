@@ -124,6 +124,15 @@ class Loop:
         self._signals[number] = callback
         signal.signal(number, _nothing)
 
+    def unheard(self) -> set[int]:
+        """Signals that have arrived and that nobody was told of; nobody will be, now."""
+        if self._wake < 0:
+            return set()
+        try:
+            return set(os.read(self._wake, 4096))
+        except BlockingIOError:
+            return set()
+
     def stop(self) -> None:
         """End `run` after this turn."""
         self._running = False

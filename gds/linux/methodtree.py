@@ -131,6 +131,10 @@ class Methods:
         """Some are under way in that cgroup."""
         return path in self._under
 
+    def all(self) -> list[list[MethodTree]]:
+        """All that are under way."""
+        return list(self._under.values())
+
     def kill(self) -> None:
         """All: nobody waits for them any more."""
         for each in [m for methods in list(self._under.values()) for m in methods if m.main_alive]:

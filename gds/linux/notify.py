@@ -116,6 +116,16 @@ class Notifies:
         self._loop.watch(socket.fileno(), lambda _events: self._hear(ear))
         return path
 
+    def hand_over(self) -> list[tuple[str, str, int, int]]:
+        """(name, path, uid, descriptor) of each socket, for `resume` of the runner after us in this process."""
+        return [(ear.name, ear.path, ear.uid, ear.socket.fileno()) for ear in self._ears.values()]
+
+    def resume(self, name: str, path: str, uid: int, fd: int) -> None:
+        """Listen on, where the runner before us did; what was said meanwhile waits in the socket."""
+        ear = self._ears[name] = _Ear(name, path, uid, _socket.socket(fileno=fd))
+        ear.socket.setblocking(False)
+        self._loop.watch(fd, lambda _events: self._hear(ear))
+
     def _bind(self, path: str, uid: int, gid: int) -> _socket.socket:
         socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
         try:

@@ -85,6 +85,9 @@ class Outputs:
         self._feeds: dict[tuple[str, str], _Feed] = {}
         self._paths: dict[str, dict[str, str]] = {}
         self._lent: dict[str, dict[str, int]] = {}
+        self.inherited: dict[tuple[str, str], int] = {}
+        """Our ends of FIFOs as the runner before us, in this process, handed them over: (name, stream) -> descriptor.
+        Held open all the while: what a dead application wrote last is in there."""
         self._turn = -1
         self._copied = 0
         self._large = 0
@@ -136,6 +139,10 @@ class Outputs:
         except ConfigError as error:
             self._log.error(f"{error}; it waits when its FIFO is full", resource=name)
         self.after_spawn(name)
+
+    def hand_over(self) -> list[tuple[str, str, int]]:
+        """(name, stream, descriptor) of each FIFO, for `inherited` of the runner after us in this process."""
+        return [(name, stream, feed.fd) for (name, stream), feed in self._feeds.items()]
 
     def after_spawn(self, name: str) -> None:
         """The application has its copies, or there is no application: ours are closed."""
@@ -229,7 +236,8 @@ class Outputs:
         try:
             if feed is None:
                 fifo = self._make_fifo(stream, name)
-                feed = self._feeds[(name, stream)] = _Feed(fifo, _open_to_read(fifo), file)
+                fd = self.inherited.pop((name, stream), -1)
+                feed = self._feeds[(name, stream)] = _Feed(fifo, fd if fd >= 0 else _open_to_read(fifo), file)
                 file.users += 1
                 self._loop.watch(feed.fd, lambda _events: self._readable(feed))
             elif feed.file is not file:
