@@ -21,7 +21,7 @@ Why so
     program shares our process group (it may read the terminal), so what the terminal sent has reached it already
     and is not sent twice.
 
-This is a door: the standard library only, and what hatimerun.py shares.
+This is a door: the standard library only, and what launching.py has for both.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ import os
 import signal
 import sys
 
-from gds.cli.hatimerun import (
+from gds.cli.launching import (
     FORWARDED,
     claim_signals,
     exit_code,

@@ -474,14 +474,18 @@ def test_hatimerun_keeps_the_status_when_stderr_cannot_be_written(stderr: str) -
     assert ended.returncode == 3
 
 
-def test_hatimerun_and_halockrun_import_little() -> None:
+@pytest.mark.parametrize("tool", ["hatimerun", "halockrun"])
+def test_hatimerun_and_halockrun_import_little(tool: str) -> None:
     """What a start costs is mostly what it imports."""
-    probe = "import sys; before = set(sys.modules); import gds.cli.halockrun; print(*sorted(set(sys.modules) - before))"
+    probe = f"import sys; before = set(sys.modules); import gds.cli.{tool}; print(*sorted(set(sys.modules) - before))"
     root = Path(gds.__file__).parents[1]
     command = [sys.executable, "-S", "-c", probe]  # -S: what site loads is not ours
     loaded = subprocess.run(command, env={"PYTHONPATH": str(root)}, capture_output=True, text=True, check=True)
-    assert "gds.cli.hatimerun" in loaded.stdout
-    assert not {"argparse", "asyncio", "getopt", "gettext", "re", "subprocess", "typing"} & set(loaded.stdout.split())
+    names = set(loaded.stdout.split())
+    assert {name for name in names if name.startswith("gds")} == {
+        *("gds", "gds.cli", "gds.cli.launching", f"gds.cli.{tool}", "gds.errors"),
+    }
+    assert not {"argparse", "asyncio", "getopt", "gettext", "re", "subprocess", "typing"} & names
 
 
 # ---- the terminal ---------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gds.cli import halockrun, hatimerun
-from gds.cli.hatimerun import split_options
+from gds.cli.launching import split_options
 from gds.errors import UsageError
 
 # What an argument can hold: anything but NUL, with bytes that are not UTF-8 as lone surrogates U+DC80 to U+DCFF.
