@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
             return 1
     faulty = bool(found["errors"] or (strict and found["warnings"]))
     if "json" in typed.flags:
-        print(json.dumps(_document(found, faulty, strict), indent=1))
+        print(json.dumps(document_of(found, faulty, strict), indent=1))
     else:
         _print(typed.names, found, faulty, strict)
     return FAULTY if faulty else 0
@@ -67,7 +67,8 @@ def line_of(problem: dict[str, Any], word: str = "") -> str:
     return f"{place}:{key} {word}{problem['message']}{code}"
 
 
-def _document(found: dict[str, Any], faulty: bool, strict: bool) -> dict[str, Any]:
+def document_of(found: dict[str, Any], faulty: bool, strict: bool) -> dict[str, Any]:
+    """The findings for programs, version 1: keys may be added, never renamed."""
     return {
         "schema": 1,
         "ok": not faulty,
