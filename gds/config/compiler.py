@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from gds.model.resource import Warning_
 
 FAULTY = 78
+OVER = "set-over"
+"""Code of the warning that what was set of a key (kind.name.key) has nothing more to say: the runner strikes it out."""
 
 
 def answer(request: Mapping[str, Any], environ: Mapping[str, str], given: bytes = b"") -> dict[str, Any]:
@@ -66,10 +68,15 @@ def answer(request: Mapping[str, Any], environ: Mapping[str, str], given: bytes 
     except (ValueError, FileFault) as error:
         fault = f"what people set is not known, and the files alone rule: {error}"
     loaded = load(paths, can_abort, entries=entries, kept_in=kept_in)
-    if fault and loaded.plan is not None:
-        # as with every memory that is lost: told, and the applications run
-        remark = Warning_(kept_in, 1, 1, "set", "set-unknown", fault)
-        loaded = loaded.replace(plan=loaded.plan.replace(warnings=(remark, *loaded.warnings)))
+    # as with every memory that is lost: told, and the applications run
+    remarks = [Warning_(kept_in, 1, 1, "set", "set-unknown", fault)] if fault else []
+    if request.get("set") == "state":
+        # a reload tells this in its plan; a start has no other place for it
+        for each in loaded.stands:
+            code = OVER if each.over else "set-stays"
+            remarks.append(Warning_(kept_in, 1, 1, ".".join(each.entry.place), code, each.line))
+    if remarks and loaded.plan is not None:
+        loaded = loaded.replace(plan=loaded.plan.replace(warnings=(*remarks, *loaded.warnings)))
     errors = [*errors, *[problem_to_plain(p) for p in loaded.problems]]
     plan = None if errors or loaded.plan is None else pack(loaded.plan)
     if plan is not None:

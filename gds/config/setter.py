@@ -103,6 +103,12 @@ class _Asking:
             before, kind = group, "group"
         else:
             return {"errors": [{"key": "", "message": f"nothing that runs is named {name}"}]}
+        if getattr(before, "typed", None) is not None:
+            # its methods get every property as an argument, and which are tunable stands in its RTR file
+            text = (
+                f"its type {resource.type if resource else ''} is registered; change the descriptor, then `gds reload`"
+            )
+            return {"errors": [{"key": "", "message": text}]}
         over = self._read(kind, name, pairs, unset)
         if self.errors:
             return {"errors": self.errors}
@@ -243,7 +249,8 @@ class _Asking:
                 line = files.lines.get((file.path, (*file.keys, prop.name)), 0) if files is not None else 0
                 place = f"{file.path}:{line}" if line else file.path
             now = getattr(asked, prop.name) if asked is not None else value
-            shown = plain(prop, value)
+            default = value == _default(owner, prop.name)
+            shown = None if default and value in ("", ()) else plain(prop, value)
             made.append(
                 {
                     "key": prop.name,
@@ -252,7 +259,7 @@ class _Asking:
                     "open": toml_text(without_secrets(prop.name, shown)),
                     "tunable": prop.tunable.value,
                     "place": place,
-                    "default": value == _default(owner, prop.name),
+                    "default": default,
                     "differs": now != value,
                     "file": toml_text(plain(prop, now)),
                     "file_value": plain(prop, now),

@@ -18,7 +18,7 @@ from gds.model.resource import Group, Plan, Resource
 from gds.model.tunable import Tunable
 from gds.rgm import group as group_of
 from gds.rgm import update
-from gds.rgm.events import NeedsMet, StartAsked, StopAsked
+from gds.rgm.events import StartAsked, StopAsked
 from gds.rgm.resource import Life
 
 TYPE_CHECKING = False
@@ -488,9 +488,7 @@ class _Change:
         if self._kind == "resource" and app.view.life is Life.ONLINE:
             rgmd.monitor.end(app)
             rgmd.monitor.begin(app, False)
-        for other in list(rgmd.apps.values()):
-            if other.view.life is Life.AWAITING:
-                rgmd.submit(other, NeedsMet())  # it may wait for something else now, or for nothing
+        rgmd.look_again()
 
     def _keep(self) -> None:
         store = self._desk.store
