@@ -178,6 +178,8 @@ class Runner:
         self._desk: Setting | None = None
         self._house.setting = self._setting
         self._house.is_set = lambda: self._desk is not None or os.path.lexists(self._set_path)
+        # while nobody ran here, the files came to say what somebody had set
+        self._caught_up = [[*w.key.split("."), True, w.message] for w in plan.warnings if w.code == "set-over"]
         # An upgrade replaces all of this in place; what it needs for that is in memory from the start.
         self._upgrade = Upgrade(
             __version__,
@@ -242,6 +244,8 @@ class Runner:
         """Until it ends; the exit status."""
         # after the applications, because they must not wait for it
         self._loop.soon(self._serve)
+        if self._caught_up:
+            self._loop.soon(lambda: self._setting().followed(self._caught_up))
         self._life.begin(self._for_tags)
         # the first application to die must not wait for what the others will find ready
         self._loop.when_idle(rehearse_restart)
