@@ -37,6 +37,7 @@ class Managing:
         self._rgmd = rgmd
         self._switches = switches
         self._joined = joined
+        self._booted: set[str] = set()
 
     def due(self, app: App) -> str:
         """The method that has to run before its first start; "" when none has."""
@@ -47,11 +48,15 @@ class Managing:
                 return ""  # nothing will ever ask
             self._switches.set(app.name, MANAGED, True)
             return ""
-        return "Boot" if self._joined and app.resource.boot_command is not None else ""
+        if not self._joined or app.resource.boot_command is None or app.name in self._booted:
+            return ""
+        return "Boot"
 
     def run(self, app: App, method: str, then: Callback) -> None:
         """One method of one resource; `then` comes after it, also when it failed or is not declared."""
         command, limit = command_of(app.resource, method)
+        if method in ("Init", "Boot"):
+            self._booted.add(app.name)  # what is managed since is no news to a node that was there
         if method in ("Init", "Fini") and (command is not None or MANAGED in self._switches.of.get(app.name, {})):
             self._switches.set(app.name, MANAGED, method == "Init")
         if command is None:
@@ -63,8 +68,11 @@ class Managing:
             said = f"{method} {'done' if well else f'failed: {method.lower()}_command {result.said}'}"
             self._rgmd.kept.decided(app, method, said)
             (self._rgmd.log.info if well else self._rgmd.log.error)(said, resource=app.name)
+            self._rgmd.busy.discard(app.name)
             then()
+            self._rgmd.answer(app)
 
+        self._rgmd.busy.add(app.name)
         self._rgmd.run_method(app, method, command, limit, done, method)
 
     def each(self, apps: Sequence[App], method: str, then: Callback) -> None:

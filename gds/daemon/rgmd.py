@@ -170,6 +170,8 @@ class Rgmd:
         """Groups of which nothing is recovered automatically, and why in words."""
         self.managing: Managing
         """Runs Init, Boot, Fini and Update; set once, by who builds both."""
+        self.busy: set[str] = set()
+        """Resources of which one of these runs."""
         self.leaving = False
         """Everything goes down: what could not be stopped keeps nobody up."""
         self.hurried = False
@@ -252,7 +254,7 @@ class Rgmd:
         if linked and (moved or after.life is Life.AWAITING):
             self._spread(app, before.life)
         if moved and app.asked:
-            self._answer(app)
+            self.answer(app)
 
     def _look(self, name: str) -> ResourceView | None:
         app = self.apps.get(name)
@@ -266,13 +268,15 @@ class Rgmd:
             if event is not None and other is not None:
                 self._queue.append((other, event))
             elif other is not None and other.asked:
-                self._answer(other)
+                self.answer(other)
 
     def is_at_rest(self, app: App) -> bool:
         """Its life will not change by itself soon."""
+        if app.name in self.busy:
+            return False
         return app.view.life in SETTLED or order.is_at_rest(self.graph, app.name, self._look)
 
-    def _answer(self, app: App) -> None:
+    def answer(self, app: App) -> None:
         """Who waits for its life to come to rest is called when it has."""
         if app.asked and self.is_at_rest(app):
             waiting, app.asked = app.asked, None
@@ -280,14 +284,14 @@ class Rgmd:
                 self.loop.soon(callback)
 
     def _tell(self, app: App, view: ResourceView, because: str) -> None:
-        state = life_of.public(view, app.monitored, app.monitor_failed).value
+        state = life_of.public(view, app.is_monitored, app.monitor_failed).value
         self.kept.decided(app, state, because)
         bad = view.status in (ResourceStatus.FAULTED, ResourceStatus.DEGRADED)
         say = self.log.warning if bad else self.log.info
         say(because, resource=app.name, state=state)
 
     def _tell_rest(self, app: App, view: ResourceView) -> None:
-        state = life_of.public(view, app.monitored, app.monitor_failed).value
+        state = life_of.public(view, app.is_monitored, app.monitor_failed).value
         self.kept.decided(app, state, view.because)
         self.log.info(f"{app.name} is {state}", resource=app.name)
 
@@ -305,7 +309,7 @@ class Rgmd:
                 app.stop.begin()
         elif isinstance(wanted, commands.StartMonitor):
             self.kept.changed(app)
-            self.monitor.begin(app, wanted.restarted)
+            self.begin_monitor(app, wanted.restarted)
         elif isinstance(wanted, commands.StopMonitor):
             self.monitor.end(app)
         elif isinstance(wanted, commands.RunPrenet | commands.RunPostnet):
@@ -427,7 +431,7 @@ class Rgmd:
         self.kept.decided(app, "clear", "cleared by a person")
         if app.monitor_failed:
             app.monitor_failed = False
-            self.monitor.begin(app, False)
+            self.begin_monitor(app, False)
             self._world.observed(app)
         if app.view.life is Life.ONLINE and app.view.status is ResourceStatus.FAULTED:
             self.set_status(app, ResourceStatus.UNKNOWN, "cleared, not probed since")
@@ -441,8 +445,22 @@ class Rgmd:
         if app.view.life is Life.ONLINE:
             self.monitor.end(app)
             if monitored:
-                self.monitor.begin(app, False)
+                self.begin_monitor(app, False)
+            elif app.own_monitor is not None:
+                app.own_monitor.end_alone()
             self._world.observed(app)
+
+    def begin_monitor(self, app: App, restarted: bool) -> None:
+        """It is up: the probe from now on, or the monitor of its type."""
+        self.monitor.begin(app, restarted)
+        if app.resource.typed is not None and app.monitored:
+            from gds.daemon.ownmonitor import OwnMonitor
+
+            OwnMonitor(self, app, app.resource.typed).begin()
+
+    def seen(self, app: App) -> None:
+        """Its state may look different now."""
+        self._world.observed(app)
 
     def settled(self, app: App, callback: Callback) -> None:
         """Call back when its life has come to rest; at once when it has."""
@@ -465,7 +483,7 @@ class Rgmd:
 
     def public(self, app: App) -> ResourceState:
         """The state people see."""
-        return life_of.public(app.view, app.monitored, app.monitor_failed)
+        return life_of.public(app.view, app.is_monitored, app.monitor_failed)
 
     # -- how commands are started -------------------------------------------------------------------------------------
 
