@@ -71,9 +71,7 @@ def plans(draw: st.DrawFn) -> Plan:
             if kind is not None:
                 needs.setdefault(KEY[kind], []).append(Need(other))
         made.append(
-            Resource(
-                name,
-                COMMAND,
+            Resource(name, COMMAND).replace(
                 group=draw(st.sampled_from(("left", "right"))),
                 failover_mode=draw(st.sampled_from((FailoverMode.NONE, FailoverMode.SOFT))),
                 prenet_start_command=draw(st.sampled_from((None, None, COMMAND))),
@@ -179,10 +177,15 @@ class SomeGroups(RuleBasedStateMachine):
         own = [r.name for r in self.plan.resources if r.group == group]
         ordered = order.start_order if what == "online" else order.stop_order
         for name in ordered(self.graph, own):
-            kind = {"online": StartAsked, "offline": StopAsked, "restart": RestartAsked}[what]
-            self.do(name, kind(f"{what} asked"))
+            because = f"{what} asked"
+            asked: dict[str, Event] = {
+                "online": StartAsked(because),
+                "offline": StopAsked(because),
+                "restart": RestartAsked(because),
+            }
+            self.do(name, asked[what])
 
-    @precondition(lambda self: getattr(self, "running", None))
+    @precondition(lambda self: bool(getattr(self, "running", None)))
     @rule(data=st.data(), well=st.sampled_from((True, True, True, False)))
     def a_method_ends(self, data: st.DataObject, well: bool) -> None:
         """One of those that run."""
@@ -230,7 +233,7 @@ class SomeGroups(RuleBasedStateMachine):
                 name = min(self.running)
                 method = self.running.pop(name)
                 self.alive -= {name} if method == "stop" else set()
-                ends = {
+                ends: dict[str, Event] = {
                     "start": StartSucceeded(),
                     "stop": StopSucceeded(),
                     "prenet": PrenetSucceeded(),
