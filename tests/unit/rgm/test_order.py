@@ -28,7 +28,7 @@ KEYS = {
 def resource(name: str, group: str = "shop", **more: Any) -> Resource:
     """One resource; its needs by kind."""
     needs = {KEYS[kind]: tuple(map(Need, more.pop(kind).split())) for kind in KEYS if kind in more}
-    return Resource(name, COMMAND, group=group, **needs, **more)
+    return Resource(name, COMMAND, group).replace(**needs, **more)
 
 
 def plan(*resources: Resource, **groups: dict[str, Any]) -> Plan:
