@@ -11,28 +11,12 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self, TypeVar
+from typing import NamedTuple, Self
 
 REPO = Path(__file__).resolve().parents[2]
 LAB = REPO / "tests" / "lab"
-
-T = TypeVar("T")
-
-
-def eventually(fact: Callable[[], T], what: str, within: float = 30.0) -> T:
-    """The first true answer of `fact`, asked again and again; AssertionError with the last answer after `within` s."""
-    deadline = time.monotonic() + within
-    while True:
-        answer = fact()
-        if answer:
-            return answer
-        if time.monotonic() >= deadline:
-            raise AssertionError(f"after {within} s still not: {what}; last seen: {answer!r}")
-        time.sleep(0.05)
 
 
 def install(*components: str) -> None:

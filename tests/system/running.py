@@ -24,8 +24,8 @@ RUNGS = ("cgroup", "keeper")
 T = TypeVar("T")
 
 
-def eventually(fact: Callable[[], T], what: str, within: float = 20.0) -> T:
-    """The first true answer of `fact`; AssertionError with the last one after `within` seconds."""
+def eventually(fact: Callable[[], T], what: str, within: float = 30.0) -> T:
+    """The first true answer of `fact`, asked again and again; AssertionError with the last one after `within` s."""
     deadline = time.monotonic() + within
     while True:
         answer = fact()

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.system.lab import ContainerBox, Seen, build_context, eventually
+from tests.system.lab import ContainerBox, Seen, build_context
+from tests.system.running import eventually
 
 pytestmark = pytest.mark.slow
 

@@ -25,7 +25,8 @@ from gds.linux.logfile import PIECE
 from gds.linux.loop import Loop
 from gds.linux.output import TURN, Outputs, kept
 from gds.model.resource import Output
-from tests.system.lab import Box, eventually
+from tests.system.lab import Box
+from tests.system.running import alive, eventually
 
 pytestmark = pytest.mark.slow
 
@@ -336,13 +337,6 @@ def test_a_runner_killed_at_any_instant_loses_nothing(tmp_path: Path) -> None:
     text = b"".join(Path(each).read_bytes() for each in files)
     assert len(text) == lines * width, f"seed {seed}"
     assert text == numbers(lines, width), f"seed {seed}"
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 def total(log: str) -> int:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.system.lab import REPO, Box, Seen, eventually, install
+from tests.system.lab import REPO, Box, Seen, install
+from tests.system.running import eventually
 
 pytestmark = pytest.mark.slow
 
