@@ -118,6 +118,7 @@ def table(status: dict[str, Any], coloured: bool) -> list[str]:
         message = resource["status_msg"]
         if message and message not in because:
             lines.append(f"    {message}")
+    lines += _groups(status["groups"])
     if not resources:
         lines.append("(nothing declared)")
     tracking = status["tracking"]
@@ -125,6 +126,16 @@ def table(status: dict[str, Any], coloured: bool) -> list[str]:
         f"runner pid {status['pid']}, up {_span(status['uptime_seconds'])}, node {status['node']}, tracking {tracking}"
     )
     lines += [f"problem: {p}" for p in status.get("problems", [])]
+    return lines
+
+
+def _groups(groups: list[dict[str, Any]]) -> list[str]:
+    """A line for each group of which its resources do not say everything."""
+    lines = []
+    for group in groups:
+        marks = ["automatic recovery suspended"] if group.get("suspended") else []
+        if len(group["resources"]) > 1 or marks or group["state"] == "UNMANAGED":
+            lines.append(" ".join([f"group {group['name']}: {group['state']}", *[f"({mark})" for mark in marks]]))
     return lines
 
 
