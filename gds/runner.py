@@ -107,7 +107,7 @@ class Runner:
         self._memory = Memory(self._runtime_dir, log) if self._runtime_dir else None
         self._switches = Switches(self._state_dir, log)
         # SQLite stays out of our memory: its store is filled and read by processes of their own.
-        self._history = History(loop, self._state_dir, log, self._aside)
+        self._history = History(loop, self._state_dir, log, self._aside, int(settings.history_size))
         ds_log = late.LateDataServiceLog(self._state_dir, settings.node)
         # Most applications inherit our stdout: what copies and rotates is loaded for the first that does not.
         self._outputs = late.LateOutputs(loop, self._runtime_dir, log)

@@ -31,7 +31,7 @@ USAGE = """usage: gds run PATH... [OPTION...]            descriptors, or directo
   --state-dir DIR     history, and what lasts over a boot
   --socket PATH       the control socket          --socket-group GROUP   who may read through it
   --node NAME         the name of this node       --engine NAME          standalone
-  --log-format text|json
+  --log-format text|json                          --history-size SIZE    how large the history may become (32MiB)
 
 Signals: TERM, INT stop everything in order (a second one: SIGKILL); HUP reload; USR1 state to the log; USR2 reopen
 log files. Exit status: 0 stopped as asked, 1 something could not be stopped, 75 giveover or another runner has the
@@ -46,6 +46,7 @@ _VALUED = {
     "--socket": "socket",
     "--socket-group": "socket_group",
     "--log-format": "log_format",
+    "--history-size": "history_size",
 }
 
 

@@ -36,6 +36,7 @@ from gds.config.refusal import NOT_YET, nearest, refused, shown, unexpected
 from gds.config.values import (
     DURATION_SCHEMA,
     LIMITS_SCHEMA,
+    SIZE_SCHEMA,
     Affinities,
     CommandText,
     Given,
@@ -52,6 +53,7 @@ from gds.config.values import (
     Variable,
     VariableValue,
     parse_duration,
+    parse_size,
     read_limits,
 )
 from gds.model.properties import GROUP, KINDS, RESOURCE, Property
@@ -105,6 +107,8 @@ def value_type(prop: Property) -> Any:
             forever = prop.name == "monitor_retry_interval"
             parse = partial(parse_duration, minimum=prop.minimum or 0.0, forever=forever)
             return Annotated[Any, PlainValidator(parse), WithJsonSchema(DURATION_SCHEMA)]
+        case "size":
+            return Annotated[Any, PlainValidator(partial(_size, int(prop.minimum or 0))), WithJsonSchema(SIZE_SCHEMA)]
         case "word":
             words = partial(_word, prop.words, prop.later) if prop.name != "failover_mode" else _mode
             return Annotated[Any, PlainValidator(words), WithJsonSchema({"enum": [str(w) for w in prop.words]})]
@@ -113,6 +117,13 @@ def value_type(prop: Property) -> Any:
                 Any, PlainValidator(partial(_type, prop.words)), WithJsonSchema({"enum": list(prop.words)})
             ]
     return _TYPES[prop.kind]
+
+
+def _size(least: int, value: object) -> int:
+    size = parse_size(value)
+    if size < least:
+        raise refused(f"expected at least {least} bytes, not {shown(value)}")
+    return size
 
 
 def _tuple(value: list[Any]) -> tuple[Any, ...]:

@@ -48,7 +48,7 @@ BETWEEN = 200
 """Facts of a resource between two of its standings."""
 ASKING = (Restart, Giveover, LeaveAlone)
 """Verdicts that lead to an event for the RGM."""
-SECRET = ("environment", "environment_files", "pass_environment", "validate_command", "description")
+SECRET = ("environment", "environment_files", "pass_environment", "validate_command", "description", "typed")
 """Properties that no judge looks at and that may hold what is nobody's business."""
 
 

@@ -145,7 +145,8 @@ def _folded(directory: str, rows: int, largest: int, over: bool) -> None:
                 raise
             if over or name != names[-1]:
                 os.unlink(f"{directory}/{name}")
-        _trim(store, rows, largest)
+        if largest:
+            _trim(store, rows, largest)
         left = spools(directory)
         gone = [(name,) for (name,) in store.execute("SELECT spool FROM taken").fetchall() if name not in left]
         if gone:
@@ -217,10 +218,11 @@ def read(
     most: int = 200,
     since: str = "",
     kinds: Sequence[str] = DECISIONS,
-    largest: int = LARGEST_STORE,
+    largest: int = 0,
 ) -> Answer:
     """The last `most` records of these `kinds` (about each of the resources or groups `names`; none: all; not before
-    `since`, RFC 3339 in UTC), oldest first, in `records`. Each has the `boot` it is from."""
+    `since`, RFC 3339 in UTC), oldest first, in `records`. Each has the `boot` it is from. `largest` 0: how large the
+    store may be is the runner's to say; nothing of it goes."""
     answer = fold(directory, largest=largest) if _is_ours(directory) else Answer()
     rows: dict[str, list[tuple[str, str]]] = {}
     taken: dict[str, int] = {}

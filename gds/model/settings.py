@@ -6,7 +6,8 @@ from gds.model.value import Value
 
 
 class Settings(Value):
-    """All decided; "" where there is none. `on_giveover` is auto, exit or refuse; `log_format` text or json."""
+    """All decided; "" where there is none. `on_giveover` is auto, exit or refuse; `log_format` text or json;
+    `history_size` a number of bytes."""
 
     node: str = ""
     runtime_dir: str = ""
@@ -17,3 +18,4 @@ class Settings(Value):
     on_giveover: str = "auto"
     node_abort_command: str = ""
     engine: str = "standalone"
+    history_size: str = "33554432"

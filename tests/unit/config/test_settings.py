@@ -123,6 +123,26 @@ def test_a_settings_file_that_is_named_has_to_be_there(tmp_path: Path) -> None:
     assert [str(p) for p in found.problems] == [f"{path}: cannot read it: No such file or directory"]
 
 
+@pytest.mark.parametrize(("given", "bytes_"), [("1MiB", 1 << 20), ("400 kB", 400_000), ("1048576", 1 << 20)])
+def test_the_size_of_the_history_is_bytes_whatever_its_unit(given: str, bytes_: int) -> None:
+    assert load_settings({"history_size": given}, {}, EUID).values == {"history_size": str(bytes_)}
+    assert load_settings({}, {"GDS_HISTORY_SIZE": given}, EUID).values == {"history_size": str(bytes_)}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("1kB", 'expected at least 262144 bytes, not "1kB"'),
+        ("big", "expected a number of bytes"),
+        ("-1", "expected a number of bytes"),
+    ],
+)
+def test_a_history_that_cannot_be_so_large_is_refused(given: str, said: str) -> None:
+    (problem,) = load_settings({"history_size": given}, {}, EUID).problems
+    assert said in str(problem)
+    assert "--history-size" in str(problem)
+
+
 def test_variables_of_a_command_are_no_settings_of_a_runner_it_starts() -> None:
     environ = {"GDS_RESOURCE": "a", "GDS_TIMEOUT": "30", "GDS_NODE": "n1", "GDS_CACHE_DIR": "/x"}
     assert places.variables(environ) == {"node": "n1"}
