@@ -66,7 +66,14 @@ def test_the_status_document_has_exactly_the_keys_and_types_of_version_1(shop: R
     assert document["tracking"] in RUNGS
     assert gds("--version").stdout == f"gds {document['version']}\n"
     (group,) = document["groups"]
-    assert {k: type(v) for k, v in group.items()} == {"name": str, "state": str, "because": str, "resources": list}
+    assert {k: type(v) for k, v in group.items()} == {
+        "name": str,
+        "state": str,
+        "because": str,
+        "managed": bool,
+        "suspended": bool,
+        "resources": list,
+    }
     assert (group["name"], group["state"]) == ("shop", "ONLINE")
     web, db = group["resources"]
     assert {k: type(v) for k, v in web.items()} == {
