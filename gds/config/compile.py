@@ -166,7 +166,7 @@ def _crossed(declared: Declared, can_abort: bool) -> Iterable[tuple[str, str, bo
             )
     elif isinstance(probe, ExitMap) and has("exit_map"):
         yield "exit_map", "exit_map is given twice: here and in probe", True
-    if values.get("pmf_managed") is False:
+    if values.get("pmf_managed") is False and not has("typed"):
         if not has("stop_command"):
             yield (
                 "pmf_managed",

@@ -10,6 +10,7 @@ questions are asked again when a cached plan is loaded, so this module is light.
     ("user", name), ("group", name)                   is there such an account
     ("root",)                                         are we root
     ("become", name)                                  can we run something as this user
+    ("types", directory)                              which resource types are registered there; never a fault
 """
 
 from __future__ import annotations
@@ -131,6 +132,13 @@ def _trouble(error: OSError | ValueError) -> str:
     return f"cannot be looked at: {error.strerror}"
 
 
+def _types(directory: str) -> str:
+    try:
+        return ",".join(sorted([name for name in os.listdir(directory) if not name.startswith(".")]))
+    except OSError:
+        return ""
+
+
 _ANSWERS: dict[str, Callable[..., str]] = {
     "command": _command,
     "directory": _directory,
@@ -140,4 +148,5 @@ _ANSWERS: dict[str, Callable[..., str]] = {
     "group": _group,
     "root": _root,
     "become": _become,
+    "types": _types,
 }

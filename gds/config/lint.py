@@ -90,6 +90,8 @@ def lint(declared: tuple[Declared, ...], compiled: Compiled, facts: Mapping[Ques
 
 
 def _about(declared: Declared, resource: Resource, facts: Mapping[Question, str]) -> Iterable[Remark]:
+    if resource.typed is not None:
+        return  # its commands are its type's, and its numbers its monitor's
     yield from _numbers(declared, resource)
     for key in COMMANDS:
         command = declared.values.get(key)

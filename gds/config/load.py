@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
+    from gds.config.registry import Registered, Registry
+
 
 class Problem(Value):
     """A fault with its place; line and column are 0 when the file as a whole is meant."""
@@ -103,6 +105,41 @@ def shown_keys(keys: Keys) -> str:
     return text
 
 
+class _Types:
+    """The registered types, read when the first is asked for. `files`: the RTR files of those that were used."""
+
+    def __init__(self, state_dir: str, euid: int) -> None:
+        self._euid = euid
+        self._state_dir = state_dir
+        self._registry: Registry | None = None
+        self.files: list[tuple[str, bytes]] = []
+
+    def registry(self) -> Registry:
+        """All of them."""
+        if self._registry is None:
+            from gds.config.places import state_dir
+            from gds.config.registry import load_registry
+
+            self._state_dir = self._state_dir or state_dir(os.environ.get("GDS_STATE_DIR", ""), os.environ, self._euid)
+            self._registry = load_registry(self._state_dir, self._euid)
+        return self._registry
+
+    def used(self, found: Registered) -> None:
+        """A resource has this type."""
+        file = (found.path, found.text.encode())
+        if file not in self.files:
+            self.files.append(file)
+
+    def facts(self) -> dict[tuple[str, ...], str]:
+        """What a kept plan relies on: which types there are."""
+        if self._registry is None:
+            return {}
+        from gds.config.registry import directory_of
+
+        question = ("types", directory_of(self._state_dir))
+        return {question: facts.answer(question)}
+
+
 class _Run:
     def __init__(self, euid: int) -> None:
         self.euid = euid
@@ -126,16 +163,18 @@ class _Run:
         faults: list[Fault] = []
         empty: list[Fault] = []
         complete = True
+        types = _Types(os.path.dirname(kept_in), self.euid)
         for path in self._expanded(paths, empty):
             data = self._parsed(path)
             if data is None:
                 complete = False
                 continue
-            document = read_document(data, path)
+            document = read_document(data, path, types)
             self.spelled[path] = document.spelled
             declared.extend(document.tables)
             faults.extend(document.faults)
             faults.extend(self._misread(path, document.numeric))
+        self.files.extend(types.files)
         laid = lay(declared, entries, kept_in) if entries else Laid(tuple(declared))
         asked = questions(laid.tables) | lint_questions(laid.tables)
         answers = facts.gather(asked) if look else dict.fromkeys(asked, "")
@@ -154,7 +193,7 @@ class _Run:
         if not problems:
             sources = tuple([Source(path, sha256(content).hexdigest()) for path, content in self.files])
             plan = compiled.plan.replace(sources=sources, warnings=tuple(warnings))
-        known = tuple(sorted(answers.items()))
+        known = tuple(sorted({**answers, **types.facts()}.items()))
         lines = self._lines(declared) if entries or lined else {}
         said = tuple(stands(entries, declared, lines)) if complete else ()
         listings = tuple(self.listings)

@@ -21,6 +21,10 @@ from gds.model.names import name_fault
 from gds.model.properties import GROUP, KINDS, RESOURCE, SETTINGS, Property, by_name
 from gds.model.value import Value
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gds.config.typed import Types
+
 Keys = tuple[str | int, ...]
 
 _RESOURCE_KEYS, _GROUP_KEYS, _SETTING_KEYS = by_name(RESOURCE), by_name(GROUP), by_name(SETTINGS)
@@ -52,9 +56,10 @@ def written(spelled: dict[Keys, Keys], keys: Keys) -> Keys:
     return rest
 
 
-def read_document(data: dict[str, Any], path: str) -> Document:
-    """Checks the shape of a parsed file; a file without any table is a fault."""
-    return _Reading(path).read(data)
+def read_document(data: dict[str, Any], path: str, types: Types | None = None) -> Document:
+    """Checks the shape of a parsed file; a file without any table is a fault. `types` are those that are registered;
+    None: only the generic one may be used."""
+    return _Reading(path, types).read(data)
 
 
 def read_table(
@@ -67,8 +72,9 @@ def read_table(
 
 
 class _Reading:
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, types: Types | None = None) -> None:
         self.path = path
+        self.types = types
         self.tables: list[Declared] = []
         self.faults: list[Fault] = []
         self.spelled: dict[Keys, Keys] = {}
@@ -85,7 +91,7 @@ class _Reading:
         else:
             self._alone(top)
         for name, values in resources.items():
-            self._table(("resource", name), name, values, RESOURCE_TABLE, group=False)
+            self._resource(("resource", name), name, values)
         for name, values in groups.items():
             self._table(("group", name), name, values, GROUP_TABLE, group=True)
         if not self.tables and not self.faults:
@@ -120,7 +126,27 @@ class _Reading:
             )
             self._fault((next(iter(values)),), text, True)
         else:
-            self._table((), name, values, RESOURCE_TABLE, group=False)
+            self._resource((), name, values)
+
+    def _resource(self, keys: Keys, name: str, written: dict[str, Any]) -> None:
+        if self.types is None or not any(key.lower() == "type" for key in written):
+            self._table(keys, name, written, RESOURCE_TABLE, group=False)
+            return
+        from gds.config.typed import is_typed, read_typed
+
+        values = self._lowered(written, keys) if keys else written
+        if not is_typed(values):
+            self._checked(keys, name, values, RESOURCE_TABLE, group=False)
+            return
+
+        def read(own: dict[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
+            reading = _Reading(self.path)
+            reading._checked(keys, name, own, RESOURCE_TABLE, group=False)
+            return reading.tables[0].values, reading.faults
+
+        made, faults = read_typed(keys, name, values, self.path, self.types, read)
+        self.tables.append(made)
+        self.faults.extend(faults)
 
     def _stray(self, key: str) -> None:
         if key in _RESOURCE_KEYS:
@@ -135,7 +161,11 @@ class _Reading:
     def _table(
         self, keys: Keys, name: str, written: dict[str, Any], adapter: TypeAdapter[dict[str, Any]], *, group: bool
     ) -> None:
-        values = self._lowered(written, keys) if keys else written
+        self._checked(keys, name, self._lowered(written, keys) if keys else written, adapter, group=group)
+
+    def _checked(
+        self, keys: Keys, name: str, values: dict[str, Any], adapter: TypeAdapter[dict[str, Any]], *, group: bool
+    ) -> None:
         broken: set[str] = set()
         try:
             read = adapter.validate_python(values)

@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gds.daemon.fed import Run
     from gds.daemon.generic import SideMethod, StartMethod, StopMethod
+    from gds.daemon.ownmonitor import OwnMonitor
     from gds.fault.history import MonitorState
     from gds.model.resource import Resource
     from gds.model.window import Window
@@ -32,6 +33,7 @@ class App:
         "monitored",
         "name",
         "online_since_wall",
+        "own_monitor",
         "probe_at_wall",
         "probe_message",
         "probe_score",
@@ -78,8 +80,15 @@ class App:
         self.probe_message = ""
         self.monitor_failed = False
         self.monitor_failures: Window | None = None
+        self.own_monitor: OwnMonitor | None = None
+        """The monitor of a registered type, from its Monitor_start on."""
         self.online_since_wall = 0.0
         self.watchdog_at = 0.0
         self.clock_rank = 0.0
         self.asked: list[Callback] | None = None
         """Who waits for the life to settle."""
+
+    @property
+    def is_monitored(self) -> bool:
+        """Somebody asks it how it is; of a registered type only when its Monitor_start is done."""
+        return self.monitored and (self.own_monitor is None or self.own_monitor.is_up)

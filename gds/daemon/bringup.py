@@ -155,7 +155,7 @@ class BringUp:
             self._rgmd.submit(app, StopAsked(because))
         elif was is Life.ONLINE:
             self._go_on(app)
-            self._rgmd.monitor.begin(app, False)
+            self._rgmd.begin_monitor(app, False)
         else:
             self._begin_anew(app, because)
 

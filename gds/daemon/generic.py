@@ -83,7 +83,8 @@ class StartMethod:
         if result.kind == "exit" and result.code == 0:
             self._launch()
         else:
-            self._end(StartFailed(f"Start failed: validate_command {result.said}"))
+            method = "Validate" if self._app.resource.typed is not None else "validate_command"
+            self._end(StartFailed(f"Start failed: {method} {result.said}"))
 
     def _launch(self) -> None:
         self._rgmd.pmfd.launch(self._app, self._because)
@@ -110,7 +111,8 @@ class StartMethod:
         if self._overran is not None:
             self._end(self._overran)
         elif not well:
-            self._end(StartFailed(f"Start failed: start_command {how}"))
+            method = "its method" if self._app.resource.typed is not None else "start_command"
+            self._end(StartFailed(f"Start failed: {method} {how}"))
         elif self._app.resource.has_probe:
             self._ask()
         else:
@@ -231,9 +233,30 @@ class StopMethod:
 
     def begin(self) -> None:
         """Go."""
+        monitor = self._app.own_monitor
+        if monitor is not None and monitor.has_end:
+            self._run = monitor.end(self._unmonitored)
+        else:
+            self._app.own_monitor = None
+            self._stop()
+
+    def _unmonitored(self, fault: str) -> None:
+        """Monitor_stop is over; a failed one is a failed Stop (Sun: semantics.md 9.2)."""
+        self._run = None
+        if fault:
+            self._end(StopFailed(f"Stop failed: {fault}"))
+        else:
+            self._stop()
+
+    def _stop(self) -> None:
         app = self._app
         resource = app.resource
-        if resource.stop_command is not None:
+        if resource.typed is not None and resource.stop_command is not None:
+            # all of the time is its own: nothing comes after it
+            self._run = self._rgmd.run_method(
+                app, "Stop", resource.stop_command, resource.stop_timeout, self._typed_stopped, self._because
+            )
+        elif resource.stop_command is not None:
             limit = stopping.command_limit(resource.stop_timeout)
             self._run = self._rgmd.run_method(
                 app, "Stop", resource.stop_command, limit, self._commanded, self._because, first_signal=9
@@ -274,6 +297,13 @@ class StopMethod:
                 self._end(StopFailed(f"Stop failed: stop_command {result.said}, and PMF watches nothing of it"))
         else:
             self._follow(stopping.after_command(app.resource.stop_timeout))
+
+    def _typed_stopped(self, result: Result) -> None:
+        self._run = None
+        if result.kind == "exit" and result.code == 0:
+            self._end(StopSucceeded())
+        else:
+            self._end(StopFailed(f"Stop failed: its method {result.said}"))
 
     def _follow(self, steps: tuple[Step, ...]) -> None:
         if self._timer is not None:

@@ -78,6 +78,8 @@ class Query:
 
     def kind_of(self, app: App) -> ResourceType:
         """The type of a resource."""
+        if app.resource.typed is not None:
+            return app.resource.typed.kind
         if self._generic is None:
             self._generic = self._types()[0]
         return self._generic

@@ -22,6 +22,11 @@ def pack(value: Any) -> Any:
     """`value` without any class of ours."""
     if isinstance(value, Value):
         cls = type(value)
+        if cls.__name__ == "Typed":
+            from gds.model.typecodec import pack_settings, pack_type
+
+            typed: Any = value
+            return {"": "Typed", "type": pack_type(typed.kind), "settings": pack_settings(typed.settings)}
         defaults = defaults_of(cls)
         return {
             "": cls.__name__,
@@ -45,6 +50,11 @@ def unpack(plain: Any) -> Any:
         name = plain[""]
         if name == "FailoverMode":
             return FailoverMode(plain["v"])
+        if name == "Typed":
+            from gds.model.typecodec import unpack_settings, unpack_type
+            from gds.model.typed import Typed
+
+            return Typed(unpack_type(plain["type"]), unpack_settings(plain["settings"]))
         return _CLASSES[name](**{k: unpack(v) for k, v in plain.items() if k})
     if kind is tuple or kind is list:
         return tuple([unpack(v) for v in plain])

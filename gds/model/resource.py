@@ -9,6 +9,10 @@ from __future__ import annotations
 from gds.model.state import FailoverMode
 from gds.model.value import Value
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gds.model.typed import Typed
+
 UNLIMITED = -1
 """A limit of `limits` that is "infinity"."""
 
@@ -167,6 +171,8 @@ class Resource(Value):
     fini_timeout: float = 300.0
     update_timeout: float = 300.0
     monitor_check_timeout: float = 300.0
+    typed: Typed | None = None
+    """Of a resource of a registered type: the type, and all its settings."""
 
     @property
     def has_probe(self) -> bool:

@@ -43,7 +43,10 @@ def shown(resource: Resource, kind: ResourceType, key: str, qualified: bool = Fa
     if key in DEPENDENCIES:
         needs = getattr(resource, key)
         return Shown(declaration, tuple([str(need) if qualified else need.on for need in needs]))
-    return Shown(declaration, _generic(resource, declaration))
+    if resource.typed is None:
+        return Shown(declaration, _generic(resource, declaration))
+    value = resource.typed.value(key, node)
+    return Shown(declaration, value if isinstance(value, tuple) else (_word(value),))
 
 
 def _generic(resource: Resource, declaration: PropertyDeclaration) -> tuple[str, ...]:
