@@ -9,9 +9,8 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,9 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gds.linux.journal import Log
-from gds.linux.loop import Loop
 from gds.linux.notify import BURST, KEYS, LARGEST, MOST_A_SECOND, Notifies, parse
+from tests.system.turning import Turning, nothing_left_open
 
 pytestmark = pytest.mark.slow
 
@@ -45,26 +43,14 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
 """
 
 
-class Desk:
+class Desk(Turning):
     """A loop that listens to applications, in a directory that every user may enter, and what it heard."""
 
     def __init__(self, place: Path) -> None:
+        super().__init__()
         self.place = place
-        self.loop = Loop()
-        self._said = os.memfd_create("log")
-        self.log = Log("journal", self._said)
         self.heard: list[tuple[str, dict[str, str], int]] = []
         self.notifies = Notifies(self.loop, str(place), lambda *message: self.heard.append(message), self.log)
-
-    @property
-    def said(self) -> list[str]:
-        return os.pread(self._said, 100_000, 0).decode().splitlines()
-
-    def until(self, fact: Callable[[], bool], within: float = 10.0) -> None:
-        deadline = time.monotonic() + within
-        while not fact():
-            assert time.monotonic() < deadline, f"it did not come; heard {self.heard}"
-            self.loop.turn(0.02)
 
     def send(self, address: str, *messages: str, uid: int = 0) -> int:
         """From a process of that user; its pid."""
@@ -77,19 +63,16 @@ class Desk:
 
     def close(self) -> None:
         self.notifies.close_all()
-        self.loop._epoll.close()
-        os.close(self._said)
+        super().close()
 
 
 @pytest.fixture
 def desk() -> Iterator[Desk]:
-    before = set(os.listdir("/proc/self/fd"))
-    with tempfile.TemporaryDirectory() as directory:
+    with nothing_left_open(), tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         made = Desk(Path(directory))
         yield made
         made.close()
-    assert set(os.listdir("/proc/self/fd")) - before == set(), "a descriptor was left open"
 
 
 def sender(address: str) -> socket.socket:

@@ -14,19 +14,18 @@ import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gds.errors import ConfigError
-from gds.linux.journal import Log
 from gds.linux.logfile import PIECE
-from gds.linux.loop import Loop
 from gds.linux.output import TURN, Outputs, kept
 from gds.model.resource import Output
 from tests.system.lab import Box
 from tests.system.running import alive, eventually
+from tests.system.turning import Turning, nothing_left_open
 
 pytestmark = pytest.mark.slow
 
@@ -45,21 +44,15 @@ for i in range(0, n, 50):
 """
 
 
-class Bench:
+class Bench(Turning):
     """Outputs on a loop, in a directory that every user may enter, as a runner has them."""
 
     def __init__(self, place: Path) -> None:
+        super().__init__()
         self.place = place
-        self.loop = Loop()
-        self._said = os.memfd_create("log")
-        self.log = Log("journal", self._said)
         self.run = place / "run"
         self.run.mkdir(mode=0o755)
         self.outputs = Outputs(self.loop, str(self.run), self.log, str(place / "journal.socket"))
-
-    @property
-    def said(self) -> list[str]:
-        return os.pread(self._said, 1_000_000, 0).decode().splitlines()
 
     def rotated(self, name: str = "web.log", rotate: int = 1 << 20, keep: int = 10_000) -> Output:
         return Output("file", str(self.place / name), rotate, keep)
@@ -72,12 +65,6 @@ class Bench:
         self.outputs.after_spawn("web")
         return process  # type: ignore[no-any-return]
 
-    def until(self, fact: Callable[[], bool], within: float = 60.0) -> None:
-        deadline = time.monotonic() + within
-        while not fact():
-            assert time.monotonic() < deadline, "it did not come"
-            self.loop.turn(0.02)
-
     def finish(self, process: subprocess.Popen[bytes]) -> None:
         self.until(lambda: process.poll() is not None)
         assert process.returncode == 0
@@ -88,19 +75,16 @@ class Bench:
 
     def close(self) -> None:
         self.outputs.close()
-        self.loop._epoll.close()
-        os.close(self._said)
+        super().close()
 
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
-    before = set(os.listdir("/proc/self/fd"))
-    with tempfile.TemporaryDirectory() as directory:
+    with nothing_left_open(), tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         made = Bench(Path(directory))
         yield made
         made.close()
-    assert set(os.listdir("/proc/self/fd")) - before == set(), "a descriptor was left open"
 
 
 def numbers(n: int, width: int) -> bytes:

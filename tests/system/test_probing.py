@@ -16,23 +16,29 @@ from pathlib import Path
 
 import pytest
 
-from gds.linux.loop import WRITE, Loop
+from gds.linux.loop import WRITE
 from gds.linux.probing import Answer, Prober, one_line
 from gds.linux.resolving import Names
 from gds.model.resource import Port, Probe
+from tests.system.turning import Turning, nothing_left_open
 
 pytestmark = pytest.mark.slow
 
 RESET = struct.pack("ii", 1, 0)
 
 
-class Stage:
+class Stage(Turning):
     """A loop, a prober on it, and listeners that behave as a test says, served by the same loop."""
 
     def __init__(self) -> None:
-        self.loop = Loop()
+        super().__init__()
         self.prober = Prober(self.loop)
         self.opened: list[socket.socket] = []
+
+    def close(self) -> None:
+        for each in self.opened:
+            each.close()
+        super().close()
 
     def listen(
         self, family: int = socket.AF_INET, backlog: int = 128, at: str | tuple[str, int] | None = None
@@ -96,23 +102,14 @@ class Stage:
         self.until(lambda: bool(got), timeout + 20)
         return got[0]
 
-    def until(self, fact: Callable[[], bool], within: float = 5.0) -> None:
-        deadline = time.monotonic() + within
-        while not fact():
-            assert time.monotonic() < deadline, "nothing came"
-            self.loop.turn(0.1)
-
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:
-    before = set(os.listdir("/proc/self/fd"))
-    stage = Stage()
-    yield stage
-    for each in stage.opened:
-        each.close()
-    stage.loop._epoll.close()
-    del stage
-    assert set(os.listdir("/proc/self/fd")) - before == set(), "a descriptor was left open"
+    with nothing_left_open():
+        made = Stage()
+        yield made
+        made.close()
+        del made  # and what its prober holds
 
 
 def http(
