@@ -179,7 +179,8 @@ def _lacking(need: str, view: ResourceView | None) -> str:
         return f"needs {need}, which goes down"
     if view.life is Life.AWAITING:
         return f"needs {need}, which {view.waits}"
-    return f"needs {need}, which is {view.life.value}" + (f" ({view.because})" if view.because else "")
+    why = f" ({view.because})" if view.life is Life.OFFLINE and view.because else ""  # a failure tells its own story
+    return f"needs {need}, which is {view.life.value}{why}"
 
 
 def _is_unprepared(graph: Graph, name: str, look: Look) -> bool:

@@ -149,6 +149,8 @@ def _enter(
         after, waits, goal = (
             (Life.HELD, around.undrained, Life.CLEARING) if around.undrained else (Life.CLEARING, "", Life.OFFLINE)
         )
+    if after is view.life is Life.AWAITING and waits == view.waits:
+        return Step(view, ignored=waits)
     moved = view.replace(
         life=after,
         because=because,

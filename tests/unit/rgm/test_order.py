@@ -135,7 +135,7 @@ def test_start_order_and_stop_order() -> None:
         (STRONG, ResourceView("db", L.CLEARING, again=True), "waits for db"),
         (STRONG, L.OFFLINE, "needs db, which is OFFLINE (before)"),
         (STRONG, ResourceView("db"), "needs db, which is OFFLINE"),
-        (STRONG, L.START_FAILED, "needs db, which is START_FAILED (before)"),
+        (STRONG, L.START_FAILED, "needs db, which is START_FAILED"),
         (RESTART, L.OFFLINE, "needs db, which is OFFLINE (before)"),
         (OFFLINE_RESTART, L.OFFLINE, "needs db, which is OFFLINE (before)"),
         (WEAK, L.OFFLINE, ""),
