@@ -220,6 +220,17 @@ def test_two_nodes_that_ask_at_the_same_time_do_not_both_get_it(net: Network, ad
     assert any(ended(each)[0] == 1 for each in started)
 
 
+def test_while_it_asks_it_receives_what_is_sent_to_the_group_of_the_address(net: Network) -> None:
+    # else a network card keeps another node's check for the same address from us
+    a = net.nodes["a"]
+    group = "33:33:ff:00:00:50"
+    assert group not in a.ip("maddress", "show", "dev", "eth0")
+    asking = a.start(*a.call("prenet_start", "--hostname", SIX))
+    eventually(lambda: group in a.ip("maddress", "show", "dev", "eth0"), "it has joined the group")
+    assert ended(asking)[0] == 0
+    assert group not in a.ip("maddress", "show", "dev", "eth0")
+
+
 def test_an_address_that_an_administrator_put_here_is_neither_taken_nor_removed(net: Network) -> None:
     a = net.nodes["a"]
     a.ip("address", "add", f"{FOUR}/24", "dev", "eth0")
