@@ -10,7 +10,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gds.daemon.fed import Run
     from gds.daemon.generic import SideMethod, StartMethod, StopMethod
-    from gds.daemon.ownmonitor import OwnMonitor
     from gds.fault.history import MonitorState
     from gds.model.resource import Resource
     from gds.model.window import Window
@@ -80,8 +79,8 @@ class App:
         self.probe_message = ""
         self.monitor_failed = False
         self.monitor_failures: Window | None = None
-        self.own_monitor: OwnMonitor | None = None
-        """The monitor of a registered type, from its Monitor_start on."""
+        self.own_monitor = ""
+        """How far the monitor of a registered type is (ownmonitor.py)."""
         self.online_since_wall = 0.0
         self.watchdog_at = 0.0
         self.clock_rank = 0.0
@@ -91,4 +90,4 @@ class App:
     @property
     def is_monitored(self) -> bool:
         """Somebody asks it how it is; of a registered type only when its Monitor_start is done."""
-        return self.monitored and (self.own_monitor is None or self.own_monitor.is_up)
+        return self.monitored and self.own_monitor in ("", "up")

@@ -233,11 +233,9 @@ class StopMethod:
 
     def begin(self) -> None:
         """Go."""
-        monitor = self._app.own_monitor
-        if monitor is not None and monitor.has_end:
-            self._run = monitor.end(self._unmonitored)
-        else:
-            self._app.own_monitor = None
+        if self._app.own_monitor:
+            self._run = self._rgmd.own_monitors().end(self._app, self._unmonitored)
+        if self._run is None:
             self._stop()
 
     def _unmonitored(self, fault: str) -> None:

@@ -1,8 +1,10 @@
-"""The monitor that a registered type brings along: Monitor_start after Start, Monitor_stop before Stop.
+"""The monitors that registered types bring along: Monitor_start after Start, Monitor_stop before Stop.
 
 Sun: semantics.md 9.2. The monitor itself is a program of the type, which Monitor_start leaves running under pmfadm; it
 speaks through scha_control and scha_resource_setstatus. A failed Monitor_start is MONITOR_FAILED and nothing more; a
 failed Monitor_stop before a Stop is a failed Stop. Loaded with the first resource of a registered type.
+
+How far it is stands in `app.own_monitor`: "" (not begun, or ended), STARTING, UP, FAILED.
 """
 
 from __future__ import annotations
@@ -16,91 +18,83 @@ if TYPE_CHECKING:
     from gds.daemon.app import App
     from gds.daemon.fed import Result, Run
     from gds.daemon.rgmd import Rgmd
-    from gds.model.typed import Typed
 
-BEFORE, STARTING, UP, FAILED = "", "starting", "up", "failed"
+STARTING, UP, FAILED = "starting", "up", "failed"
 
 
-class OwnMonitor:
-    """See the module. `app.own_monitor` is set from Monitor_start until Monitor_stop has ended well."""
+class OwnMonitors:
+    """See the module."""
 
-    __slots__ = ("_app", "_rgmd", "_run", "_state", "_typed")
-
-    def __init__(self, rgmd: Rgmd, app: App, typed: Typed) -> None:
+    def __init__(self, rgmd: Rgmd) -> None:
         self._rgmd = rgmd
-        self._app = app
-        self._typed = typed
-        self._state = BEFORE
-        self._run: Run | None = None
+        self._runs: dict[str, Run] = {}
+        """Methods under way, by resource."""
 
-    @property
-    def is_up(self) -> bool:
-        """Monitor_start is done."""
-        return self._state == UP
-
-    def begin(self) -> None:
+    def begin(self, app: App) -> None:
         """Monitor_start, where the type has one; nobody waits for it."""
-        app = self._app
-        if not self._typed.kind.has("Monitor_start"):
+        if not _has(app, "Monitor_start"):
             return
-        app.own_monitor = self
-        self._state = STARTING
-        self._run = self._call("Monitor_start", self._begun)
+        self._cancel(app)
+        app.own_monitor = STARTING
+        self._call(app, "Monitor_start", lambda result: self._begun(app, result))
 
-    @property
-    def has_end(self) -> bool:
-        """The type has a Monitor_stop."""
-        return self._typed.kind.has("Monitor_stop")
-
-    def end(self, then: Callable[[str], None]) -> Run:
-        """Monitor_stop; `then` hears why it failed, or ""."""
-        if self._run is not None:
-            self._run.cancel()
-            self._run = None
+    def end(self, app: App, then: Callable[[str], None]) -> Run | None:
+        """Monitor_stop, when there was a Monitor_start; `then` hears why it failed, or "". None: nothing is to be done,
+        and `then` hears nothing."""
+        if not app.own_monitor or not _has(app, "Monitor_stop"):
+            app.own_monitor = ""
+            return None
+        self._cancel(app)
 
         def ended(result: Result) -> None:
+            self._runs.pop(app.name, None)
             fault = "" if _is_well(result) else f"Monitor_stop {result.said}"
             if not fault:
-                self._app.own_monitor = None
-                self._rgmd.kept.decided(self._app, "Monitor_stop", "Monitor_stop done")
+                app.own_monitor = ""
+                self._rgmd.kept.decided(app, "Monitor_stop", "Monitor_stop done")
             then(fault)
 
-        return self._call("Monitor_stop", ended)
+        return self._call(app, "Monitor_stop", ended)
 
-    def end_alone(self) -> None:
+    def end_alone(self, app: App) -> None:
         """Nobody wants it monitored any more; the resource stays up."""
-        self._state = BEFORE
-        if self.has_end:
-            self._run = self.end(self._ended_alone)
-        else:
-            self._app.own_monitor = None
 
-    def _ended_alone(self, fault: str) -> None:
-        self._run = None
-        if fault:
-            self._rgmd.log.error(fault, resource=self._app.name)
-            self._rgmd.kept.decided(self._app, "Monitor_stop", fault)
-        self._rgmd.seen(self._app)
+        def ended(fault: str) -> None:
+            if fault:
+                self._rgmd.log.error(fault, resource=app.name)
+                self._rgmd.kept.decided(app, "Monitor_stop", fault)
+            self._rgmd.seen(app)
 
-    def _begun(self, result: Result) -> None:
-        self._run = None
-        app = self._app
-        if app.own_monitor is not self:
-            return
+        self.end(app, ended)
+
+    def _begun(self, app: App, result: Result) -> None:
+        self._runs.pop(app.name, None)
         if _is_well(result):
-            self._state = UP
+            app.own_monitor = UP
             self._rgmd.kept.decided(app, "Monitor_start", "Monitor_start done")
             self._rgmd.seen(app)
         else:
-            self._state = FAILED
+            app.own_monitor = FAILED
             app.monitor_failed = True
             self._rgmd.changed(app, f"Monitor_start failed: it {result.said}")
 
-    def _call(self, method: str, done: Callable[[Result], None]) -> Run:
-        app = self._app
-        words = self._typed.call(method, app.name, app.resource.group)
-        limit = self._typed.timeout(method)
-        return self._rgmd.run_method(app, method, Command(words), limit, done, app.view.because)
+    def _cancel(self, app: App) -> None:
+        run = self._runs.pop(app.name, None)
+        if run is not None:
+            run.cancel()
+
+    def _call(self, app: App, method: str, done: Callable[[Result], None]) -> Run:
+        typed = app.resource.typed
+        assert typed is not None
+        words = typed.call(method, app.name, app.resource.group)
+        run = self._rgmd.run_method(app, method, Command(words), typed.timeout(method), done, app.view.because)
+        self._runs[app.name] = run
+        return run
+
+
+def _has(app: App, method: str) -> bool:
+    typed = app.resource.typed
+    return typed is not None and typed.kind.has(method)
 
 
 def _is_well(result: Result) -> bool:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from gds.daemon.fed import Fed, Result, Run
     from gds.daemon.managing import Managing
+    from gds.daemon.ownmonitor import OwnMonitors
     from gds.fault.history import MonitorState
     from gds.fault.score import Outcome, Score
     from gds.fault.unable import Tried
@@ -178,6 +179,7 @@ class Rgmd:
         """Everything ends at once: nobody waits for anybody."""
         self.pmfd = Pmfd(self)
         self.monitor = Monitor(self)
+        self._own_monitors: OwnMonitors | None = None
         self._queue: deque[tuple[App, Event]] = deque()
         self.stepping = False
 
@@ -379,7 +381,7 @@ class Rgmd:
         app.view = view.replace(status=status, status_msg=message, told=True)
         self.kept.forget(app)
         if view.status is not status or view.status_msg != message:
-            self.kept.decided(app, f"status {status.value}", message)
+            self.kept.decided(app, f"status {status.value}", message, told=True)
             say = self.log.warning if status in (ResourceStatus.FAULTED, ResourceStatus.DEGRADED) else self.log.info
             say(f"status {status.value}{': ' if message else ''}{message}", resource=app.name)
             self._world.observed(app)
@@ -446,17 +448,23 @@ class Rgmd:
             self.monitor.end(app)
             if monitored:
                 self.begin_monitor(app, False)
-            elif app.own_monitor is not None:
-                app.own_monitor.end_alone()
+            elif app.own_monitor:
+                self.own_monitors().end_alone(app)
             self._world.observed(app)
 
     def begin_monitor(self, app: App, restarted: bool) -> None:
         """It is up: the probe from now on, or the monitor of its type."""
         self.monitor.begin(app, restarted)
         if app.resource.typed is not None and app.monitored:
-            from gds.daemon.ownmonitor import OwnMonitor
+            self.own_monitors().begin(app)
 
-            OwnMonitor(self, app, app.resource.typed).begin()
+    def own_monitors(self) -> OwnMonitors:
+        """The monitors of registered types, loaded with the first."""
+        if self._own_monitors is None:
+            from gds.daemon.ownmonitor import OwnMonitors
+
+            self._own_monitors = OwnMonitors(self)
+        return self._own_monitors
 
     def seen(self, app: App) -> None:
         """Its state may look different now."""
