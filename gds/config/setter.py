@@ -144,10 +144,9 @@ class _Asking:
         read, faults = read_table(keys, name, {**raw, **strange}, RUNNING, group=kind == "group")
         for fault in faults:
             self._error(shown_keys(fault.keys[2:]), fault.message)
-        values = dict(read.values)
-        if isinstance(values.get("probe"), ExitMap):
-            values["exit_map"] = values.pop("probe")
-        return {key: value for key, value in values.items() if key not in strange}
+        # in the order they were typed; an exit map may be written as a probe of its own
+        renamed = {"probe": "exit_map"} if isinstance(read.values.get("probe"), ExitMap) else {}
+        return {renamed.get(key, key): read.values[key] for key in raw if key in read.values}
 
     def _kept_then(self, kind: str, name: str, over: dict[str, Any], unset: list[str]) -> tuple[Entry, ...]:
         """What would be kept afterwards."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gds.daemon.app import App
     from gds.daemon.fed import Result
     from gds.daemon.groups import Groups
-    from gds.daemon.receptionist import Client
+    from gds.daemon.names import Client
     from gds.daemon.rgmd import Rgmd
 
     Place = tuple[str, str, str]
@@ -74,6 +74,8 @@ class Setting:
         self.bare = bare
         self._ask = ask
         self._line: list[_Change] = []
+        self._lookers: list[Callable[[dict[str, Any]], None]] = []
+        self._looking = False
 
     @property
     def busy(self) -> str:
@@ -121,12 +123,28 @@ class Setting:
 
     # -- get and diff -------------------------------------------------------------------------------------------------
 
-    def look(self, client: Client, verb: str, done: Callable[[dict[str, Any]], None]) -> None:
-        """What runs, key by key, and what the files say of it."""
+    def look(self, done: Callable[[dict[str, Any]], None]) -> None:
+        """What runs, key by key, and what the files say of it. Whoever may read the socket may ask this, so there is
+        one process for it at a time; who asks meanwhile shares the next."""
+        self._lookers.append(done)
+        if not self._looking:
+            self._look()
+
+    def _look(self) -> None:
+        asked, self._lookers = self._lookers, []
+        self._looking = True
+
+        def looked(answer: dict[str, Any]) -> None:
+            self._looking = False
+            for done in asked:
+                done(answer)
+            if self._lookers and not self._looking:
+                self._look()
+
         try:
-            self.question("look", {}, done)
+            self.question("look", {}, looked)
         except OSError as error:
-            client.done(FAILED, f"cannot {verb}: cannot start the compiler: {error.strerror}")
+            looked({"errors": [{"message": f"cannot start the compiler: {error.strerror}"}]})
 
     def get(self, client: Client, request: dict[str, Any], may_act: bool) -> None:
         """gds get NAME [KEY...]"""
@@ -136,9 +154,12 @@ class Setting:
             return
 
         def looked(answer: dict[str, Any]) -> None:
+            if "tables" not in answer:
+                client.done(FAILED, f"cannot get {', '.join(names)}: {answer['errors'][0]['message']}")
+                return
             made: list[dict[str, Any]] = []
             for name in names:
-                tables = [t for t in answer.get("tables", []) if t["name"] == name]
+                tables = [t for t in answer["tables"] if t["name"] == name]
                 wanted = [k.lower() for k in keys]
                 # one that is a resource and its own group: the resource is meant, but for keys that only groups have
                 table = next((t for t in tables if set(wanted) <= {row["key"] for row in t["keys"]}), None)
@@ -150,7 +171,7 @@ class Setting:
                 made += [{**head, **self._told(rows[key], may_act)} for key in wanted or rows]
             client.done(OK, properties=made)
 
-        self.look(client, "get", looked)
+        self.look(looked)
 
     def _told(self, row: dict[str, Any], may_act: bool) -> dict[str, Any]:
         hides = row["key"] == SECRET and not may_act
@@ -186,6 +207,9 @@ class Setting:
         names = request.get("names") or []
 
         def looked(answer: dict[str, Any]) -> None:
+            if "tables" not in answer:
+                client.done(FAILED, f"cannot compare: {answer['errors'][0]['message']}")
+                return
             if answer["errors"]:
                 from gds.daemon.reloading import told
 
@@ -200,7 +224,7 @@ class Setting:
             gone = [name for name in answer["gone"] if not names or name in names]
             client.done(FAILED if found or fresh or gone else OK, differences=found, fresh=fresh, gone=gone)
 
-        self.look(client, "diff", looked)
+        self.look(looked)
 
 
 def _difference(table: dict[str, Any], row: dict[str, Any], may_act: bool) -> dict[str, Any]:
