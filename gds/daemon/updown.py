@@ -1,0 +1,248 @@
+"""Up and down: start, stop, restart, enable, disable, of resources and whole groups, in the order of what needs what.
+
+Whether a group lets it be done is asked of rgm/group.py; who is answered waits until all concerned have come to rest.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from gds.daemon import report
+from gds.daemon.names import BUSY, FAILED, OK, UNKNOWN, USAGE, because_of
+from gds.model.state import ResourceState
+from gds.rgm import order
+from gds.rgm.group import Ask, Refused
+from gds.rgm.resource import Life
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from gds.daemon.app import App
+    from gds.daemon.groups import Groups
+    from gds.daemon.names import Client, Names
+    from gds.daemon.rgmd import Rgmd
+
+
+class UpAndDown:
+    """See the module. `switch` keeps a switch for good (name, what, value) and answers why it could not, or "";
+    `clear` is the verb of that name."""
+
+    def __init__(
+        self,
+        rgmd: Rgmd,
+        groups: Groups,
+        names: Names,
+        switch: Callable[[str, str, bool], str],
+        clear: Callable[[Client, dict[str, Any]], None],
+    ) -> None:
+        self._rgmd = rgmd
+        self._groups = groups
+        self._names = names
+        self._switch = switch
+        self._clear = clear
+        self.verbs: dict[str, Callable[[Client, dict[str, Any]], None]] = {
+            "start": self._start,
+            "stop": self._stop,
+            "restart": self._restart,
+            "enable": self._enable,
+            "disable": self._disable,
+            **{
+                f"rg.{verb}": partial(self._change_group, verb)
+                for verb in ("online", "offline", "restart", "manage", "unmanage", "suspend", "resume", "clear")
+            },
+        }
+
+    def _ordered(self, apps: list[App], down: bool = False) -> list[App]:
+        """In the order in which to start, or with `down` to stop them."""
+        found = {app.name: app for app in apps}
+        ordered = order.stop_order if down else order.start_order
+        return [found[name] for name in ordered(self._rgmd.graph, list(found))]
+
+    def _refused(self, client: Client, request: dict[str, Any], verb: str, ask: Ask) -> bool:
+        """A group among the names does not let that be done with it now; the client has been told."""
+        for name in request["names"]:
+            if name not in self._rgmd.apps:
+                ruling = self._groups.rule(name, ask)
+                if isinstance(ruling, Refused):
+                    client.done(BUSY if ruling.busy else FAILED, f"cannot {verb} {name}: {ruling.because}")
+                    return True
+        return False
+
+    def _start(self, client: Client, request: dict[str, Any]) -> None:
+        apps = self._startable(client, request, "start", Ask.ONLINE)
+        if apps is None:
+            return
+        for app in apps:
+            self._rgmd.managing.before_start(app, partial(self._rgmd.start, app, because_of(client, "start")))
+        self._wait(client, request, apps, "start")
+
+    def _startable(self, client: Client, request: dict[str, Any], verb: str, ask: Ask) -> list[App] | None:
+        """Those named that may be brought up; None: refused. Of a group, what is disabled stays as it is."""
+        apps = self._names.named(client, request)
+        if apps is None or self._refused(client, request, verb, ask):
+            return None
+        named = request["names"]
+        apps = [a for a in apps if a.enabled or a.name in named] or apps
+        for app in apps:
+            if not self._groups.is_managed(app.resource.group):
+                group = app.resource.group
+                client.done(FAILED, f"cannot {verb} {app.name}: its group is unmanaged; `gds rg manage {group}` first")
+                return None
+            if not app.enabled:
+                client.done(FAILED, f"cannot {verb} {app.name}: it is disabled; `gds enable {app.name}` allows it")
+                return None
+            if app.view.life is Life.STOP_FAILED:
+                client.done(
+                    FAILED,
+                    f"cannot {verb} {app.name}: its last stop failed ({app.view.because});"
+                    f" end what is left, then `gds clear {app.name}`",
+                )
+                return None
+        return self._ordered(apps)
+
+    def _stop(self, client: Client, request: dict[str, Any]) -> None:
+        apps = self._names.named(client, request)
+        if apps is None or self._refused(client, request, "stop", Ask.OFFLINE):
+            return
+        for app in self._ordered(apps, down=True):
+            left = [n for n in self._needed_by(app) if n not in {a.name for a in apps}]
+            if left:
+                client.tell({"line": f"{', '.join(left)} needs {app.name}, and goes on running without it"})
+            self._rgmd.stop(app, because_of(client, "stop"))
+        self._wait(client, request, apps, "stop")
+
+    def _needed_by(self, app: App) -> list[str]:
+        """Who needs it, is up, and is not stopped with it."""
+        found = []
+        for link in self._rgmd.graph.users.get(app.name, ()):
+            user = self._rgmd.apps.get(link.user)
+            if user is not None and user.view.life is Life.ONLINE and link.kind in (order.STRONG, order.RESTART):
+                found.append(link.user)
+        return found
+
+    def _restart(self, client: Client, request: dict[str, Any]) -> None:
+        apps = self._startable(client, request, "restart", Ask.RESTART)
+        if apps is None:
+            return
+        for app in self._ordered(apps, down=True):
+            self._rgmd.restart(app, because_of(client, "restart"))
+        self._wait(client, request, apps, "start")
+
+    def _change_group(self, verb: str, client: Client, request: dict[str, Any]) -> None:
+        """gds rg VERB GROUP..."""
+        names = request.get("names") or []
+        groups = {a.resource.group for a in self._rgmd.apps.values()}
+        if not isinstance(names, list) or not names:
+            client.done(USAGE, f"cannot {verb}: no group is given")
+            return
+        for name in names:
+            if name not in groups:
+                of = (
+                    f"; {name} is a resource of {self._rgmd.apps[name].resource.group}"
+                    if name in self._rgmd.apps
+                    else ""
+                )
+                nearest = of or self._names.nearest(str(name))
+                client.done(
+                    UNKNOWN, f"cannot find {name}: no group of this runner has that name{nearest}", unknown=name
+                )
+                return
+        if verb in ("suspend", "resume"):
+            for name in names:
+                fault = self._groups.suspend(name, verb == "suspend")
+                if fault:
+                    client.tell({"line": f"kept for {name} only until the runner ends: {fault}"})
+            client.done(OK)
+            return
+        if verb == "clear":
+            self._clear(client, {**request, "names": [a.name for n in names for a in self._groups.apps(n)]})
+            return
+        for name in names:
+            ruling = self._groups.rule(name, Ask(verb))
+            if isinstance(ruling, Refused):
+                client.done(BUSY if ruling.busy else FAILED, f"cannot {verb} {name}: {ruling.because}")
+                return
+        if verb in ("manage", "unmanage"):
+            left = list(names)
+
+            def done(name: str, fault: str) -> None:
+                left.remove(name)
+                if fault:
+                    client.tell({"line": f"kept for {name} only until the runner ends: {fault}"})
+                if not left:
+                    client.done(OK)
+
+            for name in names:
+                self._groups.manage(name, verb == "manage", partial(done, name))
+            return
+        act = {"online": self._groups.online, "offline": self._groups.offline, "restart": self._groups.restart}[verb]
+        apps = [app for name in names for app in act(name, because_of(client, f"rg {verb}"))]
+        self._wait(client, request, apps, "stop" if verb == "offline" else "start")
+
+    def _enable(self, client: Client, request: dict[str, Any]) -> None:
+        apps = self._names.named(client, request)
+        if apps is None:
+            return
+        for app in self._ordered(apps):
+            fault = self._switch(app.name, "enabled", True)
+            if fault:
+                client.tell({"line": f"enabled {app.name} until the runner ends: {fault}"})
+            app.enabled = True
+            if self._groups.is_managed(app.resource.group):
+                start = partial(self._rgmd.start, app, because_of(client, "enable"))
+                self._rgmd.managing.before_start(app, start)
+        self._wait(client, request, apps, "start")
+
+    def _disable(self, client: Client, request: dict[str, Any]) -> None:
+        apps = self._names.named(client, request)
+        if apps is None:
+            return
+        for app in apps:
+            needed = [n for n in self._needed_by(app) if n not in {a.name for a in apps}]
+            if needed:
+                client.done(FAILED, f"cannot disable {app.name}: {', '.join(needed)} needs it; disable that as well")
+                return
+        for app in self._ordered(apps, down=True):
+            fault = self._switch(app.name, "enabled", False)
+            if fault:
+                client.tell({"line": f"disabled {app.name} until the runner ends: {fault}"})
+            app.enabled = False
+            wanted = app.wanted
+            self._rgmd.stop(app, because_of(client, "disable"))
+            app.wanted = wanted
+        self._wait(client, request, apps, "stop")
+
+    def _wait(self, client: Client, request: dict[str, Any], apps: list[App], goal: str) -> None:
+        """Answer when all have come to rest; at once with `no_wait`."""
+        if request.get("no_wait") or not apps:
+            client.done(OK)
+            return
+        waiting = {app.name for app in apps}
+
+        def settled(app: App) -> None:
+            if not self._rgmd.is_at_rest(app):
+                self._rgmd.settled(app, lambda: settled(app))
+                return
+            waiting.discard(app.name)
+            if not waiting:
+                self._verdict(client, apps, goal)
+
+        def watch() -> None:
+            for app in apps:
+                self._rgmd.settled(app, partial(settled, app))
+
+        # after this turn: what one waits for may be asked for together with it
+        self._rgmd.loop.soon(watch)
+
+    def _verdict(self, client: Client, apps: list[App], goal: str) -> None:
+        bad = []
+        for app in apps:
+            state = self._rgmd.public(app)
+            if goal == "start" and state not in report.UP:
+                later = "; it starts by itself as soon as it can" if app.view.life is Life.AWAITING else ""
+                bad.append(f"cannot start {app.name}: {state}: {app.view.why}{later}")
+            elif goal == "stop" and state is not ResourceState.OFFLINE:
+                bad.append(f"cannot stop {app.name}: {state}: {app.view.why}")
+        client.done(FAILED if bad else OK, "\n".join(bad))
