@@ -39,6 +39,7 @@ OURS_NEVER = (
     *("gds.simulate", "gds.stage", "gds.script", "gds.testing", "gds.config.compile", "gds.config.document"),
     *("gds.config.load", "gds.config.lint", "gds.config.scenario", "gds.daemon.reloading", "gds.linux.probing"),
     *("gds.linux.output", "gds.model.glossary", "gds.model.properties"),
+    *("gds.daemon.setting", "gds.linux.setfile", "gds.rgm.update", "gds.config.setter", "gds.config.overlay"),
     *("gds.daemon.rmapi", "gds.daemon.rmquery", "gds.model.sunview"),
     *("gds.linux.address", "gds.linux.neighbour", "gds.linux.netlink", "gds.model.hostname", "gds.rgm.address"),
 )
