@@ -9,7 +9,8 @@ was told, and each score that the judge was told, is a fact of the script.
 
 Of any other, what the script does not say goes well: a start takes no longer than it must, an application obeys its
 stop signal at once, a person is never there. Probes are facts of the script; nothing is asked by the clock. The runner
-starts at 0.
+starts at 0, and brings up what is enabled, each after what it needs. States of groups are told where a group has
+several resources, or somebody needs somebody.
 """
 
 from __future__ import annotations
@@ -28,17 +29,34 @@ from gds.rgm.events import (
     ClearAsked,
     DelayOver,
     GiveoverAsked,
-    PostnetSucceeded,
-    PrenetSucceeded,
+    NeedGone,
+    NeedRestarted,
+    NeedsMet,
     RestartAsked,
     StartAsked,
     StartSucceeded,
     StopAsked,
     StopSucceeded,
+    UsersGone,
+    UserStuck,
 )
 from gds.rgm.resource import ALONE, Life
-from gds.script import Asked, Died, Happened, Probed, Standing, Stands, Starts, Stops, Transcript, Weighed
+from gds.script import (
+    Asked,
+    Died,
+    GroupAsked,
+    Happened,
+    Probed,
+    Sides,
+    Standing,
+    Stands,
+    Starts,
+    Stops,
+    Transcript,
+    Weighed,
+)
 from gds.stage import Actor, Stage, Told
+from gds.troupe import Troupe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,12 +65,18 @@ if TYPE_CHECKING:
     from gds.model.state import ResourceState
     from gds.rgm.commands import Order
     from gds.rgm.events import Event
-    from gds.script import Fact, Script
+    from gds.script import Fact, Found, Script
     from gds.stage import Start
 
 GIVEOVER, FAILED = 75, 1
 MOST = 10_000
 """Lines of a transcript; a play without an end is cut there."""
+NEWS = (NeedGone, NeedRestarted, NeedsMet, UsersGone, UserStuck)
+"""What resources tell each other: that it changes nothing is no answer to anybody."""
+TELLING = frozenset(
+    (Life.AWAITING, Life.WAITING, Life.PREPARING, Life.HELD, Life.CYCLING, Life.CLEARING, Life.ABANDONING)
+)
+"""Lives that say more than the public state."""
 DOWN = frozenset((Life.OFFLINE, Life.START_FAILED, Life.STOP_FAILED))
 
 
@@ -69,11 +93,11 @@ class _Play:
         stage = self._stage = kind(self._submit, self._died)
         self._line = stage.line
         self._actors = {r.name: Actor(r) for r in plan.resources}
+        self._troupe = Troupe(plan, self._actors, any(isinstance(f, GroupAsked) for f in script.facts))
         self._queue: deque[tuple[Actor, Event]] = deque()
         self._around = ALONE
         self._on_giveover = script.on_giveover
         self._stepping = False
-        self._leaving = False
         self._exit_status = -1
 
     def run(self) -> Transcript:
@@ -88,14 +112,17 @@ class _Play:
             if due is None or 0 <= until < due:
                 break
             self._stage.turn()
+            for name, was, state in self._troupe.changed(self._stage.now):
+                self._stage.said(name, "group", f"{was} -> {state}")
         if self._exit_status < 0:
             self._stage.now = max(self._stage.now, until)
         cut = len(self._stage.lines) >= MOST and not self._recorded
         lines, decisions = tuple(self._stage.lines), tuple(self._stage.decisions)
-        return Transcript(before, lines, self._standings(), self._stage.now, self._exit_status, cut, decisions)
+        groups = self._troupe.standings(self._stage.now)
+        return Transcript(before, lines, self._standings(), self._stage.now, self._exit_status, cut, decisions, groups)
 
     def _begin(self) -> None:
-        for actor in self._actors.values():
+        for actor in self._troupe.all():
             if actor.enabled:
                 self._submit(actor, StartAsked("the runner starts"))
 
@@ -107,12 +134,17 @@ class _Play:
         done, failures = actor.history.done(span, self._stage.now), actor.history.total(span, self._stage.now)
         limit = actor.resource.retry_count
         state = self._public(actor)
-        return Standing(actor.name, state, view.status, view.because, actor.started, done, limit, span, failures)
+        return Standing(actor.name, state, view.status, view.why, actor.started, done, limit, span, failures)
 
     # -- facts --------------------------------------------------------------------------------------------------------
 
     def _happens(self, fact: Fact) -> None:
-        actor = self._actors[fact.resource]
+        if isinstance(fact, GroupAsked):
+            self._group_asked(fact.group, fact.act)
+        else:
+            self._happens_to(self._actors[fact.resource], fact)
+
+    def _happens_to(self, actor: Actor, fact: Found) -> None:
         self._around = getattr(fact, "around", ALONE)
         self._on_giveover = getattr(fact, "on_giveover", "") or self._script.on_giveover
         if isinstance(fact, Died):
@@ -127,6 +159,8 @@ class _Play:
             actor.starts = (fact.course, fact.times)
         elif isinstance(fact, Stops):
             actor.stops = (fact.course, fact.times)
+        elif isinstance(fact, Sides):
+            actor.sides[fact.method] = (fact.course, fact.times)
         elif isinstance(fact, Stands):
             self._stands(actor, fact)
         elif isinstance(fact, Weighed):
@@ -212,7 +246,8 @@ class _Play:
             self._line(actor, "verdict", f"not weighed: {tried.because}")
 
     def _weigh(self, actor: Actor, got: Score, message: str = "") -> None:
-        actor.history, said = verdict.judge(actor.history, got, actor.resource, self._stage.now)
+        suspended = self._around.suspended if self._recorded else self._troupe.suspended(actor)
+        actor.history, said = verdict.judge(actor.history, got, actor.resource, self._stage.now, suspended)
         if isinstance(said, verdict.Healthy):
             words = "healthy"
         else:
@@ -244,17 +279,26 @@ class _Play:
 
     def _asked(self, actor: Actor, act: str) -> None:
         because = f"{act} asked by a person"
-        if self._leaving and act != "clear":
+        if self._troupe.leaving and act != "clear":
             self._line(actor, "answer", f"cannot {act} {actor.name}: the runner is stopping everything")
         elif act in ("start", "restart") and not actor.enabled:
             self._line(actor, "answer", f"cannot {act} {actor.name}: it is disabled")
+        elif act in ("start", "restart") and not self._is_managed(actor):
+            self._line(actor, "answer", f"cannot {act} {actor.name}: its group is unmanaged")
+        elif act == "disable" and (needed := self._troupe.needed_by(actor)):
+            needed_by = ", ".join(needed)
+            self._line(actor, "answer", f"cannot disable {actor.name}: {needed_by} needs it; disable that as well")
         elif act in ("start", "restart") and actor.view.life is Life.STOP_FAILED:
             self._line(actor, "answer", f"cannot {act} {actor.name}: its last stop failed ({actor.view.because})")
         elif act in ("start", "enable"):
             actor.enabled = True
-            self._submit(actor, StartAsked(because))
+            if self._is_managed(actor):
+                self._submit(actor, StartAsked(because))
         elif act in ("stop", "disable"):
             actor.enabled = actor.enabled and act == "stop"
+            if needed := self._troupe.needed_by(actor):
+                goes_on = f"{', '.join(needed)} needs {actor.name}, and goes on running without it"
+                self._line(actor, "answer", goes_on)
             self._submit(actor, StopAsked(because))
         elif act == "restart":
             self._submit(actor, RestartAsked(because))
@@ -264,6 +308,33 @@ class _Play:
             self._clear(actor)
         else:
             self._switch_monitor(actor, act == "monitor")
+
+    def _is_managed(self, actor: Actor) -> bool:
+        return self._troupe.is_managed(actor.resource.group)
+
+    def _group_asked(self, group: str, act: str) -> None:
+        stage, troupe = self._stage, self._troupe
+        stage.said(group, "fact", f"a person asks for {act} of the group")
+        because = f"rg {act} asked by a person"
+        refusal = "the runner is stopping everything" if troupe.leaving else troupe.refusal(group, act, stage.now)
+        if refusal:
+            stage.said(group, "answer", f"cannot {act} {group}: {refusal}")
+        elif act in ("suspend", "resume"):
+            troupe.suspend(group, act == "suspend")
+            stage.said(group, "answer", f"automatic recovery is {'suspended' if act == 'suspend' else 'on again'}")
+        elif act in ("manage", "unmanage"):
+            troupe.manage(group, act == "manage")
+            stage.said(group, "answer", f"it is {'managed' if act == 'manage' else 'unmanaged'}")
+        elif act == "offline":
+            for actor in troupe.of(group, down=True):
+                self._submit(actor, StopAsked(because))
+        elif act == "clear":
+            for actor in troupe.of(group):
+                self._clear(actor)
+        else:
+            for actor in troupe.of(group, down=act == "restart"):
+                if actor.enabled:
+                    self._submit(actor, StartAsked(because) if act == "online" else RestartAsked(because))
 
     def _ask_giveover(self, actor: Actor, because: str) -> None:
         ruling = control.giveover(self._on_giveover)
@@ -304,15 +375,16 @@ class _Play:
         while self._queue:
             self._step(*self._queue.popleft())
         self._stepping = False
-        if self._leaving and not self._recorded and all(a.view.life in DOWN for a in self._actors.values()):
+        if self._troupe.leaving and not self._recorded and all(a.view.life in DOWN for a in self._actors.values()):
             failed = any(a.view.life is Life.STOP_FAILED for a in self._actors.values())
             self._exit_status = FAILED if failed else GIVEOVER
 
     def _step(self, actor: Actor, event: Event) -> None:
-        mode = actor.resource.failover_mode
-        made = life_of.step(actor.view, event, mode, self._on_giveover, self._stage.now, self._around)
+        mode, before = actor.resource.failover_mode, actor.view.life
+        around = self._around if self._recorded else self._troupe.around(actor)
+        made = life_of.step(actor.view, event, mode, self._on_giveover, self._stage.now, around)
         if made.ignored:
-            if not self._leaving:
+            if self._recorded or not (self._troupe.leaving or isinstance(event, NEWS)):
                 self._line(actor, "answer", f"nothing changes: {made.ignored}")
             return
         was = self._shown(actor)
@@ -321,10 +393,13 @@ class _Play:
         self._told(actor, was)
         for order in made.orders:
             self._carry_out(actor, order)
+        if not self._recorded:
+            self._queue.extend(self._troupe.news(actor, before))
 
     def _told(self, actor: Actor, was: str) -> None:
         view = actor.view
-        because = "" if view.because == actor.told else f": {view.because}"
+        said = view.why if view.waits or view.because != actor.told else ""
+        because = f": {said}" if said else ""
         actor.told = view.because
         now = self._shown(actor)
         self._line(actor, "state", f"{now if now == was else f'{was} -> {now}'}, {view.status}{because}")
@@ -332,7 +407,7 @@ class _Play:
     def _shown(self, actor: Actor) -> str:
         """The public state, and the private one where that says more."""
         state, life = self._public(actor), actor.view.life
-        return f"{state} ({life})" if life in (Life.WAITING, Life.CYCLING, Life.ABANDONING) else state.value
+        return f"{state} ({life})" if life in TELLING else state.value
 
     def _public(self, actor: Actor) -> ResourceState:
         return life_of.public(actor.view, actor.monitored, actor.monitor_failed)
@@ -360,14 +435,8 @@ class _Play:
             self._line(actor, "order", "forget failures and restarts")
         elif isinstance(order, commands.LeaveNode):
             self._leave(actor, order.because)
-        elif isinstance(order, commands.RunPrenet):
-            self._line(actor, "order", "run Prenet_start")
-            if not self._recorded:
-                self._submit(actor, PrenetSucceeded())
-        elif isinstance(order, commands.RunPostnet):
-            self._line(actor, "order", "run Postnet_stop")
-            if not self._recorded:
-                self._submit(actor, PostnetSucceeded())
+        elif isinstance(order, commands.RunPrenet | commands.RunPostnet):
+            self._stage.run_side(actor, "Prenet_start" if isinstance(order, commands.RunPrenet) else "Postnet_stop")
         else:
             last: commands.AbortNode = order  # mypy: nothing else is left
             self._line(actor, "order", f"end this node (node_abort_command): {last.because}")
@@ -376,9 +445,9 @@ class _Play:
         if self._recorded:
             self._line(actor, "order", "leave this node")
             return
-        self._leaving = True
+        self._troupe.leaving = True
         self._line(actor, "order", "leave this node: stop everything, end with exit status 75")
-        for each in self._actors.values():
+        for each in self._troupe.all(down=True):
             self._submit(each, StopAsked(because))
 
 

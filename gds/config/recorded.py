@@ -134,7 +134,7 @@ class _Recorded:
             self._decided(record, "MONITOR_FAILED" if record["failed"] else "Unable")
         elif record.get("event") in PERSONS:
             self._fact(record, asked=PERSONS[record["event"]], **self._cleared.pop(name, {}))
-        elif str(record.get("event", "")).startswith("status "):
+        elif str(record.get("event", "")).startswith("status ") and not record.get("told"):
             self._decided(record, record["event"])
 
     def _step(self, record: Mapping[str, Any]) -> None:

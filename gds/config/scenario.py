@@ -33,6 +33,15 @@
     at = 210                          # leaves = [4711]: not even by that; stop_command ends as `command` says, an exit
     stops = {deaf = true, times = 1}  # status or "hangs", after `command_takes` seconds
 
+    [[fact]]                          # and Prenet_start, or postnet_stop: its command ends after `takes` seconds;
+    at = 220                          # {fails = 1}: so; {hangs = true}: never
+    prenet_start = {takes = 2}
+
+    [[fact]]
+    at = 230
+    group = "shop"
+    asked = "offline"                 # one of GROUP_ACTS, by a person
+
 A scenario that a runner recorded (`gds history --export`) says `recorded = true`. Nothing in it comes by itself: beside
 `died` and `asked`, its facts are
 
@@ -73,12 +82,16 @@ from gds.rgm.events import EVENTS
 from gds.rgm.resource import ALONE, Around, Life, ResourceView
 from gds.script import (
     ACTS,
+    GROUP_ACTS,
     Asked,
     Decision,
     Died,
+    GroupAsked,
     Happened,
     Probed,
     Script,
+    Sides,
+    Siding,
     Stands,
     Starting,
     Starts,
@@ -108,14 +121,16 @@ BUILT_IN = ("ok", "refused", "disconnect", "status", "error")
 ANSWERS = (*ASKED, *BUILT_IN)
 TOP = ("description", "recorded", "until", "on_giveover", "chance", "fact", "decided")
 TABLES = ("resource", "group")
-KINDS = ("died", "probe", "asked", "starts", "stops")
-IN_FACT = ("at", "resource", *KINDS, "message", "every", "times")
+SIDES = {"prenet_start": "Prenet_start", "postnet_stop": "Postnet_stop"}
+KINDS = ("died", "probe", "asked", "starts", "stops", *SIDES)
+IN_FACT = ("at", "resource", "group", *KINDS, "message", "every", "times")
 RECORDED_KINDS = ("stands", "event", "weighed", "answered", "asked")
 IN_RECORDED = ("at", "resource", *RECORDED_KINDS, "with", "around", "on_giveover", "dead")
 IN_STANDS = ("view", "scores", "restarts", "timeouts", "unable", "monitored", "monitor_failed", "alive")
 IN_DECIDED = ("at", "resource", "said", "because")
 BY_NAME = {kind.__name__: kind for kind in EVENTS}
 IN_START = ("takes", "fails", "dies", "hangs", "times")
+IN_SIDE = ("takes", "fails", "hangs", "times")
 IN_STOP = ("takes", "deaf", "leaves", "command", "command_takes", "times")
 MOST = 10_000
 """Facts of a script that a person wrote."""
@@ -167,11 +182,13 @@ class _Reading:
         """Made for the first fault: a long recording that is sound is not looked through."""
         self._problems: list[Problem] = []
         self._resources: dict[str, Resource] = {}
+        self._groups: tuple[str, ...] = ()
 
     def read(self, data: dict[str, Any], plan: Plan | None) -> Scenario:
         self._recorded = self._value((), data, "recorded", False, _boolean)
         plan = self._plan({k: v for k, v in data.items() if k in TABLES}, plan)
         self._resources = {r.name: r for r in plan.resources}
+        self._groups = tuple([g.name for g in plan.groups])
         known = (*TOP, *TABLES)
         self._unknown((), {k: v for k, v in data.items() if k not in TABLES}, TOP, known)
         description = self._value((), data, "description", "", _text)
@@ -255,6 +272,8 @@ class _Reading:
             self._fault((*keys, kinds[1]) if kinds else keys, f"expected one of {', '.join(KINDS)}{there}")
         if "message" in table and "probe" not in table:
             self._fault((*keys, "message"), "message is what a probe said; there is no probe here", on_key=True)
+        if "group" in table:
+            return self._of_group(keys, at, table, kinds)
         resource = self._resource(keys, table)
         if resource is None or len(kinds) != 1:
             return None
@@ -265,8 +284,20 @@ class _Reading:
             "asked": lambda v: Asked(at, resource.name, _word(v, ACTS)),
             "starts": lambda v: self._starts((*keys, "starts"), at, v, resource),
             "stops": lambda v: self._stops((*keys, "stops"), at, v, resource),
+            "prenet_start": lambda v: self._sides((*keys, "prenet_start"), at, v, resource),
+            "postnet_stop": lambda v: self._sides((*keys, "postnet_stop"), at, v, resource),
         }
         return self._value(keys, table, kinds[0], None, made[kinds[0]])
+
+    def _of_group(self, keys: Keys, at: float, table: dict[str, Any], kinds: list[str]) -> Fact | None:
+        if "resource" in table:
+            self._fault((*keys, "group"), "a fact is about a resource or a group, not both", on_key=True)
+        if kinds != ["asked"]:
+            self._fault(keys, f"a group is only asked: asked = one of {', '.join(GROUP_ACTS)}")
+            return None
+        group = self._value(keys, table, "group", "", lambda v: _word(v, self._groups))
+        act = self._value(keys, table, "asked", "", lambda v: _word(v, GROUP_ACTS))
+        return GroupAsked(at, group, act) if group and act else None
 
     def _resource(self, keys: Keys, table: dict[str, Any]) -> Resource | None:
         if "resource" not in table:
@@ -286,12 +317,12 @@ class _Reading:
     # -- what was recorded --------------------------------------------------------------------------------------------
 
     def _told(self, keys: Keys, table: dict[str, Any]) -> Fact | None:
-        self._unknown(keys, table, IN_RECORDED, IN_RECORDED)
+        misspelt = self._unknown(keys, table, IN_RECORDED, IN_RECORDED)
         if "at" not in table:
             self._fault(keys, "at is missing: the seconds since the record begins")
         at = self._value(keys, table, "at", 0.0, _instant)
         kinds = [k for k in RECORDED_KINDS if k in table]
-        if len(kinds) != 1:
+        if len(kinds) > 1 or (not kinds and not misspelt):
             there = f", not {' and '.join(kinds)}" if kinds else ""
             self._fault((*keys, kinds[1]) if kinds else keys, f"expected one of {', '.join(RECORDED_KINDS)}{there}")
         resource = self._resource(keys, table)
@@ -403,6 +434,19 @@ class _Reading:
             if key in table and not resource.pmf_managed:
                 self._fault((*keys, key), _unwatched(resource), on_key=True)
         return Stops(at, resource.name, Stopping(takes, deaf, leaves, command, command_takes, hangs), times)
+
+    def _sides(self, keys: Keys, at: float, table: object, resource: Resource) -> Sides:
+        key = str(keys[-1])
+        if not isinstance(table, dict):
+            raise unexpected("a table such as {takes = 2}", table)
+        if getattr(resource, f"{key}_command") is None:
+            self._fault(keys, f"{resource.name} has no {key}_command", on_key=True)
+        self._unknown(keys, table, IN_SIDE, IN_SIDE)
+        takes = self._value(keys, table, "takes", 0.0, parse_duration)
+        ended = self._value(keys, table, "fails", "", _ending)
+        hangs = self._value(keys, table, "hangs", False, _boolean)
+        times = self._value(keys, table, "times", 0, lambda v: _count(v, 1, MOST))
+        return Sides(at, resource.name, SIDES[key], Siding(takes, ended, hangs), times)
 
     # -- faults -------------------------------------------------------------------------------------------------------
 

@@ -44,8 +44,8 @@ MOST_SPOOLS = 16
 LARGEST_STORE = 32 << 20
 AT_ONCE = 100
 """Records put into words in one go: about a millisecond."""
-WAITING = 2000
-"""Records that wait for a quiet moment; more are written in a busy one."""
+WAITING = 1000
+"""Records that wait for a quiet moment; while there are more, some are written in each turn of a busy loop."""
 MOST_READERS = 4
 """Processes that read at the same time."""
 RECENT = 1000
@@ -94,6 +94,8 @@ class History:
         self._waiting: list[Record | Late] = []
         self._lines: list[str] = []
         """In words, not written yet."""
+        self._armed = self._hurrying = False
+        """A turn of ours is asked for: in a quiet moment, or soon."""
         self._folding = False
         self._reading = 0
         self._questions: list[tuple[Record, Callable[[list[dict[str, Any]]], None]]] = []
@@ -107,17 +109,26 @@ class History:
 
     def add(self, record: Record | Late) -> None:
         """Keep one record, or what makes one; it is put into words and written when nothing else waits."""
-        if not self._waiting:
+        if not self._armed:
+            self._armed = True
             self._loop.when_idle(self._quiet)
-        elif len(self._waiting) == WAITING:
-            self._loop.soon(self.flush)
+        elif len(self._waiting) >= WAITING and not self._hurrying:
+            self._hurrying = True
+            self._loop.soon(self._hurry)
         self._waiting.append(record)
+
+    def _hurry(self) -> None:
+        """No quiet moment comes: some of it now."""
+        self._hurrying = False
+        self._word(AT_ONCE)
+        self._write()
 
     def _quiet(self) -> None:
         """Some of it now, and the rest in the next quiet moment."""
         self._word(AT_ONCE)
         self._write()
-        if self._waiting:
+        self._armed = bool(self._waiting)
+        if self._armed:
             self._loop.when_idle(self._quiet)
 
     def flush(self) -> None:

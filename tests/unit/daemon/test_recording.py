@@ -19,6 +19,7 @@ from gds.daemon.recording import BETWEEN
 from gds.fault.score import Outcome
 from gds.linux import clock, jsonline
 from gds.model.resource import Command, ExitMap, Port, Probe
+from gds.model.state import ResourceStatus
 from gds.rgm.resource import Life
 from gds.script import first_difference
 from gds.simulate import simulate
@@ -172,6 +173,18 @@ def test_a_probe_that_cannot_be_run_and_a_monitor_that_fails() -> None:
     here.rgmd.clear(here.app())
     here.run(1.0)
     assert here.state().value == "ONLINE"
+    replayed(kept.exported(), here)
+    here.close()
+
+
+def test_a_status_that_was_told_is_replayed() -> None:
+    here = Here(PROBED)
+    kept = Kept(here)
+    here.up()
+    here.rgmd.told_status(here.app(), ResourceStatus.DEGRADED, "slow today")
+    here.run(200.0)
+    here.tree().end_all(9)
+    here.run(1.0)
     replayed(kept.exported(), here)
     here.close()
 

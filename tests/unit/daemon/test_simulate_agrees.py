@@ -18,6 +18,7 @@ from gds.errors import InternalError
 from gds.fault.score import Outcome
 from gds.model.ending import SIGNALS
 from gds.rgm.events import GiveoverAsked
+from gds.rgm.order import graph_of, start_order
 from gds.rgm.resource import Life
 from gds.script import Asked, Died, Probed, Starting, Starts, Stopping, Stops, Transcript
 from gds.simulate import simulate
@@ -76,6 +77,8 @@ class Both:
         here = self.here = Here(*resources, on_giveover=scenario.script.on_giveover)
         here.rgmd.chance = lambda: scenario.script.chance
         here.forest.programs = Scripted(self)
+        here.forest.programs.update({"prenet": ends(0), "postnet": ends(0)})
+        here.rgmd.graph = graph_of(scenario.plan.replace(resources=tuple(resources)))
         self.began = here.loop.now()
         self.starts = {r.name: (Starting(), 0) for r in resources}
         self.stops = {r.name: (Stopping(), 0) for r in resources}
@@ -88,9 +91,10 @@ class Both:
         early = [fact for fact in facts if fact.at == 0.0]
         for fact in early:
             self.happens(fact)
-        for name, app in self.here.rgmd.apps.items():
-            assert app.enabled, name
-            self.here.rgmd.start(app, "the runner starts")
+        rgmd = self.here.rgmd
+        for name in start_order(rgmd.graph, list(rgmd.apps)):
+            if rgmd.apps[name].enabled:
+                rgmd.start(rgmd.apps[name], "the runner starts")
         for fact in facts[len(early) :]:
             self.until(fact.at - self.lead(fact))
             self.happens(fact)
