@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gds.fault.history import FRESH, MonitorState
 from gds.fault.score import Outcome, Score
-from gds.model.state import ResourceState, ResourceStatus
+from gds.model.state import GroupState, ResourceState, ResourceStatus
 from gds.model.value import Value
 from gds.model.window import EMPTY, Window
 from gds.rgm.resource import ALONE, Around, ResourceView
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 ACTS = ("start", "stop", "restart", "enable", "disable", "monitor", "unmonitor", "giveover", "clear")
 """What a person may ask for."""
+GROUP_ACTS = ("online", "offline", "restart", "suspend", "resume", "manage", "unmanage", "clear")
+"""What a person may ask of a group."""
 
 
 class Starting(Value):
@@ -40,6 +42,15 @@ class Stopping(Value):
     command: str = ""
     command_takes: float = 0.0
     command_hangs: bool = False
+
+
+class Siding(Value):
+    """The course of Prenet_start or Postnet_stop: its command ends after `takes` seconds as `ended` says ("": well), or
+    never (`hangs`)."""
+
+    takes: float = 0.0
+    ended: str = ""
+    hangs: bool = False
 
 
 class Died(Value):
@@ -90,6 +101,24 @@ class Stops(Value):
     times: int = 0
 
 
+class Sides(Value):
+    """The same for a method beside them: "Prenet_start" or "Postnet_stop"."""
+
+    at: float
+    resource: str
+    method: str
+    course: Siding
+    times: int = 0
+
+
+class GroupAsked(Value):
+    """A person asks for one of GROUP_ACTS."""
+
+    at: float
+    group: str
+    act: str
+
+
 class Stands(Value):
     """Recorded: this is where it stands now. `unable`: the monitor's own failures."""
 
@@ -125,7 +154,9 @@ class Weighed(Value):
 
 
 if TYPE_CHECKING:
-    Fact: TypeAlias = Died | Probed | Asked | Starts | Stops | Stands | Happened | Weighed
+    Found: TypeAlias = Died | Probed | Asked | Starts | Stops | Sides | Stands | Happened | Weighed
+    """Of a resource."""
+    Fact: TypeAlias = Found | GroupAsked
 
 
 class Decision(Value):
@@ -153,7 +184,8 @@ class Script(Value):
 
 class Line(Value):
     """What happened `at` (seconds) to `resource`. `kind`: fact (of the script), method (the course of Start and Stop),
-    verdict (the fault monitor's), state (the RGM's), status, order, answer (to a person)."""
+    verdict (the fault monitor's), state (the RGM's), status, order, answer (to a person), group: the state of a group,
+    whose name stands in `resource`."""
 
     at: float
     resource: str
@@ -175,6 +207,14 @@ class Standing(Value):
     sum: int
 
 
+class GroupStanding(Value):
+    """Where a group stands."""
+
+    name: str
+    state: GroupState
+    suspended: bool = False
+
+
 class Transcript(Value):
     """All of a play. `at`: its end; `exit_status` -1: the runner goes on; `cut`: there was no end to it."""
 
@@ -185,6 +225,8 @@ class Transcript(Value):
     exit_status: int
     cut: bool
     decisions: tuple[Decision, ...] = ()
+    groups: tuple[GroupStanding, ...] = ()
+    """Where the groups stand at its end; none where their resources say it all."""
 
 
 class Difference(Value):

@@ -13,9 +13,18 @@ from gds.fault.history import FRESH, MonitorState
 from gds.model.ending import signal_name
 from gds.model.window import EMPTY
 from gds.pmf import starting, stopping
-from gds.rgm.events import StartFailed, StartSucceeded, StopFailed, StopSucceeded
+from gds.rgm.events import (
+    PostnetFailed,
+    PostnetSucceeded,
+    PrenetFailed,
+    PrenetSucceeded,
+    StartFailed,
+    StartSucceeded,
+    StopFailed,
+    StopSucceeded,
+)
 from gds.rgm.resource import ResourceView
-from gds.script import Decision, Line, Starting, Stopping
+from gds.script import Decision, Line, Siding, Starting, Stopping
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,6 +98,9 @@ class Actor:
         self.delay = Appointment(lambda: None)
         self.starts = (Starting(), 0)
         self.stops = (Stopping(), 0)
+        self.side: Method | None = None
+        """Prenet_start or Postnet_stop under way."""
+        self.sides: dict[str, tuple[Siding, int]] = {}
 
     def next_start(self) -> Starting:
         """The course of the Start that begins now."""
@@ -102,6 +114,13 @@ class Actor:
         course, left = self.stops
         if left:
             self.stops = (course, left - 1) if left > 1 else (Stopping(), 0)
+        return course
+
+    def next_side(self, method: str) -> Siding:
+        """The course of the Prenet_start or Postnet_stop that begins now."""
+        course, left = self.sides.get(method, (Siding(), 0))
+        if left:
+            self.sides[method] = (course, left - 1) if left > 1 else (Siding(), 0)
         return course
 
 
@@ -143,7 +162,11 @@ class Stage:
 
     def line(self, actor: Actor, kind: str, text: str) -> None:
         """One line of the transcript."""
-        self.lines.append(Line(self.now, actor.name, kind, text))
+        self.said(actor.name, kind, text)
+
+    def said(self, name: str, kind: str, text: str) -> None:
+        """The same of a resource or group of that name."""
+        self.lines.append(Line(self.now, name, kind, text))
 
     def decided(self, actor: Actor, said: str, because: str) -> None:
         """One decision."""
@@ -192,6 +215,9 @@ class Stage:
     def run_stop(self, actor: Actor) -> None:
         """Stop begins; a Start is given up first. The RGM never orders a second one."""
         self._give_up_start(actor)
+        if actor.side is not None:
+            actor.side.cancel()
+            actor.side = None
         resource, course = actor.resource, actor.next_stop()
         stop = actor.stop = Stop(course, resource.stop_command is not None)
         self.line(actor, "order", "run Stop" if actor.alive else "run Stop, nothing of it is left already")
@@ -253,6 +279,30 @@ class Stage:
             actor.told = event.because
         self.submit(actor, event)
 
+    # -- Prenet_start and Postnet_stop --------------------------------------------------------------------------------
+
+    def run_side(self, actor: Actor, method: str) -> None:
+        """One of them begins."""
+        resource, course = actor.resource, actor.next_side(method)
+        limit = resource.prenet_start_timeout if method == "Prenet_start" else resource.postnet_stop_timeout
+        overruns = course.hangs or course.takes > limit
+        said = f"did not end within {limit:g} s" if overruns else course.ended
+        side = actor.side = Method()
+        self.line(actor, "order", f"run {method}")
+        self._in(side, limit if overruns else course.takes, partial(self._sided, actor, method, said))
+
+    def _sided(self, actor: Actor, method: str, said: str) -> None:
+        actor.side = None
+        before = method == "Prenet_start"
+        if not said:
+            self.line(actor, "method", f"{method} is done")
+            self.submit(actor, PrenetSucceeded() if before else PostnetSucceeded())
+            return
+        because = f"{method} failed: {method.lower()}_command {said}"
+        self.line(actor, "method", because)
+        actor.told = because
+        self.submit(actor, PrenetFailed(because) if before else PostnetFailed(because))
+
 
 class Told(Stage):
     """The stage of what was recorded: what comes of a method is told by the script, at its instant."""
@@ -266,3 +316,7 @@ class Told(Stage):
     def run_stop(self, actor: Actor) -> None:
         """Stop begins."""
         self.line(actor, "order", "run Stop")
+
+    def run_side(self, actor: Actor, method: str) -> None:
+        """One of them begins."""
+        self.line(actor, "order", f"run {method}")
