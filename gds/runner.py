@@ -20,8 +20,9 @@ from gds.daemon.keeping import Keeping, record_of
 from gds.daemon.managing import Managing
 from gds.daemon.ownlife import OwnLife
 from gds.daemon.rehearsal import rehearse_restart
-from gds.daemon.rgmd import Rgmd, World
+from gds.daemon.rgmd import Rgmd
 from gds.daemon.upgrading import Upgrade
+from gds.daemon.world import World
 from gds.errors import ConfigError, EngineError
 from gds.linux import clock, handover
 from gds.linux.handover import Parcel as Parcel

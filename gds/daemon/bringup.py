@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from gds.daemon.environment import Account
     from gds.daemon.groups import Groups
-    from gds.daemon.rgmd import Notifies, Rgmd
+    from gds.daemon.rgmd import Rgmd
+    from gds.daemon.world import Notifies
     from gds.model.resource import Output, Plan, Resource
 
     class Memory(Protocol):

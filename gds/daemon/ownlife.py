@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from gds.daemon.app import App
     from gds.daemon.fed import Fed, Result
-    from gds.daemon.rgmd import Log, Rgmd
+    from gds.daemon.rgmd import Rgmd
+    from gds.daemon.world import Log
     from gds.model.settings import Settings
     from gds.ports import Scheduler
 

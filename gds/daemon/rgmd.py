@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections import deque
 from functools import partial
 
-from gds.daemon import environment
 from gds.daemon.app import App
-from gds.daemon.environment import Call
 from gds.daemon.generic import SideMethod, StartMethod, StopMethod
+from gds.daemon.launching import Launching
 from gds.daemon.monitor import Monitor
 from gds.daemon.pmfd import Pmfd
 from gds.errors import ConfigError, unreachable
@@ -34,117 +33,17 @@ from gds.rgm.resource import ALONE, Life, ResourceView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Protocol
+    from collections.abc import Mapping
 
-    from gds.daemon.fed import Fed, Result, Run
     from gds.daemon.managing import Managing
     from gds.daemon.ownmonitor import OwnMonitors
-    from gds.fault.history import MonitorState
+    from gds.daemon.world import World
     from gds.fault.score import Outcome, Score
-    from gds.fault.unable import Tried
-    from gds.fault.verdict import Verdict
-    from gds.model.resource import Command, Output, Resource
-    from gds.model.value import Value
-    from gds.ports import Callback, Forest, Launch, Scheduler
+    from gds.ports import Callback
     from gds.rgm.events import Event
-    from gds.rgm.resource import Step
-
-    class Prober(Protocol):
-        """Asks the built-in probes."""
-
-        def ask(self, resource: Resource, on_answer: Callable[[Outcome], None]) -> Run: ...
-
-    class Outputs(Protocol):
-        """Where stdout and stderr go."""
-
-        def open(self, name: str, stream: str, output: Output, uid: int, gid: int) -> int: ...
-        def after_spawn(self, name: str) -> None: ...
-        def flush(self, name: str) -> None: ...
-
-    class Notifies(Protocol):
-        """NOTIFY_SOCKETs of applications."""
-
-        def open(self, name: str, uid: int) -> str: ...
-        def drain(self, name: str) -> None: ...
-
-    class Kept(Protocol):
-        """What survives the runner."""
-
-        def about_to_start(self, app: App) -> None: ...
-        def changed(self, app: App) -> None: ...
-        def decided(self, app: App, event: str, because: str, **facts: object) -> None: ...
-        def probed(self, app: App, points: int, text: str) -> None: ...
-        def stepped(self, app: App, event: Event, made: Step, around: Value | None, on_giveover: str) -> None: ...
-        def judged(
-            self, app: App, now: float, before: MonitorState, got: Score, said: Verdict, outcome: Outcome | None
-        ) -> None: ...
-        def tried(self, app: App, message: str, came: Tried) -> None: ...
-        def forget(self, app: App) -> None: ...
-
-    class Log(Protocol):
-        """The runner's own log."""
-
-        def info(self, text: str, **fields: str | int | float | bool | None) -> None: ...
-        def warning(self, text: str, **fields: str | int | float | bool | None) -> None: ...
-        def error(self, text: str, **fields: str | int | float | bool | None) -> None: ...
-
-
-TOLD_MAIN_PID = frozenset(("Stop", "Probe", "Update"))
-"""Methods whose commands get MAINPID (design.md 3)."""
 
 SETTLED = frozenset((Life.OFFLINE, Life.ONLINE, Life.START_FAILED, Life.STOP_FAILED))
 """Lives in which no method runs and nothing is waited for."""
-
-
-class World:
-    """Everything the drivers are handed: see runner.py, which builds it with a reason for each wire."""
-
-    __slots__ = (
-        "abort",
-        "accounts",
-        "chance",
-        "environ",
-        "everything",
-        "fed",
-        "files",
-        "forest",
-        "kept",
-        "launch",
-        "leave",
-        "log",
-        "loop",
-        "node",
-        "notifies",
-        "observed",
-        "on_giveover",
-        "outputs",
-        "prober",
-        "socket",
-        "wall",
-    )
-
-    loop: Scheduler
-    forest: Forest
-    fed: Fed
-    prober: Prober
-    outputs: Outputs
-    notifies: Notifies
-    kept: Kept
-    log: Log
-    launch: type[Launch]
-    accounts: Callable[[Resource], environment.Account]
-    files: Callable[[Resource], dict[str, str]]
-    environ: Mapping[str, str]
-    everything: bool
-    node: str
-    socket: str
-    on_giveover: str
-    leave: Callable[[str], None]
-    abort: Callable[[str], None]
-    observed: Callable[[App], None]
-    wall: Callable[[], float]
-    chance: Callable[[], float]
 
 
 class Rgmd:
@@ -179,6 +78,9 @@ class Rgmd:
         """Everything ends at once: nobody waits for anybody."""
         self.pmfd = Pmfd(self)
         self.monitor = Monitor(self)
+        launching = Launching(world)
+        self.launch_of = launching.launch_of
+        self.run_method = launching.run_method
         self._own_monitors: OwnMonitors | None = None
         self._queue: deque[tuple[App, Event]] = deque()
         self.stepping = False
@@ -447,9 +349,9 @@ class Rgmd:
         if app.view.life is Life.ONLINE:
             self.monitor.end(app)
             if monitored:
-                self.begin_monitor(app, False)
-            elif app.own_monitor:
-                self.own_monitors().end_alone(app)
+                self.monitor.begin(app, False)
+            if app.resource.typed is not None:
+                self.switch_own_monitor(app)
             self._world.observed(app)
 
     def begin_monitor(self, app: App, restarted: bool) -> None:
@@ -457,6 +359,13 @@ class Rgmd:
         self.monitor.begin(app, restarted)
         if app.resource.typed is not None and app.monitored:
             self.own_monitors().begin(app)
+
+    def switch_own_monitor(self, app: App) -> None:
+        """Whether the monitor of its type is wanted has changed."""
+        if app.monitored:
+            self.own_monitors().begin(app)
+        else:
+            self.own_monitors().end_alone(app)
 
     def own_monitors(self) -> OwnMonitors:
         """The monitors of registered types, loaded with the first."""
@@ -492,97 +401,3 @@ class Rgmd:
     def public(self, app: App) -> ResourceState:
         """The state people see."""
         return life_of.public(app.view, app.is_monitored, app.monitor_failed)
-
-    # -- how commands are started -------------------------------------------------------------------------------------
-
-    def run_method(
-        self,
-        app: App,
-        method: str,
-        command: Command,
-        limit: float,
-        on_done: Callable[[Result], None],
-        because: str,
-        first_signal: int = 6,
-    ) -> Run:
-        """Run a command of a method; `limit` seconds."""
-
-        def launch(output: int) -> Launch:
-            main_pid = self._main_pid(app) if method in TOLD_MAIN_PID else 0
-            return self._launch(app, method, command, limit, because, output, output, main_pid)
-
-        return self._world.fed.run(f"{app.name}:{method}", launch, limit, on_done, first_signal)
-
-    def _main_pid(self, app: App) -> int:
-        tree = app.tree
-        if tree is None:
-            return 0
-        if tree.main_alive:
-            return tree.main_pid
-        left = tree.members()  # it daemonised: the eldest that is left
-        return left[0] if left else 0
-
-    def launch_of(self, app: App, because: str) -> Launch:
-        """How the application itself is started. Raises ConfigError or OSError."""
-        resource = app.resource
-        account = self._world.accounts(resource)
-        out = self.outputs.open(app.name, "stdout", resource.stdout, account.uid, account.gid)
-        err = self.outputs.open(app.name, "stderr", resource.stderr, account.uid, account.gid)
-        made = self._launch(app, "Start", resource.start_command, resource.start_timeout, because, out, err, 0)
-        if resource.wants_notify:
-            made.env["NOTIFY_SOCKET"] = self._world.notifies.open(app.name, account.uid)
-            if resource.is_told:
-                made.env["WATCHDOG_USEC"] = str(int(resource.watchdog_interval * 1_000_000))
-        return made
-
-    def _launch(
-        self,
-        app: App,
-        method: str,
-        command: Command,
-        timeout: float,
-        because: str,
-        out: int,
-        err: int,
-        main_pid: int,
-    ) -> Launch:
-        resource = app.resource
-        world = self._world
-        account = world.accounts(resource)
-        now = self.loop.now()
-        span = resource.retry_interval
-        history = app.history
-        call = Call(
-            method,
-            app.incarnation,
-            timeout,
-            because,
-            history.done(span, now),
-            history.total(span, now),
-            main_pid,
-        )
-        env = environment.of_command(
-            resource, call, account, world.environ, world.files(resource), world.node, world.socket, world.everything
-        )
-        return world.launch(
-            environment.with_hostnames(command.argv, env["GDS_HOSTNAMES"]),
-            env,
-            out,
-            err,
-            resource.working_directory,
-            resource.umask,
-            account.uid,
-            account.gid,
-            account.groups,
-            _limits(resource),
-            resource.nice,
-            resource.oom_score_adjust,
-        )
-
-
-def _limits(resource: Resource) -> tuple[tuple[int, int, int], ...]:
-    if not resource.limits:
-        return ()
-    import resource as rlimits
-
-    return tuple([(getattr(rlimits, f"RLIMIT_{n.upper()}"), soft, hard) for n, soft, hard in resource.limits])

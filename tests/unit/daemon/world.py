@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from gds.daemon.app import App
 from gds.daemon.environment import AS_RUNNER
 from gds.daemon.fed import Fed
-from gds.daemon.rgmd import Rgmd, World
+from gds.daemon.rgmd import Rgmd
+from gds.daemon.world import World
 from gds.fault.score import Outcome
 from gds.linux.loop import Loop
 from gds.model.launch import Launch

@@ -1,0 +1,113 @@
+"""World: everything the drivers are handed, and what each of these things has to be able to do.
+
+runner.py builds it, with a reason for each wire.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Protocol
+
+    from gds.daemon import environment
+    from gds.daemon.app import App
+    from gds.daemon.fed import Fed, Run
+    from gds.fault.history import MonitorState
+    from gds.fault.score import Outcome, Score
+    from gds.fault.unable import Tried
+    from gds.fault.verdict import Verdict
+    from gds.model.resource import Output, Resource
+    from gds.model.value import Value
+    from gds.ports import Forest, Launch, Scheduler
+    from gds.rgm.events import Event
+    from gds.rgm.resource import Step
+
+    class Prober(Protocol):
+        """Asks the built-in probes."""
+
+        def ask(self, resource: Resource, on_answer: Callable[[Outcome], None]) -> Run: ...
+
+    class Outputs(Protocol):
+        """Where stdout and stderr go."""
+
+        def open(self, name: str, stream: str, output: Output, uid: int, gid: int) -> int: ...
+        def after_spawn(self, name: str) -> None: ...
+        def flush(self, name: str) -> None: ...
+
+    class Notifies(Protocol):
+        """NOTIFY_SOCKETs of applications."""
+
+        def open(self, name: str, uid: int) -> str: ...
+        def drain(self, name: str) -> None: ...
+
+    class Kept(Protocol):
+        """What survives the runner."""
+
+        def about_to_start(self, app: App) -> None: ...
+        def changed(self, app: App) -> None: ...
+        def decided(self, app: App, event: str, because: str, **facts: object) -> None: ...
+        def probed(self, app: App, points: int, text: str) -> None: ...
+        def stepped(self, app: App, event: Event, made: Step, around: Value | None, on_giveover: str) -> None: ...
+        def judged(
+            self, app: App, now: float, before: MonitorState, got: Score, said: Verdict, outcome: Outcome | None
+        ) -> None: ...
+        def tried(self, app: App, message: str, came: Tried) -> None: ...
+        def forget(self, app: App) -> None: ...
+
+    class Log(Protocol):
+        """The runner's own log."""
+
+        def info(self, text: str, **fields: str | int | float | bool | None) -> None: ...
+        def warning(self, text: str, **fields: str | int | float | bool | None) -> None: ...
+        def error(self, text: str, **fields: str | int | float | bool | None) -> None: ...
+
+
+class World:
+    """Everything the drivers are handed: see runner.py, which builds it with a reason for each wire."""
+
+    __slots__ = (
+        "abort",
+        "accounts",
+        "chance",
+        "environ",
+        "everything",
+        "fed",
+        "files",
+        "forest",
+        "kept",
+        "launch",
+        "leave",
+        "log",
+        "loop",
+        "node",
+        "notifies",
+        "observed",
+        "on_giveover",
+        "outputs",
+        "prober",
+        "socket",
+        "wall",
+    )
+
+    loop: Scheduler
+    forest: Forest
+    fed: Fed
+    prober: Prober
+    outputs: Outputs
+    notifies: Notifies
+    kept: Kept
+    log: Log
+    launch: type[Launch]
+    accounts: Callable[[Resource], environment.Account]
+    files: Callable[[Resource], dict[str, str]]
+    environ: Mapping[str, str]
+    everything: bool
+    node: str
+    socket: str
+    on_giveover: str
+    leave: Callable[[str], None]
+    abort: Callable[[str], None]
+    observed: Callable[[App], None]
+    wall: Callable[[], float]
+    chance: Callable[[], float]
