@@ -77,7 +77,7 @@ def _lines(records: list[dict[str, Any]]) -> list[str]:
     first, times = "", 1
     for record in records:
         name, event, because = record["resource"], record["event"], record["because"]
-        rests = event in AT_REST and said.get(name) == because
+        rests = event in AT_REST and said.get(name, "").startswith(because)
         text = event if rests or not because else f"{event}: {because}"
         line = f"{record['at']}  {name:<{width}}  {text}"
         if (name, event, because) == last:

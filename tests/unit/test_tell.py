@@ -1,0 +1,81 @@
+"""gds history, as text: what a person at three in the morning has to see."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from gds.cli.tell import _lines, _since
+from gds.errors import UsageError
+
+
+def told(*decisions: tuple[str, str, str]) -> list[str]:
+    """The lines, without their times."""
+    records = [
+        {"at": f"2026-01-31T03:00:{n:02d}Z", "resource": name, "event": event, "because": because}
+        for n, (name, event, because) in enumerate(decisions)
+    ]
+    return [line.removeprefix("2026-01-31T03:00:") for line in _lines(records)]
+
+
+def test_a_second_restart_for_the_same_reason_is_told_with_its_reason() -> None:
+    asked = "restart asked by root"
+    assert told(("web", "STOPPING", asked), ("web", "ONLINE", asked), ("web", "STOPPING", asked)) == [
+        "00Z  web  STOPPING: restart asked by root",
+        "01Z  web  ONLINE",
+        "02Z  web  STOPPING: restart asked by root",
+    ]
+
+
+def test_coming_to_rest_for_the_reason_that_was_just_said_does_not_say_it_again() -> None:
+    waits = "stop asked by root; waits until web is down"
+    assert told(("db", "STOPPING", waits), ("db", "OFFLINE", "stop asked by root")) == [
+        f"00Z  db  STOPPING: {waits}",
+        "01Z  db  OFFLINE",
+    ]
+    failed = "Start failed: no"
+    assert told(("db", "STOPPING", failed), ("db", "START_FAILED", failed))[1] == f"01Z  db  START_FAILED: {failed}"
+    assert told(("db", "OFFLINE", "disabled"))[0] == "00Z  db  OFFLINE: disabled"
+
+
+def test_the_same_again_and_again_is_one_line_with_how_often_and_the_last_time() -> None:
+    lines = told(*[("web", "probe", "the probe exited with status 100")] * 5, ("web", "ONLINE", ""))
+    assert lines == [
+        "00Z  web  probe: the probe exited with status 100  (5 times, the last at 2026-01-31T03:00:04Z)",
+        "05Z  web  ONLINE",
+    ]
+
+
+def test_names_stand_in_a_column() -> None:
+    assert told(("a", "ONLINE", ""), ("longer", "ONLINE", "")) == ["00Z  a       ONLINE", "01Z  longer  ONLINE"]
+    assert _lines([]) == []
+
+
+def ago(text: str) -> float:
+    """Seconds."""
+    return time.time() - time.mktime(time.strptime(_since(text), "%Y-%m-%dT%H:%M:%SZ")) + time.timezone
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("10m", 600), ("2h", 7200), ("7d", 7 * 86400)])
+def test_since_so_long_ago(text: str, seconds: int) -> None:
+    assert abs(ago(text) - seconds) < 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("2026-01-31", "2026-01-31T00:00:00Z"),
+        ("2026-01-31T12:30", "2026-01-31T12:30:00Z"),
+        ("2026-01-31T12:30:15+02:00", "2026-01-31T10:30:15Z"),
+        ("2026-01-31T12:30:15Z", "2026-01-31T12:30:15Z"),
+    ],
+)
+def test_since_a_time(text: str, said: str) -> None:
+    assert _since(text) == said
+
+
+@pytest.mark.parametrize("text", ["", "noon", "5", "xm", "99999999999d", "-1h"])
+def test_since_what_is_no_time(text: str) -> None:
+    with pytest.raises(UsageError, match="cannot use"):
+        _since(text)
