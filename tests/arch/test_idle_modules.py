@@ -36,8 +36,9 @@ NEVER = frozenset(
 )
 """Packages and modules that cost memory and start-up and earn neither in a runner at rest."""
 OURS_NEVER = (
-    *("gds.simulate", "gds.stage", "gds.script", "gds.testing", "gds.config.compile", "gds.config.document"),
+    *("gds.simulate", "gds.stage", "gds.troupe", "gds.script", "gds.testing", "gds.config.compile", "gds.config.document"),
     *("gds.config.load", "gds.config.lint", "gds.config.scenario", "gds.daemon.reloading", "gds.linux.probing"),
+    *("gds.linux.archive", "gds.config.recorded", "_sqlite3"),
     *("gds.linux.output", "gds.model.glossary", "gds.model.properties"),
     *("gds.daemon.setting", "gds.linux.setfile", "gds.rgm.update", "gds.config.setter", "gds.config.overlay"),
     *("gds.daemon.rmapi", "gds.daemon.rmquery", "gds.model.sunview"),
