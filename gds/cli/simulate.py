@@ -28,7 +28,9 @@ Nothing is started, and this machine is not asked whether commands exist. A fact
 the runner started) and one of: died (exit status or signal), probe (exit status, signal, timeout, cannot, unable; ok,
 refused, disconnect, status, error of built-in probes), asked (start, stop, restart, enable, disable, monitor,
 unmonitor, giveover, clear), starts ({takes, fails, dies, hangs}: how starts go from now on), stops ({takes, deaf,
-leaves, command, command_takes}). `every` and `times` repeat it.
+leaves, command, command_takes}), prenet_start and postnet_stop ({takes, fails, hangs}). `every` and `times` repeat it.
+A fact with `group` in place of `resource` is asked of that group (online, offline, restart, suspend, resume, manage,
+unmanage, clear).
 
 A scenario that `gds history --export` wrote is replayed, and its decisions are compared with those that were made. PATH
 then takes the place of the properties it was recorded with: what would have been decided with others?
@@ -126,12 +128,14 @@ def _refused(problems: tuple[Problem, ...]) -> int:
 
 def text_of(transcript: Transcript, description: str) -> str:
     """The transcript for people: before, what happened and was decided, after."""
-    width = max((len(s.name) for s in transcript.before), default=0)
+    names = [*[s.name for s in transcript.before], *[g.name for g in transcript.groups]]
+    width = max(map(len, names), default=0)
     lines = [*([description, ""] if description else []), "Before"]
     lines += [f"  {s.name:<{width}}  {s.state}" for s in transcript.before]
     lines += ["", "Played"]
     lines += [f"  {x.at:>10.3f}  {x.resource:<{width}}  {x.kind:<7}  {x.text}" for x in transcript.lines]
     lines += ["", f"After {transcript.at:g} s"]
+    lines += [f"  {g.name:<{width}}  group {g.state}{', suspended' if g.suspended else ''}" for g in transcript.groups]
     for standing in transcript.after:
         lines += _after(standing, width)
     end = "goes on" if transcript.exit_status < 0 else f"ends with exit status {transcript.exit_status}"
@@ -159,6 +163,7 @@ def document_of(transcript: Transcript, description: str) -> dict[str, Any]:
             {"at": round(x.at, 6), "resource": x.resource, "kind": x.kind, "text": x.text} for x in transcript.lines
         ],
         "after": [_plain(s) for s in transcript.after],
+        "groups": [{"name": g.name, "state": g.state.value, "suspended": g.suspended} for g in transcript.groups],
         "seconds": round(transcript.at, 6),
         "exit_status": transcript.exit_status if transcript.exit_status >= 0 else None,
         "cut": transcript.cut,

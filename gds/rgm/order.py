@@ -227,9 +227,8 @@ def _in_use(graph: Graph, name: str, look: Look, leaving: bool) -> tuple[str, st
             waits.append(link.user)
         elif link.kind != WEAK and view.life is Life.STOP_FAILED and not leaving:
             stuck.append(link.user)
-    if stuck:
-        return "", f"{_listed(stuck)} could not be stopped, and needs it"
-    return (f"waits until {_listed(waits)} {'is' if len(waits) == 1 else 'are'} down" if waits else ""), ""
+    said = f"waits until {_listed(waits)} {'is' if len(waits) == 1 else 'are'} down" if waits else ""
+    return said, f"{_listed(stuck)} could not be stopped, and needs it" if stuck else ""
 
 
 def _undrained(graph: Graph, name: str, look: Look) -> str:

@@ -50,7 +50,7 @@ class ResourceView(Value):
     done, or was not needed, so Postnet_stop is due. `waits`: what AWAITING and HELD wait for. `next`: where HELD leads
     to. `again`: it was asked for while it goes offline, and starts when it is there. `told`: its status is what a
     method or monitor of its own said (scha_resource_setstatus) and is kept. `excused`: should the Start that runs fail,
-    nothing is done about it (IGNORE_FAILED_START).
+    nothing is done about it (IGNORE_FAILED_START). `failed`: HELD because of a verdict: it has failed itself, and cannot stay up.
     """
 
     name: str
@@ -69,6 +69,7 @@ class ResourceView(Value):
     again: bool = False
     told: bool = False
     excused: bool = False
+    failed: bool = False
 
     @property
     def why(self) -> str:
@@ -151,6 +152,7 @@ def _enter(
         )
     if after is view.life is Life.AWAITING and waits == view.waits:
         return Step(view, ignored=waits)
+    failed = after is Life.HELD and isinstance(event, RestartJudged)
     moved = view.replace(
         life=after,
         because=because,
@@ -164,7 +166,8 @@ def _enter(
         next=goal,
         again=False,
         excused=view.excused and after is Life.ABANDONING,
-        **_status(view, after, because, waits),
+        failed=failed,
+        **_status(view, after, because, waits, failed),
     )
     return Step(moved, _orders(view, moved, mode), moved.why if waits else said)
 
@@ -195,8 +198,10 @@ def _by_more(
         return Step(view.replace(next=Life.CYCLING, because=event.because), (), event.because)
     if isinstance(event, StartAsked) and view.next is Life.CYCLING:
         return Step(view, ignored="it is so already")
-    if isinstance(event, UserStuck) and view.restarting:
-        # it has failed itself: the restart does not harm those who use it any more than the failure did
+    if isinstance(event, UserStuck) and view.failed:
+        # the restart does not harm those who use it any more than the failure did; others may go down first still
+        if around.in_use:
+            return Step(view, ignored=around.in_use)
         return _enter(view, event, view.next, "", mode, now, around)
     return _enter(view, event, Life.ONLINE, str(getattr(event, "because", "")), mode, now, around)
 
@@ -226,15 +231,15 @@ def _restarting(view: ResourceView, event: Event, after: Life) -> bool:
     return view.restarting or isinstance(event, RestartAsked | RestartJudged)
 
 
-def _status(view: ResourceView, after: Life, because: str, waits: str) -> dict[str, Any]:
+def _status(view: ResourceView, after: Life, because: str, waits: str, failed: bool) -> dict[str, Any]:
     """What the RGM says in the resource's name when it brings it online or offline, unless a method or a monitor has
     said something meanwhile (Sun: semantics.md 10.3)."""
     if view.told and (after in _KEEPING or (view.life, after) in _GOING_ON):
         return {}
-    return {"told": False, **_own_status(view, after, because, waits)}
+    return {"told": False, **_own_status(view, after, because, waits, failed)}
 
 
-def _own_status(view: ResourceView, after: Life, because: str, waits: str) -> dict[str, Any]:
+def _own_status(view: ResourceView, after: Life, because: str, waits: str, failed: bool) -> dict[str, Any]:
     if after is Life.ONLINE:
         return {"status": ResourceStatus.OK, "status_msg": ""}
     if after is Life.OFFLINE:
@@ -246,7 +251,7 @@ def _own_status(view: ResourceView, after: Life, because: str, waits: str) -> di
     if after in (Life.STOPPING, Life.CLEARING):
         return {"status": ResourceStatus.UNKNOWN, "status_msg": "Stopping"}
     if after is Life.HELD:
-        return {"status": view.status, "status_msg": waits}
+        return {"status": ResourceStatus.DEGRADED if failed else view.status, "status_msg": waits}
     if after in (Life.STOP_FAILED, Life.START_FAILED, Life.ABANDONING):
         return {"status": ResourceStatus.FAULTED, "status_msg": because}
     return {"status": ResourceStatus.DEGRADED, "status_msg": because}

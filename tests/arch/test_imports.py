@@ -1,6 +1,6 @@
 """The import law: five bands, imports only point down.
 
-    5 doors       cli   runner                   late: what the runner loads when it is first needed
+    5 doors       cli   dsdl   runner            late: what the runner loads when it is first needed
     4 drivers     api   daemon
     3 edges       config   linux   engine        ports: all we ask of the world
     2 judgement   rgm   fault   pmf              seam: fault asks rgm; simulate: the three judges at one table
@@ -30,7 +30,8 @@ LAW: dict[str, tuple[str, ...]] = {
     "gds.seam": (*JUDGES, *WORDS),
     "gds.script": ("gds.fault", "gds.rgm", *WORDS),
     "gds.stage": ("gds.script", *JUDGES, *WORDS),
-    "gds.simulate": ("gds.seam", "gds.script", "gds.stage", *JUDGES, *WORDS),
+    "gds.troupe": ("gds.script", "gds.stage", *JUDGES, *WORDS),
+    "gds.simulate": ("gds.seam", "gds.script", "gds.stage", "gds.troupe", *JUDGES, *WORDS),
     "gds.ports": WORDS,
     "gds.config": WORDS,
     # The picture of the order is drawn from the links the runner works with.
@@ -48,6 +49,8 @@ LAW: dict[str, tuple[str, ...]] = {
         *(*JUDGES, *WORDS),
     ),
     "gds.cli": ("gds.api.client", "gds.config", "gds.script", "gds.simulate", "gds.runner", *WORDS),
+    # Runs in other people's programs: it talks to a runner, and judges as the runner does.
+    "gds.dsdl": ("gds.api.client", "gds.seam", "gds.rgm.control", "gds.fault", "gds.pmf", *WORDS),
     "gds.__main__": ("gds.cli",),
     # One process for each method of a LogicalHostname: it looks, asks the judge and acts; no runner loads any of it.
     "gds.cli.hostname": (
@@ -154,6 +157,11 @@ def test_nothing_that_is_shipped_imports_the_test_kit() -> None:
         ("gds.cli.status", "gds.api.client", False, True),
         ("gds.cli.status", "gds.api.server", False, False),
         ("gds.cli.halockrun", "gds.cli.options", False, False),
+        ("gds.dsdl.blocking", "gds.api.client", False, True),
+        ("gds.dsdl.monitoring", "gds.fault.verdict", False, True),
+        ("gds.dsdl.monitoring", "gds.daemon.monitor", False, False),
+        ("gds.dsdl.children", "gds.linux.launch", False, False),
+        ("gds.cli.status", "gds.dsdl", False, False),
         ("gds.cli.halockrun", "gds.errors", False, True),
         ("gds.cli.halockrun", "gds.cli.hatimerun", False, False),
         ("gds.cli.hatimerun", "gds.model.value", False, False),

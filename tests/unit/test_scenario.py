@@ -113,11 +113,11 @@ ANSWERS = "timeout, cannot, unable, ok, refused, disconnect, status, error"
 @pytest.mark.parametrize(
     ("line", "resource", "said"),
     [
-        ("", WEB, "1:3: fact[0]: expected one of died, probe, asked, starts, stops"),
+        ("", WEB, "1:3: fact[0]: expected one of died, probe, asked, starts, stops, prenet_start, postnet_stop"),
         (
             "died = 1\nprobe = 2",
             WEB,
-            "4:9: fact[0].probe: expected one of died, probe, asked, starts, stops, not died and probe",
+            "4:9: fact[0].probe: expected one of died, probe, asked, starts, stops, prenet_start, postnet_stop, not died and probe",
         ),
         ("deid = 1", WEB, "3:1: fact[0].deid: unknown key; did you mean died?"),
         ("died = 256", WEB, "3:8: fact[0].died: expected a whole number from 0 to 255, not 256"),
@@ -283,7 +283,7 @@ def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.write_text('on_giveover = "exit"\n' + OWN + "retry_count = 0\n" + fact("died = 0"))
     assert main(["--json", str(file)]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert set(told) == {"schema", "description", "before", "lines", "after", "seconds", "exit_status", "cut"}
+    assert set(told) == {"schema", "description", "before", "lines", "after", "groups", "seconds", "exit_status", "cut"}
     assert (told["schema"], told["exit_status"], told["cut"], told["seconds"]) == (1, 75, False, 5.0)
     assert told["lines"][0] == {
         "at": 0.0,

@@ -445,7 +445,7 @@ def held(goal: Life, **more: object) -> ResourceView:
         (held(L.STOPPING), StartAsked("why"), IN_USE, {"life": L.ONLINE, "because": "why"}, (StartMonitor,)),
         (held(L.STOPPING), UserStuck("why"), ALONE, {"life": L.ONLINE, "because": "why"}, (StartMonitor,)),
         (
-            held(L.CYCLING, restarting=True),
+            held(L.CYCLING, failed=True),
             UserStuck("why"),
             ALONE,
             {"life": L.CYCLING, "because": "before"},
