@@ -31,8 +31,8 @@ class OwnMonitors:
         """Methods under way, by resource."""
 
     def begin(self, app: App) -> None:
-        """Monitor_start, where the type has one; nobody waits for it."""
-        if not _has(app, "Monitor_start"):
+        """Monitor_start, where the type has one and it is not there already; nobody waits for it."""
+        if app.own_monitor in (STARTING, UP) or not _has(app, "Monitor_start"):
             return
         self._cancel(app)
         app.own_monitor = STARTING

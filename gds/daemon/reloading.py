@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 
 from gds.model import codec
-from gds.model.resource import Group
+from gds.model.resource import Command, Group
 from gds.model.value import Value, fields_of
 from gds.rgm import order
 from gds.rgm.events import StartAsked, StopAsked
@@ -64,9 +64,27 @@ def differences(
     for name, resource in new.items():
         if name in old and old[name] != resource:
             keys = tuple(k for k in fields_of(type(resource)) if getattr(old[name], k) != getattr(resource, k))
-            made.append(Difference(name, "change" if set(keys) <= anytime else "restart", keys))
+            live = set(keys) <= anytime
+            if "typed" in keys:
+                keys, live = _of_type(old[name], resource, keys, anytime)
+            made.append(Difference(name, "change" if live else "restart", keys))
     made += [Difference(name, "start") for name in new if name not in old]
     return tuple(made)
+
+
+def _of_type(
+    old: Resource, new: Resource, keys: tuple[str, ...], anytime: frozenset[str]
+) -> tuple[tuple[str, ...], bool]:
+    """The keys of a resource of a registered type that differ, and whether they may change live: its RTR file says so
+    of its properties, and what stands in our fields follows from those."""
+    if old.typed is None or new.typed is None:
+        return ("type",), False
+    names, live = old.typed.changes(new.typed)
+    if not live:
+        return names, False
+    follow = {"typed", "validate_command", "description", *names}
+    own = tuple([key for key in keys if key not in follow])
+    return (*names, *own), set(own) <= anytime
 
 
 def of_groups(before: Mapping[str, Group], after: Iterable[Group]) -> tuple[str, ...]:
@@ -150,15 +168,19 @@ class Reload:
         asked = 0
         for each in self._todo:
             resource = after.get(each.name)
-            if resource is None or resource.validate_command is None:
+            command = resource.validate_command if resource is not None else None
+            if resource is None or command is None:
                 continue
+            running = self._rgmd.apps[each.name].resource.typed if each.act == "change" else None
+            if running is not None and resource.typed is not None:
+                command = Command(running.call_of_change(resource.typed, resource.name, resource.group))
             asked += 1
             self._waiting.add(each.name)
             trial = self._new_app(resource)
             self._rgmd.run_method(
                 trial,
                 "Validate",
-                resource.validate_command,
+                command,
                 resource.validate_timeout,
                 partial(self._validated, each.name),
                 "reload",
@@ -235,7 +257,7 @@ class Reload:
 
     def _change(self, app: App, resource: Resource, because: str) -> None:
         rgmd = self._rgmd
-        was_enabled = app.enabled
+        was_enabled, was_monitored = app.enabled, app.monitored
         fresh = self._new_app(resource)  # with what people switched for good, which is stronger than the descriptor
         app.resource = resource
         app.enabled, app.monitored = fresh.enabled, fresh.monitored
@@ -249,6 +271,8 @@ class Reload:
             if app.view.life is Life.ONLINE:
                 rgmd.monitor.end(app)
                 rgmd.monitor.begin(app, False)
+                if resource.typed is not None and app.monitored is not was_monitored:
+                    rgmd.switch_own_monitor(app)
                 if resource.update_command is not None:
                     rgmd.managing.run(app, "Update", lambda: self._rested(app))
                     return

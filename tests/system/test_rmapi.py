@@ -483,6 +483,42 @@ def test_a_monitor_that_cannot_start_or_stop(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_reload_changes_what_the_type_lets_change(tmp_path: Path) -> None:
+    """ANYTIME: Validate -u with what changes, then Update; AT_CREATION: stop, change, start."""
+    sample = Sample(tmp_path)
+    validate, told = sample.bin / "smpl_validate", tmp_path / "told"
+    lines = validate.read_text().split("\n", 1)
+    validate.write_text(f'{lines[0]}\necho "$*" >> {told}\n{lines[1]}')
+    with sample.runner() as runner:
+        runner.until("smpl", within=60, state="ONLINE")
+        first = told.read_text()
+        assert first.startswith("-c -R smpl -T SUNW.smpl:1.0 -G smpl -r ")
+        assert f"-x Confdir_list={tmp_path}/srv" in first
+        text = sample.descriptor.read_text()
+        write(sample.descriptor, f"{text}Retry_count = 5\n")
+        reloaded = runner.gds("reload")
+        assert (reloaded.returncode, reloaded.stderr) == (0, "smpl: change retry_count while it runs\n")
+        assert told.read_text() == f"{first}-u -R smpl -T SUNW.smpl:1.0 -G smpl -r Retry_count=5\n"
+        assert get(runner, "smpl", "RETRY_COUNT") == ["5"]
+        assert (runner.resource("smpl")["incarnation"], runner.resource("smpl")["state"]) == (1, "ONLINE")
+        # Update has the monitor started anew, and nothing else
+        details = eventually(lambda: runner.gds("pmf", "-l", "smpl.monitor").stdout, "the monitor is there")
+        assert "retries: 1 of 4 used" in details
+        (tmp_path / "other").mkdir()
+        write(sample.descriptor, text.replace(f"{tmp_path}/srv", f"{tmp_path}/other"))
+        reloaded = runner.gds("reload")
+        assert reloaded.returncode == 0, reloaded.stderr
+        assert reloaded.stderr == "smpl: stop, change retry_count, confdir_list, start\n"
+        runner.until("smpl", within=60, state="ONLINE", incarnation=2)
+        assert get(runner, "smpl", "EXTENSION", "Confdir_list") == ["STRINGARRAY", f"{tmp_path}/other"]
+        write(sample.descriptor, text.replace(f"{tmp_path}/srv", f"{tmp_path}/nowhere"))
+        refused = runner.gds("reload")
+        assert refused.returncode == 1
+        assert f"Confdir_list {tmp_path}/nowhere is not a directory" in refused.stderr
+        assert (runner.resource("smpl")["incarnation"], sample.answers()) == (2, True)
+
+
+@pytest.mark.slow
 def test_values_that_validate_refuses_and_that_the_type_refuses(tmp_path: Path) -> None:
     sample = Sample(tmp_path, Confdir_list=f'["{tmp_path}/nowhere"]', Failover_mode='"NONE"')
     with sample.runner() as runner:
