@@ -50,7 +50,8 @@ class ResourceView(Value):
     done, or was not needed, so Postnet_stop is due. `waits`: what AWAITING and HELD wait for. `next`: where HELD leads
     to. `again`: it was asked for while it goes offline, and starts when it is there. `told`: its status is what a
     method or monitor of its own said (scha_resource_setstatus) and is kept. `excused`: should the Start that runs fail,
-    nothing is done about it (IGNORE_FAILED_START). `failed`: HELD because of a verdict: it has failed itself, and cannot stay up.
+    nothing is done about it (IGNORE_FAILED_START). `failed`: HELD because of a verdict: it has failed
+    itself, and cannot stay up.
     """
 
     name: str
