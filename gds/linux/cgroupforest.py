@@ -202,6 +202,7 @@ class CgroupForest:
         tree.main_pid = facts["main_pid"]
         tree.main_alive = facts["main_alive"]
         tree.status = facts["status"]
+        tree.resumed = True
         self._trees[path] = tree
         if not facts["ours"]:
             self._watch_events(tree)

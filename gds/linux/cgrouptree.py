@@ -36,6 +36,7 @@ class CgroupTree:
         "name",
         "over",
         "path",
+        "resumed",
         "status",
         "watch_fd",
     )
@@ -53,6 +54,8 @@ class CgroupTree:
         self.watch_fd = -1
         self._killing = False
         self._doomed = False
+        self.resumed = False
+        """The runner was replaced while it ran: several of it may be found dead at once, and the last one counts."""
 
     @property
     def doomed(self) -> bool:
@@ -172,7 +175,10 @@ class CgroupTree:
         self.main_alive = False
         self.status = status
         self.listener.main_exited(self, status)
-        self.check()
+        if self.resumed:
+            self._forest.check_soon(self)
+        else:
+            self.check()
 
     def orphan_gone(self, status: int) -> None:
         """The reaper: a descendant whose parents were gone has ended."""
