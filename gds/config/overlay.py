@@ -13,6 +13,7 @@ import json
 
 from gds.config.declared import Declared, Fault
 from gds.config.reading import read_table
+from gds.config.typedset import amended, text_of
 from gds.config.writing import TABLES, plain, toml_text
 from gds.model.value import Value
 
@@ -74,9 +75,14 @@ def lay(declared: Sequence[Declared], entries: Iterable[Entry], path: str) -> La
         if values is None:
             made.append(table)
             continue
+        marks |= {(table.path, (*table.keys, key)) for key in values}
+        if "typed" in table.values:
+            over, found = amended(table, values, path, as_text=False)
+            faults += found
+            made.append(over)
+            continue
         over, found = read_table(table.keys, table.name, values, path, group=table.group)
         faults += found
-        marks |= {(table.path, (*table.keys, key)) for key in values}
         made.append(table.replace(values={**table.values, **over.values}, broken=table.broken | over.broken))
     living = {t.values.get("group", t.name) for t in declared if not t.group}
     for (group, name), values in wanted.items():
@@ -139,7 +145,11 @@ def stands(entries: Iterable[Entry], declared: Sequence[Declared], lines: dict[t
 
 def text_in(table: Declared | None, key: str) -> str:
     """What a table says of a key, as TOML; "" = nothing."""
-    if table is None or key not in table.values:
+    if table is None:
+        return ""
+    if "typed" in table.values:
+        return text_of(table.values["typed"], key)
+    if key not in table.values:
         return ""
     return toml_text(plain(TABLES["group" if table.group else "resource"][key], table.values[key]))
 

@@ -28,6 +28,8 @@ from gds.config.kept_set import path_of
 from gds.config.load import Loaded, load, shown_keys
 from gds.config.overlay import Entry, entries_of, text_in
 from gds.config.reading import read_table
+from gds.config.typecheck import ALIASES
+from gds.config.typedset import FIXED, amended, text_of, tunable_of, value_of
 from gds.config.writing import TABLES, plain, toml_text, without_secrets
 from gds.model import codec
 from gds.model.properties import Property
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gds.config.declared import Keys
+    from gds.model.typed import Typed
 
 RUNNING = "what runs"
 SWITCHES = {"enabled": ("enable", "disable"), "monitored": ("monitor", "unmonitor")}
@@ -74,6 +77,11 @@ def parsed(prop: Property | None, text: str) -> Any:
     return text if wants_string and isinstance(value, bool | int | float) else value
 
 
+def _as_typed(text: str) -> Any:
+    """A value of a registered type's property: Sun's words (a,b), or a TOML array or string."""
+    return parsed(None, text) if text[:1] in ("[", '"', "'") else text
+
+
 class _Asking:
     def __init__(self, paths: list[str], can_abort: bool, kept_in: str, given: Mapping[str, Any]) -> None:
         self.paths = paths
@@ -103,26 +111,84 @@ class _Asking:
             before, kind = group, "group"
         else:
             return {"errors": [{"key": "", "message": f"nothing that runs is named {name}"}]}
-        if getattr(before, "typed", None) is not None:
-            # its methods get every property as an argument, and which are tunable stands in its RTR file
-            text = (
-                f"its type {resource.type if resource else ''} is registered; change the descriptor, then `gds reload`"
-            )
-            return {"errors": [{"key": "", "message": text}]}
+        if isinstance(before, Resource) and before.typed is not None:
+            return self._set_typed(before, before.typed, pairs, unset)
         over = self._read(kind, name, pairs, unset)
         if self.errors:
             return {"errors": self.errors}
-        kept = self._kept_then(kind, name, over, unset)
-        files = load(self.paths, self.can_abort, entries=kept, kept_in=self.kept_in, lined=True) if self.paths else None
-        file = _table_of(files, kind, name)
-        if files is not None and files.problems:
-            self._blame(files, file, unset)
+        values = {key: plain(TABLES[kind][key], value) for key, value in over.items()}
+        file = self._with_files(kind, name, values, unset)
         back = {key: file.values[key] for key in unset if file is not None and key in file.values}
         after = self._judged(before, kind, {**over, **back}, unset)
         if self.errors:
             return {"errors": self.errors}
         changes = [self._change(kind, key, before, after, over, file) for key in dict.fromkeys([*over, *unset])]
         return {"errors": [], "kind": kind, "after": codec.pack(after), "changes": changes}
+
+    def _set_typed(
+        self, before: Resource, typed: Typed, pairs: list[tuple[str, str]], unset: list[str]
+    ) -> dict[str, Any]:
+        """The same of a resource of a registered type: its RTR file says what its properties are."""
+        name = before.name
+        given = {ALIASES.get(key, key): _as_typed(text) for key, text in pairs}
+        unset = [ALIASES.get(key, key) for key in unset]
+        if len(given) < len(pairs) or not given.keys().isdisjoint(unset):
+            self._error("", "a key is given twice")
+        self._refuse_switches("resource", name, [*given, *unset])
+        if self.errors:
+            return {"errors": self.errors}
+        table, faults = amended(_declared(before), given, RUNNING, as_text=True)
+        values = {key: value_of(table.values["typed"], key) for key in given}
+        file = self._with_files("resource", name, values, unset) if not faults else None
+        said: Typed | None = file.values.get("typed") if file is not None else None
+        back = {key: value_of(said or typed, key) for key in unset}
+        if not faults:
+            table, faults = amended(table, {k: v for k, v in back.items() if v is not None}, RUNNING, as_text=False)
+        for fault in faults:
+            key = str(fault.keys[2])
+            self._error(shown_keys(fault.keys[2:]), fault.message)
+            self.errors[-1]["fixed"] = value_of(typed, key) is not None and tunable_of(typed, key) in FIXED
+        if self.errors:
+            return {"errors": self.errors}
+        after = self._judged(before, "resource", table.values, list(_declared(before).values))
+        if self.errors:
+            return {"errors": self.errors}
+        changed: Typed = table.values["typed"]
+        changes = []
+        for key in dict.fromkeys([*given, *unset]):
+            old, new, file_says = (text_of(each, key) if each else "" for each in (typed, changed, said))
+            changes.append(
+                {
+                    "key": key,
+                    "tunable": tunable_of(typed, key).value,
+                    "old": old,
+                    "new": new,
+                    "value": value_of(changed, key),
+                    "file": file_says,
+                    "same": old == new,
+                    "drop": key in unset or new == file_says,
+                }
+            )
+        return {"errors": [], "kind": "resource", "after": codec.pack(after), "changes": changes}
+
+    def _with_files(self, kind: str, name: str, values: dict[str, Any], unset: list[str]) -> Declared | None:
+        """What the files say of it, after a look whether they and all that would be set go together."""
+        if not self.paths:
+            return None
+        kept = {place: e for place, e in self.entries.items() if place[:2] != (kind, name) or place[2] not in unset}
+        kept |= {(kind, name, key): Entry(kind, name, key, value) for key, value in values.items()}
+        entries = tuple(kept.values())
+        files = load(self.paths, self.can_abort, entries=entries, kept_in=self.kept_in, lined=True)
+        file = _table_of(files, kind, name)
+        if files.problems:
+            self._blame(files, file, unset)
+        return file
+
+    def _refuse_switches(self, kind: str, name: str, keys: Iterable[str]) -> None:
+        for key in keys:
+            if kind == "resource" and key in SWITCHES:
+                on, off = SWITCHES[key]
+                self._error(key, f"a switch: `gds {on} {name}` and `gds {off} {name}` turn it")
 
     def _of_group_only(self, keys: list[str]) -> bool:
         return bool(keys) and all(k in TABLES["group"] and k not in TABLES["resource"] for k in keys)
@@ -135,10 +201,7 @@ class _Asking:
             if key in raw or key in unset:
                 self._error(key, "given twice")
             raw[key] = parsed(table.get(key), text)
-        for key in (*raw, *unset):
-            if kind == "resource" and key in SWITCHES:
-                on, off = SWITCHES[key]
-                self._error(key, f"a switch: `gds {on} {name}` and `gds {off} {name}` turn it")
+        self._refuse_switches(kind, name, (*raw, *unset))
         strange = {key: "" for key in unset if key not in table or not table[key].supported}
         keys: Keys = (kind, name)
         read, faults = read_table(keys, name, {**raw, **strange}, RUNNING, group=kind == "group")
@@ -147,13 +210,6 @@ class _Asking:
         # in the order they were typed; an exit map may be written as a probe of its own
         renamed = {"probe": "exit_map"} if isinstance(read.values.get("probe"), ExitMap) else {}
         return {renamed.get(key, key): read.values[key] for key in raw if key in read.values}
-
-    def _kept_then(self, kind: str, name: str, over: dict[str, Any], unset: list[str]) -> tuple[Entry, ...]:
-        """What would be kept afterwards."""
-        kept = {place: e for place, e in self.entries.items() if place[:2] != (kind, name) or place[2] not in unset}
-        for key, value in over.items():
-            kept[kind, name, key] = Entry(kind, name, key, plain(TABLES[kind][key], value))
-        return tuple(kept.values())
 
     def _blame(self, files: Loaded, file: Declared | None, unset: list[str]) -> None:
         """The files do not compile: is it for what is asked?"""
@@ -214,7 +270,7 @@ class _Asking:
     # -- look
 
     def look(self) -> dict[str, Any]:
-        files = load(self.paths, self.can_abort, lined=True) if self.paths else None
+        files = load(self.paths, self.can_abort, kept_in=self.kept_in, lined=True) if self.paths else None
         tables = [
             {
                 "kind": kind,
@@ -237,6 +293,8 @@ class _Asking:
     def _keys(self, kind: str, owner: Resource | Group, files: Loaded | None) -> list[dict[str, Any]]:
         file = _table_of(files, kind, owner.name)
         asked = self._asked_of_files(kind, owner, file, files)
+        if isinstance(owner, Resource) and owner.typed is not None:
+            return self._typed_keys(owner, owner.typed, asked, file)
         made = []
         for prop in TABLES[kind].values():
             if prop.name not in fields_of(type(owner)) or not prop.supported:
@@ -263,6 +321,37 @@ class _Asking:
                     "file": toml_text(plain(prop, now)),
                     "file_value": plain(prop, now),
                     "file_open": toml_text(without_secrets(prop.name, plain(prop, now))),
+                    "set": entry is not None,
+                    "by": entry.by if entry is not None else "",
+                    "at": entry.at if entry is not None else "",
+                }
+            )
+        return made
+
+    def _typed_keys(
+        self, owner: Resource, typed: Typed, asked: Resource | Group | None, file: Declared | None
+    ) -> list[dict[str, Any]]:
+        """Of a resource of a registered type. Which of its values stand in the file and which are its type's defaults,
+        the table does not say any more."""
+        said = asked.typed if isinstance(asked, Resource) and asked.typed is not None else typed
+        made = []
+        for setting in typed.settings:
+            key = setting.name.lower() + (f"{{{setting.node}}}" if setting.node else "")
+            entry = self.entries.get(("resource", owner.name, key))
+            text, now = text_of(typed, key), text_of(said, key)
+            made.append(
+                {
+                    "key": key,
+                    "value": value_of(typed, key),
+                    "text": text,
+                    "open": text,
+                    "tunable": tunable_of(typed, key).value,
+                    "place": file.path if file is not None else "",
+                    "default": False,
+                    "differs": text != now,
+                    "file": now,
+                    "file_value": value_of(said, key),
+                    "file_open": now,
                     "set": entry is not None,
                     "by": entry.by if entry is not None else "",
                     "at": entry.at if entry is not None else "",
@@ -308,7 +397,7 @@ def _declared(owner: Resource | Group) -> Declared:
     values = {
         key: value
         for key in fields_of(type(owner))
-        if key in TABLES[kind] and (value := getattr(owner, key)) != _default(owner, key)
+        if (key in TABLES[kind] or key == "typed") and (value := getattr(owner, key)) != _default(owner, key)
     }
     return Declared(owner.name, RUNNING, (kind, owner.name), values, kind == "group")
 

@@ -84,11 +84,11 @@ def read_typed(
     made, wrong = read(own)
     faults += wrong
     if not faults:
-        made |= _as_ours(typed, name, made.get("group") or name)
+        made |= as_ours(typed, name, made.get("group") or name)
     return Declared(name, path, keys, made, False, BROKEN | set(values) if faults else frozenset()), faults
 
 
-def _as_ours(typed: Typed, name: str, group: str) -> dict[str, Any]:
+def as_ours(typed: Typed, name: str, group: str) -> dict[str, Any]:
     """The keys of the generic type that mean the same."""
     kind = typed.kind
     made: dict[str, Any] = {

@@ -14,7 +14,7 @@ import marshal
 from functools import partial
 
 from gds.model import codec
-from gds.model.resource import Group, Plan, Resource
+from gds.model.resource import Command, Group, Plan, Resource
 from gds.model.tunable import Tunable
 from gds.rgm import group as group_of
 from gds.rgm import update
@@ -330,7 +330,8 @@ class _Change:
             for each in answer["errors"]:
                 key = f"{each['key']}: " if each.get("key") else ""
                 lines.append(f"cannot set {self.name}: {key}{each['message']}")
-            self._end(BAD, "\n".join([*lines, "nothing was changed"]))
+            fixed = all(each.get("fixed") for each in answer["errors"])
+            self._end(FAILED if fixed else BAD, "\n".join([*lines, "nothing was changed"]))
             return
         self._kind = answer["kind"]
         self._after = codec.unpack(answer["after"])
@@ -394,11 +395,16 @@ class _Change:
         for name in asked:
             resource = self._after if isinstance(self._after, Resource) else rgmd.apps[name].resource
             assert resource is not None
-            assert resource.validate_command is not None
+            command = resource.validate_command
+            assert command is not None
+            typed = rgmd.apps[name].resource.typed
+            if typed is not None and resource.typed is not None:
+                # Sun: only what changes is handed over
+                command = Command(typed.call_of_change(resource.typed, name, resource.group))
             rgmd.run_method(
                 self._desk.new_app(resource),
                 "Validate",
-                resource.validate_command,
+                command,
                 resource.validate_timeout,
                 partial(self._validated, name),
                 self.because,

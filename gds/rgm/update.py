@@ -83,7 +83,7 @@ def of_resource(
     restart: bool = False,
 ) -> Update | Refused:
     """A change of these keys of a resource; keys that follow from them (network_aware) change with them."""
-    changed = tuple([key for key in keys if getattr(before, key, None) != getattr(after, key, None)])
+    changed = tuple([key for key in keys if _differs(before, after, key)])
     if not changed:
         return Update()
     refused = _against(before.name, "the resource", changed, tunable, now)
@@ -107,6 +107,13 @@ def of_resource(
     elif now.online and after.update_command is not None:
         steps.append(Step(name, UPDATE))
     return Update(changed, tuple(steps))
+
+
+def _differs(before: Resource, after: Resource, key: str) -> bool:
+    if before.typed is not None and after.typed is not None:
+        name, _, node = key.rstrip("}").partition("{")
+        return before.typed.value(name, node) != after.typed.value(name, node)
+    return bool(getattr(before, key, None) != getattr(after, key, None))
 
 
 def of_group(

@@ -605,3 +605,73 @@ def _command_of(pid: str) -> bytes:
 )
 def test_a_request_that_is_no_request_is_refused(shop: Running, request_: dict[str, Any]) -> None:
     assert ask_as(shop, request_, uid=0, gid=0)["code"] == 2
+
+
+# -- registered types -------------------------------------------------------------------------------------------------
+
+LAMP = """
+Resource_type = "lamp";
+Vendor_id = ACME;
+RT_version = "1";
+RT_BASEDIR = {bin};
+Start = start; Stop = stop; Validate = validate; Update = update;
+{{ PROPERTY = Retry_count; MIN = -1; MAX = 20; DEFAULT = 3; TUNABLE = ANYTIME; }}
+{{ PROPERTY = Wick; EXTENSION; STRING; DEFAULT = "cotton"; TUNABLE = AT_CREATION; }}
+{{ PROPERTY = Colour; EXTENSION; ENUM {{ WARM, COLD }}; DEFAULT = WARM; TUNABLE = ANYTIME; }}
+{{ PROPERTY = Rooms; EXTENSION; STRINGARRAY; DEFAULT = "hall"; TUNABLE = WHEN_DISABLED; }}
+"""
+
+
+@pytest.fixture
+def lamp(tmp_path: Path) -> Iterator[Running]:
+    """A resource of a type that stands in an RTR file; its methods write down how they are called."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for method in ("start", "stop", "validate", "update"):
+        program = programs / method
+        program.write_text(
+            f'#!/bin/sh\necho "{method} $*" >> {tmp_path}/calls\ncase "$*" in *COLD*-9*) exit 1;; esac\n'
+        )
+        program.chmod(0o755)
+    rtr = write(tmp_path / "ACME.lamp", LAMP.format(bin=programs))
+    runner = Running(tmp_path, write(tmp_path / "lamp.toml", '[resource.light]\ntype = "ACME.lamp"\nRetry_count = 4\n'))
+    env = {**runner.env, "GDS_STATE_DIR": str(runner.state)}
+    registered = [*GDS, "rt", "register", str(rtr)]
+    subprocess.run(registered, check=True, env=env, capture_output=True, timeout=60)
+    with runner:
+        runner.until("light", state="ONLINE")
+        (tmp_path / "calls").unlink()
+        yield runner
+
+
+def test_a_registered_types_properties_change_by_its_rtr_file(lamp: Running) -> None:
+    calls = lamp.where / "calls"
+    done = lamp.gds("set", "light", "colour=cold", "Retry_count=5")
+    assert (done.returncode, done.stdout) == (0, 'light: colour "WARM" -> "COLD"\nlight: retry_count 4 -> 5\n')
+    validate, update = lines(calls)
+    assert validate == "validate -u -R light -T ACME.lamp -G light -r Retry_count=5 -x Colour=COLD"
+    assert update == "update -R light -T ACME.lamp -G light"
+    for words, code, said in (
+        (["wick=glass"], 1, "TUNABLE = AT_CREATION"),
+        (["rooms=hall,attic"], 1, "rooms can only be changed while light is disabled"),
+        (["colour=blue"], 78, "colour: "),
+        (["retry_count=99"], 78, "retry_count: "),
+        (["colur=warm"], 78, "did you mean colour?"),
+        (["start_command=true"], 78, "start_command: "),
+        (["enabled=false"], 78, "`gds disable light`"),
+    ):
+        refused = lamp.gds("set", "light", "retry_count=6" if words != ["retry_count=99"] else "colour=warm", *words)
+        assert (refused.returncode, said.lower() in refused.stderr.lower()) == (code, True), refused
+        assert value(lamp, "light", "retry_count") == 5
+    assert lamp.gds("set", "light", "rooms=hall,attic", "--restart").returncode == 0
+    assert value(lamp, "light", "rooms") == ["hall", "attic"]
+    assert lamp.gds("diff").stdout.count("set by root") == 3
+    lamp.crash()
+    lamp.begin()
+    lamp.until("light", state="ONLINE")
+    assert value(lamp, "light", "colour") == "COLD"
+    assert value(lamp, "light", "retry_count") == 5
+    assert lamp.gds("reload").stderr == "nothing changed\n"
+    assert lamp.gds("set", "light", "--unset", "colour", "--unset", "retry_count").returncode == 0
+    assert (value(lamp, "light", "colour"), value(lamp, "light", "retry_count")) == ("WARM", 4)
+    assert list(kept(lamp)) == [("light", "rooms")]
