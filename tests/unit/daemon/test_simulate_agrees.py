@@ -14,13 +14,28 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 from gds.config.scenario import Scenario, read_scenario
+from gds.daemon.groups import Groups
+from gds.daemon.managing import Managing
 from gds.errors import InternalError
 from gds.fault.score import Outcome
 from gds.model.ending import SIGNALS
 from gds.rgm.events import GiveoverAsked
-from gds.rgm.order import graph_of, start_order
+from gds.rgm.group import Ask, Refused
+from gds.rgm.order import RESTART, STRONG, start_order
 from gds.rgm.resource import Life
-from gds.script import Asked, Died, Probed, Starting, Starts, Stopping, Stops, Transcript
+from gds.script import (
+    Asked,
+    Died,
+    GroupAsked,
+    Probed,
+    Sides,
+    Siding,
+    Starting,
+    Starts,
+    Stopping,
+    Stops,
+    Transcript,
+)
 from gds.simulate import simulate
 from gds.testing.processes import Program
 from tests.scenarios import SCENARIOS, script
@@ -28,8 +43,10 @@ from tests.unit.daemon.world import Here, ends
 
 if TYPE_CHECKING:
     from gds.daemon.app import App
+    from gds.daemon.rgmd import Rgmd
     from gds.script import Fact
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 NEVER = 1e9
@@ -37,7 +54,6 @@ LAG = 4.9
 """Start looks at the application less and less often, at most each 5 s; so much later it finds that it is there."""
 ERRNOS = {"No such file or directory": 2, "Permission denied": 13, "Exec format error": 8, "Text file busy": 26}
 ELSEWHERE = {
-    "life-disabled": "the receptionist, not a driver, refuses to start what is disabled",
     "mode-restart-only-start-fails": "its Start is refused by validate_command, which the script does not declare",
     "two-resources-leave-together": "ending the runner is not the drivers' work",
     "two-resources-one-cannot-stop": "as above",
@@ -67,6 +83,18 @@ class Scripted(dict[str, Program]):
         return self._both.program(name) or super().get(name, default)
 
 
+class InMemory:
+    """Switches that nobody keeps."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, dict[str, bool]] = {}
+
+    def set(self, name: str, what: str, value: bool) -> str:
+        """Groups and Managing."""
+        self.of.setdefault(name, {})[what] = value
+        return ""
+
+
 class Both:
     """One scenario through the drivers."""
 
@@ -77,8 +105,11 @@ class Both:
         here = self.here = Here(*resources, on_giveover=scenario.script.on_giveover)
         here.rgmd.chance = lambda: scenario.script.chance
         here.forest.programs = Scripted(self)
-        here.forest.programs.update({"prenet": ends(0), "postnet": ends(0)})
-        here.rgmd.graph = graph_of(scenario.plan.replace(resources=tuple(resources)))
+        switches = InMemory()
+        self.groups = Groups(here.rgmd, switches, False)
+        self.groups.take(scenario.plan.replace(resources=tuple(resources)))
+        here.rgmd.managing = Managing(here.rgmd, switches, False)
+        self.sides = {(r.name, m): (Siding(), 0) for r in resources for m in ("Prenet_start", "Postnet_stop")}
         self.began = here.loop.now()
         self.starts = {r.name: (Starting(), 0) for r in resources}
         self.stops = {r.name: (Stopping(), 0) for r in resources}
@@ -103,6 +134,8 @@ class Both:
 
     def lead(self, fact: Fact) -> float:
         """A probe that runs into its limit begins so much earlier."""
+        if isinstance(fact, GroupAsked):
+            return 0.0
         resource = self.here.app(fact.resource).resource
         slow = isinstance(fact, Probed) and fact.outcome.kind == "timeout"
         return resource.probe_timeout if slow and resource.probe_command is not None else 0.0
@@ -132,9 +165,13 @@ class Both:
                 return self.started(app, self.next(self.starts, app.name, Starting()))
             if resource.stop_command is not None and name == resource.stop_command.shown:
                 return stops(self.stops[app.name][0])
+            for method in ("Prenet_start", "Postnet_stop"):
+                command = getattr(resource, f"{method.lower()}_command")
+                if command is not None and name == command.shown:
+                    return side(self.next(self.sides, (app.name, method), Siding()))
         return None
 
-    def next(self, courses: dict[str, tuple[T, int]], name: str, usual: T) -> T:
+    def next(self, courses: dict[K, tuple[T, int]], name: K, usual: T) -> T:
         """The course of the method that begins now."""
         course, left = courses[name]
         if left:
@@ -167,6 +204,9 @@ class Both:
     def happens(self, fact: Fact) -> None:
         """Make it true."""
         here = self.here
+        if isinstance(fact, GroupAsked):
+            self.group_asked(fact.group, fact.act)
+            return
         app = here.app(fact.resource)
         if isinstance(fact, Died):
             if app.tree is not None or here.forest.alive(app.name):
@@ -181,6 +221,8 @@ class Both:
         elif isinstance(fact, Stops):
             self.stops[fact.resource] = (fact.course, fact.times)
             self.change(app)
+        elif isinstance(fact, Sides):
+            self.sides[fact.resource, fact.method] = (fact.course, fact.times)
         else:
             raise InternalError(f"internal error: {fact!r}")
 
@@ -205,6 +247,23 @@ class Both:
         self.answer = None
         here.prober.answers.clear()
 
+    def group_asked(self, group: str, act: str) -> None:
+        """As the receptionist does."""
+        groups, rgmd = self.groups, self.here.rgmd
+        because = f"rg {act} asked by a person"
+        if act in ("suspend", "resume"):
+            groups.suspend(group, act == "suspend")
+        elif act == "clear":
+            for app in groups.apps(group):
+                rgmd.clear(app)
+        elif isinstance(groups.rule(group, Ask(act)), Refused):
+            return
+        elif act in ("manage", "unmanage"):
+            groups.manage(group, act == "manage", lambda _fault: None)
+        else:
+            {"online": groups.online, "offline": groups.offline, "restart": groups.restart}[act](group, because)
+        self.here.run()
+
     def asked(self, app: App, act: str) -> None:
         """As the receptionist does."""
         rgmd = self.here.rgmd
@@ -213,8 +272,19 @@ class Both:
             self.change(app)
         if act in ("start", "restart") and app.view.life is Life.STOP_FAILED:
             return
-        if act == "start":
+        managed = self.groups.is_managed(app.resource.group)
+        if act in ("start", "restart") and not (managed and app.enabled):
+            return
+        if act == "disable" and needed_by(rgmd, app):
+            return
+        if act in ("enable", "disable"):
+            app.enabled = act == "enable"
+        if act == "start" or (act == "enable" and managed):
             rgmd.start(app, because)
+        elif act == "enable":
+            return
+        elif act == "disable":
+            rgmd.stop(app, because)
         elif act == "stop":
             rgmd.stop(app, because)
             self.next(self.stops, app.name, Stopping())
@@ -252,6 +322,18 @@ def stops(course: Stopping) -> Program:
         return Program()
     code = re.fullmatch(r"exited with status (\d+)", course.command)
     return ends(int(code[1]) if code else 0, course.command_takes)
+
+
+def side(course: Siding) -> Program:
+    """A prenet_start_command or postnet_stop_command of that course."""
+    code = re.fullmatch(r"exited with status (\d+)", course.ended)
+    return Program() if course.hangs else ends(int(code[1]) if code else 0, course.takes)
+
+
+def needed_by(rgmd: Rgmd, app: App) -> bool:
+    """Somebody who is up needs it, and would go on running."""
+    users = [link for link in rgmd.graph.users.get(app.name, ()) if link.kind in (STRONG, RESTART)]
+    return any(rgmd.apps[link.user].view.life is Life.ONLINE for link in users)
 
 
 def lives_of(transcript: Transcript) -> Iterator[str]:
@@ -297,7 +379,7 @@ def test_the_drivers_do_what_the_simulation_says(name: str) -> None:
             at = both.began + said.at
             assert here.state(standing.name) is standing.state
             assert app.view.status is standing.status
-            assert same(app.view.because) == same(standing.because)
+            assert same(app.view.why) == same(standing.because)
             assert here.forest.count(standing.name) == standing.started
             assert (app.history.done(span, at), app.history.total(span, at)) == (standing.restarts, standing.sum)
     else:
@@ -306,9 +388,13 @@ def test_the_drivers_do_what_the_simulation_says(name: str) -> None:
         expected = list(lives_of(said))[: sum(1 for line in said.lines[:left] if line.kind == "state")]
         assert here.rgmd.told[: len(expected)] == expected
         assert len(here.hands.left) == 1
+        here.close()
+        return
+    for group in said.groups:
+        assert both.groups.state(group.name) is group.state
     here.close()
 
 
 def test_every_scenario_that_is_not_played_here_exists() -> None:
     assert set(ELSEWHERE) <= set(SCENARIOS)
-    assert len(PLAYED) >= 50
+    assert len(PLAYED) >= 100
