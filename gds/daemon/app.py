@@ -26,6 +26,7 @@ class App:
         "depths",
         "enabled",
         "history",
+        "imported",
         "incarnation",
         "monitor_failed",
         "monitor_failures",
@@ -79,6 +80,8 @@ class App:
         self.probe_message = ""
         self.monitor_failed = False
         self.monitor_failures: Window | None = None
+        self.imported = False
+        """Its state is being changed without methods: what it stands for has changed elsewhere (a proxy)."""
         self.own_monitor = ""
         """How far the monitor of a registered type is (ownmonitor.py)."""
         self.online_since_wall = 0.0

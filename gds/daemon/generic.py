@@ -51,6 +51,9 @@ class StartMethod:
 
     def begin(self) -> None:
         """Go."""
+        if self._app.imported:
+            self._end(StartSucceeded())
+            return
         resource = self._app.resource
         self._deadline = self._rgmd.loop.after(resource.start_timeout, self._overrun)
         if resource.validate_command is not None:
@@ -190,7 +193,7 @@ class SideMethod:
             command, limit = resource.postnet_stop_command, resource.postnet_stop_timeout
             self._ended_well, self._failed = PostnetSucceeded(), PostnetFailed
         self._run: Run | None = None
-        if command is None:  # a reload took it away meanwhile
+        if command is None or app.imported:  # None: a reload took it away meanwhile
             rgmd.loop.soon(lambda: self._done(None))
         else:
             self._run = rgmd.run_method(app, method, command, limit, self._done, because)
@@ -233,6 +236,9 @@ class StopMethod:
 
     def begin(self) -> None:
         """Go."""
+        if self._app.imported:
+            self._end(StopSucceeded())
+            return
         if self._app.own_monitor:
             self._run = self._rgmd.own_monitors().end(self._app, self._unmonitored)
         if self._run is None:

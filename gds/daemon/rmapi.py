@@ -15,7 +15,7 @@ from gds.model.state import ResourceStatus
 from gds.model.window import EMPTY
 from gds.rgm import control, order
 from gds.rgm.control import Optag
-from gds.rgm.events import GiveoverAsked, RestartAsked
+from gds.rgm.events import GiveoverAsked, RestartAsked, StartAsked, StopAsked
 from gds.rgm.life import Life
 
 TYPE_CHECKING = False
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 
 
 STARTING = (Life.STARTING, Life.PREPARING)
+IMPORTING = (Optag.CHANGE_STATE_OFFLINE, Optag.CHANGE_STATE_ONLINE)
+WAITING = frozenset((Optag.RESTART, Optag.RESOURCE_RESTART, Optag.RESOURCE_DISABLE, *IMPORTING))
+"""What is answered when it has been carried out."""
 
 
 class Rmapi:
@@ -145,6 +148,7 @@ class Rmapi:
             starting=app.view.life in STARTING,
             needed_by=tuple(needed),
             proxy=self._query.kind_of(app).proxy,
+            stopped=not app.wanted,
         )
 
     def _carry_out(self, optag: Optag, app: App, because: str, client: Client) -> None:
@@ -175,10 +179,26 @@ class Rmapi:
         elif optag is Optag.IGNORE_FAILED_START:
             rgmd.excuse(app)
             rgmd.kept.decided(app, "excused", because)
-        if optag in (Optag.RESTART, Optag.RESOURCE_RESTART, Optag.RESOURCE_DISABLE):
-            self._wait(client, concerned)
+        elif optag in IMPORTING:
+            self._import(optag, app, because)
+        if optag in WAITING:
+            self._wait(client, concerned, is_up=optag in (Optag.RESTART, Optag.RESOURCE_RESTART))
         else:
             _reply(client, Code.NOERR)
+
+    def _import(self, optag: Optag, app: App, because: str) -> None:
+        """A proxy's state follows what it stands for: no method of it is run, and its monitor goes on."""
+        rgmd = self._rgmd
+        if (app.view.life is Life.ONLINE) is (optag is Optag.CHANGE_STATE_ONLINE):
+            return  # it is so already
+        app.imported = True
+        asked = StartAsked if optag is Optag.CHANGE_STATE_ONLINE else StopAsked
+        rgmd.submit(app, asked(because))
+
+        def settled() -> None:
+            app.imported = False
+
+        rgmd.settled(app, settled)
 
     def _count(self, app: App) -> None:
         """One restart more that counts (Num_resource_restarts)."""
@@ -187,8 +207,8 @@ class Rmapi:
         self._rgmd.kept.forget(app)
         self._rgmd.kept.changed(app)
 
-    def _wait(self, client: Client, apps: list[App]) -> None:
-        """Answer when all have come to rest. Accepted is accepted: how it ended is told, not answered."""
+    def _wait(self, client: Client, apps: list[App], is_up: bool) -> None:
+        """Answer when all have come to rest. Accepted is accepted: one that is not up as meant is told beside it."""
         rgmd = self._rgmd
         waiting = {app.name for app in apps}
 
@@ -198,7 +218,8 @@ class Rmapi:
                 return
             waiting.discard(app.name)
             if not waiting:
-                said = [f"{a.name} is {rgmd.public(a).value}: {a.view.why}" for a in apps if a.enabled and _is_down(a)]
+                down = [a for a in apps if is_up and a.enabled and a.view.life is not Life.ONLINE]
+                said = [f"{a.name} is {rgmd.public(a).value}: {a.view.why}" for a in down]
                 _reply(client, Code.NOERR, "; ".join(said))
 
         def watch() -> None:
@@ -206,10 +227,6 @@ class Rmapi:
                 rgmd.settled(app, lambda app=app: settled(app))  # type: ignore[misc]  # bound now, not later
 
         rgmd.loop.soon(watch)
-
-
-def _is_down(app: App) -> bool:
-    return app.view.life is not Life.ONLINE
 
 
 def _reply(client: Client, code: Code, message: str = "", lines: tuple[str, ...] = ()) -> None:

@@ -63,7 +63,8 @@ if TYPE_CHECKING:
 class Standing(Value):
     """How the resource that is asked for stands. `starting`: its Start or Prenet_start runs. `retry_count` and
     `retry_interval` are None for a type without them; `restarts` are those that count within the interval.
-    `needed_by`: who is enabled and cannot be without it. `proxy`: its type imports its state from elsewhere."""
+    `needed_by`: who is enabled and cannot be without it. `proxy`: its type imports its state from elsewhere.
+    `stopped`: a person stopped it, and it is to stay so."""
 
     state: ResourceState
     group_state: GroupState
@@ -78,6 +79,7 @@ class Standing(Value):
     starting: bool = False
     needed_by: tuple[str, ...] = ()
     proxy: bool = False
+    stopped: bool = False
 
 
 _UP = (ResourceState.ONLINE, ResourceState.ONLINE_NOT_MONITORED, ResourceState.MONITOR_FAILED)
@@ -99,15 +101,24 @@ def judge(optag: Optag, standing: Standing) -> Ruling:
     """May this be done for that resource now?"""
     if optag is Optag.IGNORE_FAILED_START:
         return GRANTED if standing.starting else Refused("neither Start nor Prenet_start of it runs", Code.INVAL)
-    if optag in _PROXIED:
-        return (
-            GRANTED if standing.proxy else Refused("its type is no proxy: its state is what its methods did", Code.RT)
-        )
+    if optag in _PROXIED and not standing.proxy:
+        return Refused("its type is no proxy: its state is what its methods did", Code.RT)
     if not standing.enabled:
         return Refused("it is disabled", Code.STATE)
+    if optag in _PROXIED:
+        return _imported(standing)
     if optag is Optag.RESOURCE_IS_RESTARTED:
         return _counted(standing)
     return _placed(optag, standing) or _permitted(optag, standing) or GRANTED
+
+
+def _imported(standing: Standing) -> Ruling:
+    """What it stands for has changed elsewhere: only a state at rest can follow."""
+    if standing.stopped:
+        return Refused("it was stopped by a person", Code.STATE)
+    if standing.state not in (*_UP, ResourceState.OFFLINE):
+        return Refused(f"it is {standing.state.value}", Code.STATE)
+    return GRANTED
 
 
 def _counted(standing: Standing) -> Ruling:

@@ -518,6 +518,51 @@ def test_a_reload_changes_what_the_type_lets_change(tmp_path: Path) -> None:
         assert (runner.resource("smpl")["incarnation"], sample.answers()) == (2, True)
 
 
+PROXY = """
+Resource_type = proxy; Vendor_id = ACME; RT_version = "1"; Proxy = TRUE; RT_basedir = BIN;
+Start = start; Stop = stop; Monitor_start = monitor_start; Monitor_stop = monitor_stop;
+"""
+
+
+def test_a_proxy_follows_what_it_stands_for_without_methods(tmp_path: Path) -> None:
+    called = tmp_path / "called"
+    (tmp_path / "opt").mkdir()
+    for name in ("start", "stop", "monitor_start", "monitor_stop"):
+        script = tmp_path / "opt" / name
+        script.write_text(f"#!/bin/sh\necho {name} >> {called}\n")
+        script.chmod(0o755)
+    text = """
+    [resource.db]
+    type = "acme.PROXY"
+    [resource.web]
+    start_command = "exec sleep 1000"
+    resource_dependencies_offline_restart = ["db"]
+    """
+    runner = Running(tmp_path, write(tmp_path / "a.toml", text), env={"GDS_STATE_DIR": str(tmp_path / "state")})
+    rtr = write(tmp_path / "ACME.proxy", PROXY.replace("BIN", str(tmp_path / "opt")))
+    assert runner.gds("rt", "register", str(rtr)).returncode == 0
+    with runner:
+        runner.until("web", state="ONLINE")
+        runner.until("db", state="ONLINE")
+        assert called.read_text() == "start\nmonitor_start\n"
+        assert get(runner, "db", "PROXY") == ["TRUE"]
+        none = scha(runner, "scha_resource_get", "-O", "NUM_RESOURCE_RESTARTS", "-R", "db")
+        assert (none.returncode, none.stdout) == (15, "")
+        assert control(runner, "RESOURCE_IS_RESTARTED", "db", "db") == 13
+        assert control(runner, "CHANGE_STATE_OFFLINE", "db", "db") == 0
+        assert runner.resource("db")["state"] == "OFFLINE"
+        runner.until("web", state="OFFLINE")
+        assert control(runner, "CHANGE_STATE_OFFLINE", "db", "db") == 0
+        assert control(runner, "CHANGE_STATE_ONLINE", "db", "db") == 0
+        assert runner.resource("db")["state"] == "ONLINE"
+        runner.until("web", state="ONLINE", incarnation=2)
+        assert called.read_text() == "start\nmonitor_start\n"
+        assert runner.gds("stop", "db").returncode == 0
+        assert called.read_text() == "start\nmonitor_start\nmonitor_stop\nstop\n"
+        assert control(runner, "CHANGE_STATE_ONLINE", "db", "db") == 9
+        assert runner.resource("db")["state"] == "OFFLINE"
+
+
 @pytest.mark.slow
 def test_values_that_validate_refuses_and_that_the_type_refuses(tmp_path: Path) -> None:
     sample = Sample(tmp_path, Confdir_list=f'["{tmp_path}/nowhere"]', Failover_mode='"NONE"')

@@ -164,6 +164,14 @@ def test_a_failed_start_is_ignored_only_from_within_that_start() -> None:
 def test_only_a_proxy_has_its_state_changed_without_methods(optag: Optag) -> None:
     assert code(optag, UP) is Code.RT
     assert code(optag, UP.replace(proxy=True)) is Code.NOERR
+    assert code(optag, UP.replace(proxy=True, state=R.OFFLINE, group_state=G.OFFLINE)) is Code.NOERR
+
+
+@pytest.mark.parametrize(
+    "changes", [{"enabled": False}, {"stopped": True}, {"state": R.STARTING}, {"state": R.STOP_FAILED}]
+)
+def test_a_proxy_follows_only_where_somebody_wants_it_and_nothing_is_under_way(changes: dict[str, object]) -> None:
+    assert code(A.CHANGE_STATE_ONLINE, UP.replace(proxy=True, **changes)) is STATE
 
 
 def test_what_others_need_is_not_disabled() -> None:
