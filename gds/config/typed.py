@@ -10,7 +10,7 @@ from __future__ import annotations
 from gds.config.declared import Declared, Fault
 from gds.config.refusal import did_you_mean, shown
 from gds.config.registry import look_up
-from gds.config.typecheck import ADMINISTRATIVE, settle
+from gds.config.typecheck import ADMINISTRATIVE, KeyFault, settle
 from gds.model.hostname import TYPES as ADDRESSES
 from gds.model.methodcall import About, validate_call
 from gds.model.resource import Command
@@ -75,7 +75,8 @@ def read_typed(
     kind = found.type
     settled = settle(kind, values)
     faults = [
-        Fault(path, (*keys, each.key, *([each.element] if each.element >= 0 else [])), each.message, each.element < 0)
+        # what is expected is said of a value, everything else of the key
+        Fault(path, (*keys, each.key, *_place(each)), each.message, not each.message.startswith("expected"))
         for each in settled.faults
     ]
     typed = Typed(kind, settled.settings)
