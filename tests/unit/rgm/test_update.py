@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gds.model.methodcall import Setting
 from gds.model.resource import Command, Group, Resource
+from gds.model.restype import ResourceType
 from gds.model.tunable import Tunable
+from gds.model.typed import Typed
 from gds.rgm.update import (
     CHANGE,
     START,
@@ -110,6 +113,16 @@ def test_what_changes_nothing_calls_nothing_and_is_never_refused(situation: str)
     for tunable in Tunable:
         ruled = of_resource(WEB, WEB, ["retry_count"], {"retry_count": tunable}, SITUATIONS[situation])
         assert ruled == Update()
+
+
+def test_of_a_registered_type_its_settings_are_compared() -> None:
+    kind = ResourceType("lamp", "1")
+    before = WEB.replace(typed=Typed(kind, (Setting("Colour", "WARM"), Setting("Level", 1, "n1"))))
+    after = WEB.replace(typed=Typed(kind, (Setting("Colour", "WARM"), Setting("Level", 2, "n1"))), retry_count=9)
+    tunable = {"colour": Tunable.ANYTIME, "level{n1}": Tunable.ANYTIME, "retry_count": Tunable.ANYTIME}
+    ruled = of_resource(before, after, list(tunable), tunable, SITUATIONS["online"])
+    assert isinstance(ruled, Update)
+    assert ruled.keys == ("level{n1}",)
 
 
 def test_a_group_asks_and_tells_each_of_its_resources() -> None:
