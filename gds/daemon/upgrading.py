@@ -93,6 +93,7 @@ if TYPE_CHECKING:
 
         def pack(self, format_: int, version: str, facts: dict[str, Any]) -> int: ...
         def close(self, parcel: int) -> None: ...
+        def is_quiet(self) -> bool: ...
         def try_out(self, parcel: int, done: Callable[[dict[str, Any]], None]) -> None: ...
         def send(self, parcel: int, keep: Iterable[int]) -> None: ...
 
@@ -169,13 +170,13 @@ class Upgrade:
         try:
             facts, _fds = self._facts()
             parcel = self._ferry.pack(FORMAT, self._version, facts)
-        except OSError as error:
-            self._end(FAILED, f"cannot make what is to be handed over: {error.strerror}")
+        except Exception as error:  # our bug too: who asked must not wait for ever
+            self._end(FAILED, f"what is to be handed over cannot be made: {error!r}")
             return
         try:
             self._ferry.try_out(parcel, lambda answer: self._tried(client, answer, check))
         except OSError as error:
-            self._end(FAILED, f"cannot start the new code to ask it: {error.strerror}")
+            self._end(FAILED, f"the new code cannot be started: {error.strerror}")
         finally:
             self._ferry.close(parcel)
 
@@ -232,7 +233,8 @@ class Upgrade:
             return
         ruling = self._rule(self._limit)
         if isinstance(ruling, Now):
-            self._rgmd.loop.when_idle(self._go)
+            # not when_idle: applications that print without end leave nothing idle
+            self._rgmd.loop.after(0.0, self._go)
         elif isinstance(ruling, Later):
             if ruling.waits_for != self._told:
                 self._told = ruling.waits_for
@@ -242,29 +244,30 @@ class Upgrade:
             self._end(BUSY, ruling.because)
 
     def _go(self) -> None:
-        """Nothing waits in the loop, and nothing may come between this look and the execve."""
+        """Nothing of this turn waits, and nothing may come between this look and the execve."""
         client = self._client
         if client is None:
             return
-        if not isinstance(self._rule(self._limit), Now):
+        if not isinstance(self._rule(self._limit), Now) or not self._ferry.is_quiet():
             self._try_now()
             return
         self._rgmd.log.info(f"upgrading from {self._version} to {self._new}")
         self._life.reload_begins()
         client.tell({"going": True, "from": self._version, "to": self._new})
-        self._flush()
         parcel = -1
         try:
+            self._flush()
             facts, fds = self._facts()
             parcel = self._ferry.pack(FORMAT, self._version, facts)
             self._ferry.send(parcel, fds)
-        except OSError as error:
+        except Exception as error:  # whatever it is, our bug too: who asked must hear it, and this runner goes on
             if parcel >= 0:
                 self._ferry.close(parcel)
             self._life.reload_ends()
-            because = f"cannot execute the new code: {error.strerror}; this runner goes on as it was"
-            self._rgmd.log.error(because)
-            self._end(FAILED, because.removeprefix("cannot "))
+            why = error.strerror if isinstance(error, OSError) else f"internal error: {error!r}"
+            said = f"the new code cannot be executed: {why}; this runner goes on as it was"
+            self._rgmd.log.error(f"cannot upgrade: {said}")
+            self._end(FAILED, said)
 
     def _facts(self) -> tuple[dict[str, Any], list[int]]:
         """What is handed over, and the descriptors it names. Changes nothing. Asked for before the runner is at rest

@@ -124,6 +124,11 @@ class Loop:
         self._signals[number] = callback
         signal.signal(number, _nothing)
 
+    @property
+    def is_busy(self) -> bool:
+        """Callbacks wait for the end of this turn."""
+        return bool(self._soon)
+
     def unheard(self) -> set[int]:
         """Signals that have arrived and that nobody was told of; nobody will be, now."""
         if self._wake < 0:

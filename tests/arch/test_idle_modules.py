@@ -36,10 +36,18 @@ NEVER = frozenset(
 )
 """Packages and modules that cost memory and start-up and earn neither in a runner at rest."""
 OURS_NEVER = (
-    *("gds.simulate", "gds.stage", "gds.troupe", "gds.script", "gds.testing", "gds.config.compile", "gds.config.document"),
+    *(
+        "gds.simulate",
+        "gds.stage",
+        "gds.troupe",
+        "gds.script",
+        "gds.testing",
+        "gds.config.compile",
+        "gds.config.document",
+    ),
     *("gds.config.load", "gds.config.lint", "gds.config.scenario", "gds.daemon.reloading", "gds.linux.probing"),
     *("gds.linux.archive", "gds.config.recorded", "_sqlite3"),
-    *("gds.linux.output", "gds.model.glossary", "gds.model.properties"),
+    *("gds.daemon.resuming", "gds.daemon.tagparcel", "gds.linux.output", "gds.model.glossary", "gds.model.properties"),
     *("gds.daemon.setting", "gds.linux.setfile", "gds.rgm.update", "gds.config.setter", "gds.config.overlay"),
     *("gds.daemon.rmapi", "gds.daemon.rmquery", "gds.model.sunview"),
     *("gds.linux.address", "gds.linux.neighbour", "gds.linux.netlink", "gds.model.hostname", "gds.rgm.address"),
