@@ -115,3 +115,7 @@ def as_ours(typed: Typed, name: str, group: str) -> dict[str, Any]:
         if isinstance(number := typed.value(key), int):
             made[key] = number if key == "retry_count" else float(number)
     return made
+
+
+def _place(fault: KeyFault) -> tuple[int, ...]:
+    return (fault.element,) if fault.element >= 0 else ()
