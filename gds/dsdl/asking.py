@@ -118,7 +118,7 @@ def properties(handle: Handle) -> Steps[Properties]:
 
 def read_properties(handle: Handle) -> Steps[Properties]:
     """All of `Properties` as they are now. Raises SchaError."""
-    kind = (yield from of_resource(handle, "TYPE"))[0]
+    kind = handle.type = (yield from of_resource(handle, "TYPE"))[0]
     mode = (yield from of_resource(handle, "FAILOVER_MODE"))[0]
     may_move = yield from _declared(handle, "Failover_enabled", extension=True)
     level = yield from _count(handle, "Child_mon_level", extension=True)

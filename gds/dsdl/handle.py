@@ -59,7 +59,8 @@ class Handle:
             resource=named,
             group=group or env.get("GDS_GROUP", "") or named,
             type=env.get("GDS_TYPE", "gds") if about_self else "gds",
-            method=env.get("GDS_METHOD", "") or os.path.basename(sys.argv[0] if sys.argv else ""),
+            method=(env.get("GDS_METHOD", "") if about_self else "")
+            or os.path.basename(sys.argv[0] if sys.argv else ""),
             node=env.get("GDS_NODE", ""),
             socket=socket or env.get("GDS_SOCKET", "") or _only_one(),
         )

@@ -30,8 +30,9 @@ def probe(host: str, port: int, timeout: float) -> Steps[NetProbe]:
         return NetProbe(
             Net.TIMEOUT, Net.TIMEOUT, f"the addresses of {host} were not told within {timeout:g} s", timeout
         )
-    # the first address of each family is the one: a name of a service has no more
-    first = {family: address for family, address in reversed(found) if family in FAMILIES}
+    first: dict[int, Any] = {}  # of each family: a name of a service has no more
+    for family in FAMILIES:
+        first.update([each for each in found if each[0] == family][:1])
     if not first:
         return NetProbe(Net.NA, Net.NA, f"{host} has no address")
     now = yield Now()
