@@ -19,7 +19,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
-from tests.bench.fleet import LOG_BEGIN, LOG_END, STARTED, Failed, Fleet, Launch, Programs, Recipe, free_ports
+from tests.bench.fleet import (
+    LOG_BEGIN,
+    LOG_END,
+    STARTED,
+    Failed,
+    Fleet,
+    Launch,
+    Programs,
+    Recipe,
+    free_ports,
+    longest_path,
+    random_graph,
+)
 from tests.bench.peers import FLOOR
 from tests.bench.peers.contract import Peer
 from tests.bench.presets import LEADS, Preset
@@ -80,6 +92,7 @@ class Bench:
         self._some("pmfadm_q", 1, rounds, self._pmfadm_q)
         self._some("daemon", 1, max(1, rounds // 2), self._daemon)
         self._some("stubborn", 1, max(1, rounds // 2), self._stubborn)
+        self._some("graph", self.preset.graph, rounds, self._graph)
 
     # -- order --------------------------------------------------------------------------------------------------------
 
@@ -347,6 +360,31 @@ class Bench:
             for _ in range(self.preset.statuses):
                 self._add("pmfadm_q", size, peer, self._timed(query, fleet))
             self._timed(end, fleet)
+
+    # -- a graph ------------------------------------------------------------------------------------------------------
+
+    def _graph(self, peer: Peer, size: int, _figures: list[str]) -> None:
+        graph = random_graph(size)
+        path = longest_path(graph)
+        with self._fleet(peer, self._recipe(size, graph=graph)) as fleet:
+            launch = peer.prepare(fleet.recipe)
+            fleet.start_prepared(launch, peer.start_timeout)  # compiles
+            fleet.settle(peer.settle)
+            stopped = fleet.stop(60.0)
+            if stopped.apps_left or stopped.others_left:
+                raise Failed(f"{stopped.apps_left} apps and {stopped.others_left} others left 60 s after the stop")
+            seconds = fleet.start_prepared(launch, peer.start_timeout)
+            early = [
+                (index, need)
+                for index, node in enumerate(graph)
+                for need, _ in node.needs
+                if fleet.alive[index].at < fleet.alive[need].at + graph[need].takes * 1e9
+            ]
+            if early:
+                raise Failed(f"app {early[0][0]} began before app {early[0][1]}, which it needs, was up")
+            self._add("graph_seconds", size, peer, seconds)
+            self._add("graph_path", size, peer, path)
+            self._add("graph_ratio", size, peer, seconds / path)
 
     # -- what is done right or wrong ----------------------------------------------------------------------------------
 

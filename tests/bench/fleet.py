@@ -59,6 +59,14 @@ class Programs(NamedTuple):
     reaper: Path
 
 
+class Node(NamedTuple):
+    """One app of a graph: it is up `takes` seconds after it began; each need is an app and the end of the property that
+    says how it is needed."""
+
+    takes: float
+    needs: tuple[tuple[int, str], ...]
+
+
 class Recipe(NamedTuple):
     """What a peer is asked to run, in words that each adapter turns into its own configuration."""
 
@@ -80,6 +88,8 @@ class Recipe(NamedTuple):
     """Options for the app, as key=value."""
     ports: int = 0
     """The app with index I listens on ports + I."""
+    graph: tuple[Node, ...] = ()
+    """Who needs whom, by index; none: nobody needs anybody."""
 
     @property
     def fifo(self) -> Path:
@@ -347,6 +357,26 @@ class Fleet:
             time.sleep(0.01)
         os.close(self._fifo)
         return [f"{pid} {command_line(pid)}" for pid in left]
+
+
+def random_graph(size: int) -> tuple[Node, ...]:
+    """The same for everybody and in every run: up to three needs among the 40 before it, of every kind."""
+    random = Random(f"graph of {size}")
+    kinds = ("", "", "_weak", "_restart", "_offline_restart")
+    made = []
+    for index in range(size):
+        before = range(max(0, index - 40), index)
+        needs = random.sample(before, min(len(before), random.randrange(4)))
+        made.append(Node(random.randrange(50, 301, 10) / 1000, tuple([(n, random.choice(kinds)) for n in needs])))
+    return tuple(made)
+
+
+def longest_path(graph: tuple[Node, ...]) -> float:
+    """Seconds that must pass before the last app may begin: the dearest chain of needs before any of them."""
+    begins: list[float] = []
+    for node in graph:
+        begins.append(max((begins[need] + graph[need].takes for need, _ in node.needs), default=0.0))
+    return max(begins)
 
 
 def free_ports(count: int, random: Random) -> int:

@@ -25,6 +25,7 @@ LEADS: dict[str, tuple[str, ...]] = {
     "halockrun": ("halockrun",),
     "daemon": ("daemon_tracked",),
     "stubborn": ("stubborn_left",),
+    "graph": ("graph_ratio",),
 }
 """Every figure that `--only` knows, and the first quantity of the lines of the table it fills."""
 
@@ -51,6 +52,8 @@ class Preset(NamedTuple):
     """The longest a supervisor is given to become calm before idleness is measured."""
     stubborn: float
     """Seconds after which a process that survived a stop counts as left."""
+    graph: int
+    """Apps in the random graph."""
 
 
 QUICK = Preset(
@@ -66,6 +69,7 @@ QUICK = Preset(
     log_bytes=200_000_000,
     calm=5.0,
     stubborn=8.0,
+    graph=200,
 )
 FULL = QUICK._replace(
     name="full",
@@ -92,4 +96,5 @@ SMOKE = QUICK._replace(
     log_bytes=2_000_000,
     calm=0.5,
     stubborn=3.0,
+    graph=12,
 )

@@ -47,6 +47,9 @@ QUANTITIES: dict[str, str] = {
     "daemon_orphans": "processes of it left after the stop",
     "stubborn_left": "processes left some seconds after the stop of an app whose child ignores TERM",
     "stubborn_gone": "s until all were gone",
+    "graph_seconds": "s from exec to the last first instruction, of apps that need each other",
+    "graph_path": "s that must pass before the last of them may begin",
+    "graph_ratio": "the first by the second",
 }
 
 
@@ -281,6 +284,12 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("daemon", "daemon_tracked", "an app that daemonises", _daemon),
     Row("stubborn", "stubborn_left", "stop of an app whose child ignores TERM (KILL asked for after 2 s)", _stubborn),
+    Row(
+        "graph",
+        "graph_ratio",
+        "{n} that need each other: all begun / the longest path, s / ratio",
+        _plain("graph_seconds", "graph_path", "graph_ratio"),
+    ),
 )
 
 

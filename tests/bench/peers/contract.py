@@ -13,6 +13,7 @@ from tests.bench.processes import kill
 
 NO_PROBES = "no health checks"
 NO_CACHE = "keeps no compiled configuration"
+NO_GRAPH = "starts nothing after something else"
 PROBES = ("exec_probe", "tcp_probe", "hung_exec", "hung_http")
 
 
@@ -51,6 +52,8 @@ class Peer:
     launcher_may_end: ClassVar[bool] = False
     keeps_plan: ClassVar[bool] = False
     """A second start with the same configuration is another figure than the first."""
+    keeps_order: ClassVar[bool] = False
+    """An app may be started only when others are up."""
     largest: ClassVar[tuple[int, str]] = (1 << 30, "")
     """The largest fleet, and why."""
     setting: ClassVar[str] = ""
@@ -74,6 +77,8 @@ class Peer:
             return why
         if figure == "start_cold" and not self.keeps_plan:
             return NO_CACHE
+        if figure == "graph" and not self.keeps_order:
+            return NO_GRAPH
         return self.cannot.get(figure, "")
 
     def version(self) -> tuple[str, list[str]]:

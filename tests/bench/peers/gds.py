@@ -17,6 +17,7 @@ from tests.bench.peers.contract import Peer
 
 class Gds(Peer):
     keeps_plan = True
+    keeps_order = True
     daemon_means = "nothing asked: it follows every process"
     setting = "retry_count = -1; a second start finds the plan compiled by the first, `start_cold` is the first"
     rung: ClassVar[str] = ""
@@ -87,6 +88,12 @@ class Gds(Peer):
             f"start_command = {json.dumps(recipe.command(index))}",
             "retry_count = -1",
         ]
+        if recipe.graph:
+            node = recipe.graph[index]
+            lines += ['group = "graph"', f"start_grace = {node.takes}"]
+            for kind in sorted({kind for _, kind in node.needs}):
+                needs = [f"app{need:04d}" for need, of in node.needs if of == kind]
+                lines.append(f"resource_dependencies{kind} = {json.dumps(needs)}")
         if recipe.patience:
             lines.append(f"stop_timeout = {recipe.patience / 0.8}")
         if recipe.probe:
