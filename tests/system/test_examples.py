@@ -1,6 +1,6 @@
 """Every example, run as its first lines say, on the real application: it comes up, comes back, ends, shows its idea.
 
-The container has a test of its own (test_container.py).
+The container and the monitor in Python have tests of their own (test_container.py, test_dsdl.py).
 """
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ def test_it_comes_up_survives_the_death_of_everything_and_leaves_nothing(tmp_pat
 
 def test_every_example_is_run_here() -> None:
     found = {str(p.relative_to(TOP / "examples")) for p in (TOP / "examples").rglob("*.toml")}
-    assert found - {"container/web.toml"} == set(EXAMPLES)
+    with_tests_of_their_own = {"container/web.toml", "dsdl/web.toml"}
+    assert found - with_tests_of_their_own == set(EXAMPLES)
 
 
 def test_one_line_is_enough(tmp_path: Path) -> None:
