@@ -1,13 +1,14 @@
 """The exerciser: random acts against a runner with real applications, audited from outside after each.
 
-    python -m tests.system.exercise --acts 2000 --seed 7 --rung cgroup|keeper|both
+    python -m tests.system.exercise --acts 2000 --seed 7 --rung cgroup|keeper|both --groups
 
 An act is a kill, a stop signal, a command, a reload, a fault of the disk. After it the runner has `REST` seconds to
 come to rest, and then must be found as the books kept here say: every application runs exactly as often as it may (two
 copies at any moment betray themselves, see programs/worker.py), no process without an owner, nothing left of what is
 stopped, budgets and histories hold, the reason told is true, no error of ours in the log, no descriptor and no memory
-lost. What is looked at comes from /proc: every process of an application carries a marker in its environment that gds
-knows nothing of.
+lost. With `--groups` there are also three that need each other: whoever cannot be without another does not run without
+it once all is at rest. What is looked at comes from /proc: every process of an application carries a marker in its
+environment that gds knows nothing of.
 
 The choice of acts follows from the seed, which is printed; times do not. On the keeper rung the runner and a keeper
 are never killed together: that pair the product does not cover.
@@ -76,6 +77,18 @@ class App:
 
 
 @dataclass
+class Member:
+    """What the books say of one of the three that need each other."""
+
+    needs: str = ""
+    kind: str = ""
+    """strong: what it needs has to be there when it starts; offline_restart: also as long as it runs."""
+    wanted: bool = True
+    up: bool = True
+    variant: int = 0
+
+
+@dataclass
 class Seen:
     """One process of an application."""
 
@@ -92,6 +105,7 @@ class Exercise:
     rung: str
     seed: int
     where: Path
+    groups: bool = False
     acts_done: int = 0
     last: deque[str] = field(default_factory=lambda: deque(maxlen=12))
 
@@ -105,7 +119,7 @@ class Exercise:
         self.disk.mkdir()
         self.root = os.geteuid() == 0
         if self.root:
-            mount = ["mount", "-t", "tmpfs", "-o", "size=4m,mode=755", "gds-exercise", str(self.disk)]
+            mount = ["mount", "-t", "tmpfs", "-o", "size=16m,mode=755", "gds-exercise", str(self.disk)]
             subprocess.run(mount, check=True, timeout=20)
         self.runtime = self.disk / "run"
         self.state = self.disk / "state"
@@ -135,7 +149,10 @@ class Exercise:
         # by way of the launcher
         self.apps["limited"] = App("plain", "limits = {core = 0}\n")
         self.spare = App("plain")
-        for name in (*self.apps, "spare"):
+        self.trio: dict[str, Member] = {}
+        if self.groups:
+            self.trio = {"base": Member(), "mid": Member("base", "strong"), "top": Member("mid", "offline_restart")}
+        for name in (*self.apps, *self.trio, "spare"):
             lock = self.shared / f"{name}.lock"
             lock.touch()
             lock.chmod(0o666)
@@ -157,6 +174,16 @@ class Exercise:
             )
             if "stop_timeout" not in app.keys:
                 text += "stop_timeout = 10\n"
+        for name, member in self.trio.items():
+            worker = [sys.executable, "-I", "-S", str(PROGRAMS / "worker.py"), "plain", name, str(self.shared)]
+            text += (
+                f'[resource.{name}]\ngroup = "trio"\nstart_command = {json.dumps(worker)}\n'
+                f'environment = {{{MARK} = "{self.token}:{name}", VARIANT = "{member.variant}"}}\n'
+                f"retry_count = {LIMIT}\nretry_interval = {SPAN}\nstart_timeout = 10\nstop_timeout = 10\n"
+            )
+            if member.needs:
+                kind = "" if member.kind == "strong" else f"_{member.kind}"
+                text += f'resource_dependencies{kind} = ["{member.needs}"]\n'
         self.descriptor.write_text(text)
         self.descriptor.chmod(0o644)
 
@@ -165,6 +192,7 @@ class Exercise:
         env = {**os.environ, "GDS_TRACKING": self.rung}
         env.pop("NOTIFY_SOCKET", None)
         words = ["-m", "gds", "run", "--runtime-dir", str(self.runtime), "--state-dir", str(self.state)]
+        words += ["--history-size", "1MiB"]  # it must not fill the disk by itself
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, *words, str(self.descriptor)],
@@ -272,8 +300,9 @@ class Exercise:
 
     def differs(self, said: dict[str, dict[str, Any]]) -> str:
         """What is not as it should be at rest, "" when all is."""
-        if set(said) != set(self.apps):
-            return f"resources {sorted(said)} instead of {sorted(self.apps)}"
+        expected = {*self.apps, *self.trio}
+        if set(said) != expected:
+            return f"resources {sorted(said)} instead of {sorted(expected)}"
         seen = self.seen()
         for name, app in self.apps.items():
             told = said[name]
@@ -296,7 +325,16 @@ class Exercise:
                 return f"{name} is {state} and {sorted(running)} run"
             if running != set(told["pids"]):
                 return f"{name}: {sorted(running)} run, {sorted(told['pids'])} are told"
-        strange = [s for s in seen if s.name not in self.apps]
+        for name, member in self.trio.items():
+            state = said[name]["state"]
+            running = {s.pid for s in seen if s.name == name}
+            if (state in UP, bool(running)) != (member.up, member.up) or state not in (*UP, "OFFLINE"):
+                why = said[name]["because"]
+                should = "up" if member.up else "down"
+                return f"{name} is {state}, {sorted(running)} run, and it should be {should} ({why})"
+            if running != set(said[name]["pids"]):
+                return f"{name}: {sorted(running)} run, {sorted(said[name]['pids'])} are told"
+        strange = [s for s in seen if s.name not in expected]
         return f"nobody owns {strange}" if strange else ""
 
     def always(self, said: dict[str, dict[str, Any]]) -> None:
@@ -734,11 +772,15 @@ class Exercise:
             return
         number = self.random.choice((signal.SIGKILL, signal.SIGSTOP))
         pid = self.random.choice(sorted(pids))
-        whose = [s.name for s in self.seen() if s.parent == pid]
+        held = [s.name for s in self.seen() if s.parent == pid]
+        whose = [name for name in held if name in self.apps]
         self.note(f"helper {kind} {pid} {number.name} (of {whose})")
         for name in self.apps:
             self.apps[name].may_fail = True
         self.kill([pid], number)
+        if number == signal.SIGKILL:
+            for name in [n for n in self.trio if n in held]:
+                self.bounced(name)
         if number == signal.SIGSTOP:
             name = self.random.choice(whose) if whose else self.some()
             if name and self.is_up(name) and self.random.random() < 0.7:
@@ -777,9 +819,79 @@ class Exercise:
             self.apps[name].down = False
         finally:
             filler.unlink(missing_ok=True)
+        # what could not be kept is kept now, also of those to whom nothing happens
+        self.until(
+            lambda: not [p for p in self.ask("status")["status"].get("problems", []) if "state.log" in p],
+            "a crash forgets nothing any more",
+        )
         if self.ask("restart", name)["code"] != 0:
             raise Fault(f"{name} cannot be restarted when there is room again")
         self.rest()
+
+    # -- the three that need each other -------------------------------------------------------------------------------
+
+    def act_trio(self) -> None:
+        """Something happens to one of the three, or to their group; the others follow as their links say."""
+        what = self.random.choice(("kill", "kill", "stop", "start", "start", "restart", "reload", "rg", "rg", "crash"))
+        name = self.random.choice(list(self.trio))
+        member = self.trio[name]
+        if what == "rg":
+            what = self.random.choice(("online", "offline", "restart"))
+            self.note(f"trio rg {what}")
+            said = self.ask(f"rg.{what}", "trio")
+            for each in self.trio.values():
+                each.wanted = each.up = what != "offline"
+            if said["code"] != 0:
+                raise Fault(f"rg {what} trio was answered {said}")
+            return
+        self.note(f"trio {what} {name}")
+        code = 0
+        if what == "kill":
+            if not member.up:
+                return
+            before = self.status()[name]["incarnation"]
+            self.kill(self.of(name), signal.SIGSTOP)
+            self.kill(self.of(name))
+            self.bounced(name)
+            if member.up:
+                self.until(lambda: self.status()[name]["incarnation"] > before, f"{name} is started again")
+        elif what == "crash":
+            if self.random.random() < 0.5:
+                self.ask("restart", name, no_wait=True)
+                member.wanted = True
+                self.bounced(name)
+                time.sleep(self.random.random() * 0.02)
+            self.crash_and_begin("something of the trio")
+        elif what == "reload":
+            member.variant += 1
+            self.describe()
+            code = self.ask("reload")["code"]
+            if member.up:
+                self.bounced(name)
+        else:
+            member.wanted = what != "stop"
+            if what == "stop":
+                member.up = False
+            elif what == "restart" or not member.up:
+                self.bounced(name)
+            self.follow()
+            code = self.ask(what, name)["code"]
+        if code != (1 if what in ("start", "restart") and not member.up else 0):
+            raise Fault(f"{what} of {name}, which should be {'up' if member.up else 'down'}, was answered with {code}")
+
+    def bounced(self, name: str) -> None:
+        """It went down, or was down, and is to run: it does when what it needs is there."""
+        member = self.trio[name]
+        member.up = member.wanted and (not member.needs or self.trio[member.needs].up)
+        self.follow()
+
+    def follow(self) -> None:
+        """Those that wait for another, and those that cannot go on without it."""
+        for member in self.trio.values():
+            if not member.needs:
+                continue
+            there = self.trio[member.needs].up
+            member.up = member.wanted and (there or (member.up and member.kind == "strong"))
 
     # -- parts of acts ------------------------------------------------------------------------------------------------
 
@@ -842,6 +954,8 @@ class Exercise:
             (self.act_helper, 6),
             (self.act_full_disk, 3),
         ]
+        if self.groups:
+            choices.append((self.act_trio, 40))
         try:
             self.describe()
             self.begin()
@@ -907,11 +1021,11 @@ def _free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def exercise(rung: str, seed: int, acts: int, keep: bool = False) -> None:
+def exercise(rung: str, seed: int, acts: int, keep: bool = False, groups: bool = False) -> None:
     """One exercise in a directory of its own. Raises Fault."""
     where = Path(tempfile.mkdtemp(prefix="gds-exercise-"))
     where.chmod(0o755)
-    one = Exercise(rung, seed, where)
+    one = Exercise(rung, seed, where, groups)
     try:
         one.run(acts)
     except Fault:
@@ -930,6 +1044,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--acts", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--rung", choices=("cgroup", "keeper", "both"), default="both")
+    parser.add_argument("--groups", action="store_true", help="three more, in a group, that need each other")
     parser.add_argument("--keep", action="store_true", help="leave the directory for a look")
     typed = parser.parse_args(argv)
     seed = typed.seed if typed.seed is not None else int.from_bytes(os.urandom(3), "big")
@@ -937,7 +1052,7 @@ def main(argv: list[str]) -> int:
         print(f"seed {seed}, rung {rung}, {typed.acts} acts", flush=True)
         began = time.monotonic()
         try:
-            exercise(rung, seed, typed.acts, typed.keep)
+            exercise(rung, seed, typed.acts, typed.keep, typed.groups)
         except Fault as fault:
             print(f"FAULT: {fault}", flush=True)
             return 1
