@@ -38,6 +38,8 @@ add below [Service]:    ExecReload=/usr/bin/env gds upgrade
 Exit status: 0 done (--check: it could be), 1 refused by the new code, or failed, 75 busy: what it waits for is said,
 77 not permitted, 4 no runner."""
 
+PATIENCE = 120.0
+"""Seconds without a word, beside those that were asked for, after which the new code is taken for broken."""
 LOADED = ("gds.model", "gds.pmf", "gds.fault", "gds.rgm", "gds.linux", "gds.daemon", "gds.api", "gds.config")
 """Packages a runner, or a process it starts, may load sooner or later."""
 
@@ -77,7 +79,7 @@ def _upgrade(path: str, request: dict[str, Any]) -> int:
         talk(message)
 
     try:
-        answer = client.ask(path, request, heard)
+        answer = client.ask(path, request, heard, PATIENCE + request.get("wait", 0.0))
     except client.NoRunner:
         if not going:
             raise
