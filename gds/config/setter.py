@@ -12,8 +12,7 @@ Asked (`request`): {"ask": "set" or "look", "paths": …, "flags": …} as of th
 Answered to "set": {"errors": [{"key", "message"}], "kind": "resource", "after": codec.pack(what it would be),
 "changes": [{"key", "tunable", "old", "new", "file": as TOML; "value": plain data; "same": nothing changes by it;
 "drop": the files say the same, nothing has to be kept}]}.
-Answered to "look": {"errors": …, "tables": [{"kind", "name", "keys": [...]}], "fresh": [[name, place]],
-"gone": [name]}.
+The answer to "look" is told in looking.py.
 """
 
 from __future__ import annotations
@@ -22,19 +21,20 @@ import tomllib
 
 from gds.config import facts
 from gds.config.compile import compile_plan, group_from, questions, resource_of
-from gds.config.compiler import problem_to_plain, settle
+from gds.config.compiler import settle
 from gds.config.declared import Declared
 from gds.config.kept_set import path_of
 from gds.config.load import Loaded, load, shown_keys
+from gds.config.looking import Look, default_in, table_of
 from gds.config.overlay import Entry, entries_of, text_in
 from gds.config.reading import read_table
 from gds.config.typecheck import ALIASES
 from gds.config.typedset import FIXED, amended, text_of, tunable_of, value_of
-from gds.config.writing import TABLES, plain, toml_text, without_secrets
+from gds.config.writing import TABLES, plain, toml_text
 from gds.model import codec
 from gds.model.properties import Property
 from gds.model.resource import ExitMap, Group, Plan, Resource
-from gds.model.value import defaults_of, fields_of
+from gds.model.value import fields_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def answer_set(request: Mapping[str, Any], environ: Mapping[str, str], given: Ma
     asking = _Asking(
         request.get("paths", []), bool(values.get("node_abort_command")), path_of(values["state_dir"]), given
     )
-    return asking.look() if request["ask"] == "look" else asking.set()
+    return asking.set() if request["ask"] == "set" else asking.look()
 
 
 def parsed(prop: Property | None, text: str) -> Any:
@@ -94,6 +94,9 @@ class _Asking:
 
     def _error(self, key: str, message: str) -> None:
         self.errors.append({"key": key, "message": message})
+
+    def look(self) -> dict[str, Any]:
+        return Look(self.paths, self.can_abort, self.kept_in, self.running, self.entries).answer()
 
     # -- set
 
@@ -179,7 +182,7 @@ class _Asking:
         kept |= {(kind, name, key): Entry(kind, name, key, value) for key, value in values.items()}
         entries = tuple(kept.values())
         files = load(self.paths, self.can_abort, entries=entries, kept_in=self.kept_in, lined=True)
-        file = _table_of(files, kind, name)
+        file = table_of(files, kind, name)
         if files.problems:
             self._blame(files, file, unset)
         return file
@@ -267,129 +270,6 @@ class _Asking:
             "drop": key not in over or (bool(said) and said == toml_text(value)),
         }
 
-    # -- look
-
-    def look(self) -> dict[str, Any]:
-        files = load(self.paths, self.can_abort, kept_in=self.kept_in, lined=True) if self.paths else None
-        tables = [
-            {
-                "kind": kind,
-                "name": each.name,
-                "group": getattr(each, "group", each.name),
-                "keys": self._keys(kind, each, files),
-            }
-            for kind, owners in (("resource", self.running.resources), ("group", self.running.groups))
-            for each in owners
-        ]
-        known = {r.name for r in self.running.resources}
-        declared = {t.name: t for t in files.declared if not t.group} if files is not None else {}
-        return {
-            "errors": [problem_to_plain(p) for p in files.problems] if files is not None else [],
-            "tables": tables,
-            "fresh": [[name, table.path] for name, table in declared.items() if name not in known],
-            "gone": [name for name in known if name not in declared] if files is not None else [],
-        }
-
-    def _keys(self, kind: str, owner: Resource | Group, files: Loaded | None) -> list[dict[str, Any]]:
-        file = _table_of(files, kind, owner.name)
-        asked = self._asked_of_files(kind, owner, file, files)
-        if isinstance(owner, Resource) and owner.typed is not None:
-            return self._typed_keys(owner, owner.typed, asked, file)
-        made = []
-        for prop in TABLES[kind].values():
-            if prop.name not in fields_of(type(owner)) or not prop.supported:
-                continue
-            value = getattr(owner, prop.name)
-            entry = self.entries.get((kind, owner.name, prop.name))
-            place = ""
-            if file is not None and prop.name in file.values:
-                line = files.lines.get((file.path, (*file.keys, prop.name)), 0) if files is not None else 0
-                place = f"{file.path}:{line}" if line else file.path
-            now = getattr(asked, prop.name) if asked is not None else value
-            default = value == _default(owner, prop.name)
-            shown = None if default and value in ("", ()) else plain(prop, value)
-            made.append(
-                {
-                    "key": prop.name,
-                    "value": shown,
-                    "text": toml_text(shown),
-                    "open": toml_text(without_secrets(prop.name, shown)),
-                    "tunable": prop.tunable.value,
-                    "place": place,
-                    "default": default,
-                    "differs": now != value,
-                    "file": toml_text(plain(prop, now)),
-                    "file_value": plain(prop, now),
-                    "file_open": toml_text(without_secrets(prop.name, plain(prop, now))),
-                    "set": entry is not None,
-                    "by": entry.by if entry is not None else "",
-                    "at": entry.at if entry is not None else "",
-                }
-            )
-        return made
-
-    def _typed_keys(
-        self, owner: Resource, typed: Typed, asked: Resource | Group | None, file: Declared | None
-    ) -> list[dict[str, Any]]:
-        """Of a resource of a registered type. Which of its values stand in the file and which are its type's defaults,
-        the table does not say any more."""
-        said = asked.typed if isinstance(asked, Resource) and asked.typed is not None else typed
-        made = []
-        for setting in typed.settings:
-            key = setting.name.lower() + (f"{{{setting.node}}}" if setting.node else "")
-            entry = self.entries.get(("resource", owner.name, key))
-            text, now = text_of(typed, key), text_of(said, key)
-            made.append(
-                {
-                    "key": key,
-                    "value": value_of(typed, key),
-                    "text": text,
-                    "open": text,
-                    "tunable": tunable_of(typed, key).value,
-                    "place": file.path if file is not None else "",
-                    "default": False,
-                    "differs": text != now,
-                    "file": now,
-                    "file_value": value_of(said, key),
-                    "file_open": now,
-                    "set": entry is not None,
-                    "by": entry.by if entry is not None else "",
-                    "at": entry.at if entry is not None else "",
-                }
-            )
-        return made
-
-    def _asked_of_files(
-        self, kind: str, owner: Resource | Group, file: Declared | None, files: Loaded | None
-    ) -> Resource | Group | None:
-        """What the files alone would make of it; None: nobody can tell."""
-        if files is None:
-            # a bare command: what it was given stays, all else is the default
-            return _bare(owner, [place[2] for place in self.entries if place[:2] == (kind, owner.name)])
-        if file is not None and file.broken:
-            return None
-        if isinstance(owner, Group):
-            return group_from(owner.name, owner.resources, file.values if file is not None else {})
-        if file is None or "start_command" not in file.values:
-            return None
-        return resource_of(file)
-
-
-def _bare(owner: Resource | Group, changed: Iterable[str]) -> Resource | Group:
-    defaults = defaults_of(type(owner))
-    return owner.replace(**{key: defaults[key] for key in changed if key in defaults})
-
-
-def _default(owner: Resource | Group, key: str) -> Any:
-    """What a key is when nobody gives it."""
-    if key == "group":
-        return owner.name
-    if key == "network_aware" and isinstance(owner, Resource):
-        return bool(owner.port_list)
-    if key == "rg_mode" and isinstance(owner, Group):
-        return "FAILOVER" if owner.maximum_primaries == 1 else "SCALABLE"
-    return defaults_of(type(owner)).get(key)
-
 
 def _declared(owner: Resource | Group) -> Declared:
     """What runs, as a table that declares it: the keys that are not at their defaults."""
@@ -397,12 +277,6 @@ def _declared(owner: Resource | Group) -> Declared:
     values = {
         key: value
         for key in fields_of(type(owner))
-        if (key in TABLES[kind] or key == "typed") and (value := getattr(owner, key)) != _default(owner, key)
+        if (key in TABLES[kind] or key == "typed") and (value := getattr(owner, key)) != default_in(owner, key)
     }
     return Declared(owner.name, RUNNING, (kind, owner.name), values, kind == "group")
-
-
-def _table_of(files: Loaded | None, kind: str, name: str) -> Declared | None:
-    if files is None:
-        return None
-    return next((t for t in files.declared if t.name == name and t.group == (kind == "group")), None)

@@ -48,7 +48,14 @@ OURS_NEVER = (
     *("gds.config.load", "gds.config.lint", "gds.config.scenario", "gds.daemon.reloading", "gds.linux.probing"),
     *("gds.linux.archive", "gds.config.recorded", "_sqlite3"),
     *("gds.daemon.resuming", "gds.daemon.tagparcel", "gds.linux.output", "gds.model.glossary", "gds.model.properties"),
-    *("gds.daemon.setting", "gds.linux.setfile", "gds.rgm.update", "gds.config.setter", "gds.config.overlay"),
+    *(
+        "gds.daemon.setting",
+        "gds.daemon.changing",
+        "gds.linux.setfile",
+        "gds.rgm.update",
+        "gds.config.setter",
+        "gds.config.overlay",
+    ),
     *("gds.daemon.rmapi", "gds.daemon.rmquery", "gds.model.sunview"),
     *("gds.linux.address", "gds.linux.neighbour", "gds.linux.netlink", "gds.model.hostname", "gds.rgm.address"),
 )
