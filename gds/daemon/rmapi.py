@@ -84,8 +84,6 @@ class Rmapi:
                 return
             if client.uid not in (0, self._own_uid):
                 raise Wrong(Code.ACCESS, f"only root and the runner's own user may; you are uid {client.uid}")
-            if self._house.stopping:
-                raise Wrong(Code.RECONF, "the runner is stopping everything")
             acting(client, request)
         except Wrong as wrong:
             _reply(client, wrong.code, str(wrong))
@@ -113,6 +111,8 @@ class Rmapi:
         except ValueError:
             raise Wrong(Code.TAG, f"there is no optag {asked}; known: {', '.join(Optag)}") from None
         app = self._query.resource(request)
+        if self._house.stopping:
+            raise Wrong(Code.RECONF, "the runner is stopping everything")
         ruling = control.judge(optag, self._standing(app))
         because = f"{optag.value} asked by {'root' if client.uid == 0 else f'uid {client.uid}'}"
         if optag is Optag.GIVEOVER:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.system.running import Running, eventually, write
+from tests.system.running import RUNGS, Running, eventually, write
 
 TOP = Path(__file__).resolve().parents[2]
 CALL = "import sys; from gds.cli.scha import run; sys.exit(run(sys.argv[1], sys.argv[2:]))"
@@ -124,7 +124,7 @@ ANSWERS = [
     ("scha_resourcetype_get -O SINGLE_INSTANCE -T SUNW.gds", ["FALSE"]),
     ("scha_resourcetype_get -O RESOURCE_LIST -T gds", ["db", "web", "other"]),
     ("scha_cluster_get -O ALL_RESOURCEGROUPS", ["shop", "other"]),
-    ("scha_cluster_get -O all_resourcetypes", ["gds"]),
+    ("scha_cluster_get -O all_resourcetypes", ["gds", "LogicalHostname"]),
     ("scha_cluster_get -O NODENAME_LOCAL", ["n1"]),
     ("scha_cluster_get -O NODEID_NODENAME n1", ["1"]),
     ("scha_cluster_get -O NODENAME_NODEID 1", ["n1"]),
@@ -296,6 +296,21 @@ def test_ignore_failed_start_from_within_a_start(tmp_path: Path, asks: bool, tri
         assert scha(runner, "scha_resourcegroup_get", "-O", "RG_STATE", "-G", "one").stdout == "ONLINE_FAULTED\n"
 
 
+def test_while_everything_stops_a_status_may_be_set_and_nothing_asked_for(tmp_path: Path) -> None:
+    text = f"""
+    start_command = "exec sleep 1000"
+    stop_command = '''
+    scha_resource_setstatus -R one -G one -s UNKNOWN -m bye; echo $? >> {tmp_path}/codes
+    scha_control -O RESTART -R one -G one; echo $? >> {tmp_path}/codes
+    '''
+    """
+    with Running(tmp_path, write(tmp_path / "one.toml", text), env=with_commands(tmp_path)) as runner:
+        runner.until("one", state="ONLINE")
+        assert runner.end() == 0
+    assert (tmp_path / "codes").read_text() == "0\n5\n"
+    assert "status UNKNOWN: bye" in runner.log()
+
+
 def test_nobody_to_ask_and_two_to_ask(tmp_path: Path) -> None:
     env = {**os.environ, "GDS_RUNTIME_DIR": str(tmp_path / "runs")}
     env.pop("GDS_SOCKET", None)
@@ -394,10 +409,10 @@ class Sample:
         lines = "\n".join(f"{key} = {value}" for key, value in values.items())
         self.descriptor = write(tmp_path / "smpl.toml", f'[resource.smpl]\ntype = "SUNW.smpl:1.0"\n{lines}\n')
 
-    def runner(self, *options: str) -> Running:
+    def runner(self, *options: str, rung: str = "") -> Running:
         """Not begun; the type is registered."""
         env = {**with_commands(self.where), "GDS_STATE_DIR": str(self.where / "state")}
-        runner = Running(self.where, self.descriptor, env=env, options=options)
+        runner = Running(self.where, self.descriptor, env=env, options=options, rung=rung)
         made = runner.gds("rt", "register", str(self.rtr))
         assert made.returncode == 0, made.stderr
         return runner
@@ -415,9 +430,10 @@ def tags(runner: Running) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_service_written_for_sun_cluster_runs_unchanged(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rung", RUNGS)
+def test_a_service_written_for_sun_cluster_runs_unchanged(tmp_path: Path, rung: str) -> None:
     sample = Sample(tmp_path)
-    with sample.runner() as runner:
+    with sample.runner(rung=rung) as runner:
         runner.until("smpl", within=60, state="ONLINE")
         assert sample.answers()
         assert tags(runner) == ["smpl.monitor", "smpl.svc"]
@@ -480,6 +496,19 @@ def test_a_monitor_that_cannot_start_or_stop(tmp_path: Path) -> None:
         shutil.copy(TOP / "examples/rmapi/bin/smpl_monitor_stop", sample.bin)
         assert runner.gds("stop", "smpl").returncode == 0
         assert not sample.answers()
+
+
+@pytest.mark.slow
+def test_a_service_comes_back_after_a_crash_of_the_runner(tmp_path: Path) -> None:
+    """Nametags end with the runner that has them, so the monitor finds the service dead, and has it restarted."""
+    sample = Sample(tmp_path)
+    with sample.runner() as runner:
+        runner.until("smpl", within=60, state="ONLINE", status_msg=f"answers on {sample.port}")
+        runner.crash()
+        runner.begin()
+        runner.until("smpl", within=60, state="ONLINE", incarnation=2, status_msg=f"answers on {sample.port}")
+        assert tags(runner) == ["smpl.monitor", "smpl.svc"]
+        assert sample.answers()
 
 
 @pytest.mark.slow
