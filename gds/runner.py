@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from gds.model.settings import Settings
     from gds.ports import LastingForest
 
+TRY_AGAIN = 1.0
+"""Seconds until what could not be kept is written again."""
 FORWARDED = ("SIGQUIT", "SIGWINCH", "SIGALRM", "SIGCONT", "SIGURG", "SIGIO", "SIGPWR")
 
 
@@ -105,7 +107,7 @@ class Runner:
             wanted, loop, self._reaper, self._zygote.get, settings.runtime_dir, self._runtime_dir, log
         )
 
-        self._memory = Memory(self._runtime_dir, log) if self._runtime_dir else None
+        self._memory = Memory(self._runtime_dir, log, partial(loop.after, TRY_AGAIN)) if self._runtime_dir else None
         self._switches = Switches(self._state_dir, log)
         # SQLite stays out of our memory: its store is filled and read by processes of their own.
         self._history = History(loop, self._state_dir, log, self._aside, int(settings.history_size))
@@ -354,7 +356,7 @@ class Runner:
         self._rmapi.answer(client, request)
 
     def _types(self) -> tuple[ResourceType, ...]:
-        """The registered types as they are now, the generic one first."""
+        """The registered types as they are now, the generic one first, then that of network addresses."""
         from gds.config.registry import load_registry
 
         return tuple([each.type for each in load_registry(self._state_dir, os.geteuid()).types])

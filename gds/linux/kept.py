@@ -20,6 +20,7 @@ from gds.linux import clock, jsonline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 LARGEST_STATE = 4 << 20
@@ -101,11 +102,14 @@ class Lock:
 
 
 class Memory:
-    """The lines of state.log."""
+    """The lines of state.log. `later` calls back in a while: what could not be written is tried again, also when no one
+    changes anything: a crash would bring back what was true before the disk was full."""
 
-    def __init__(self, runtime_dir: str, log: Any) -> None:
+    def __init__(self, runtime_dir: str, log: Any, later: Callable[[Callable[[], object]], object]) -> None:
         self._path = f"{runtime_dir}/state.log"
         self._log = log
+        self._later = later
+        self._waiting = False
         self._fd = -1
         self._size = 0
         self._boot = clock.boot_id()
@@ -195,6 +199,14 @@ class Memory:
                 " would forget restarts"
             )
         self.problem = f"cannot write {self._path}: {error.strerror}"
+        if not self._waiting:
+            self._waiting = True
+            self._later(self._again)
+
+    def _again(self) -> None:
+        self._waiting = False
+        if self._fd < 0:
+            self._renew()
 
 
 class Switches:
