@@ -24,8 +24,9 @@ LOG_SOCKET = "/dev/log"
 
 
 class Handle:
-    """See the module. `expected`: nametags of the service that were seen alive, or have to be; `deaths`: those
-    svc_wait counts; `monitor`: the scores that still add up."""
+    """See the module. `expected`: nametags of the service that were seen alive, or have to be; `reported`:
+    those whose end was told, so that it is told once; `deaths`: those svc_wait counts; `monitor`: the scores that still
+    add up."""
 
     def __init__(self, resource: str, group: str, type: str, method: str, node: str, socket: str) -> None:
         for what, name in (("resource", resource), ("group", group)):
@@ -45,6 +46,7 @@ class Handle:
         self.monitor: MonitorState = FRESH
         self.properties: Properties | None = None
         self.expected: set[str] = set()
+        self.reported: set[str] = set()
         self.deaths: Window = EMPTY
 
     @classmethod

@@ -177,7 +177,8 @@ class Seen:
 
 def look(handle: Handle, instances: Iterable[int] = ()) -> Steps[Seen]:
     """Which trees of the service are there; from now on they are expected."""
-    handle.expected.update([handle.nametag(Kind.SVC, each) for each in instances])
+    named = {handle.nametag(Kind.SVC, each) for each in instances}
+    handle.expected.update(named - handle.reported)
     answer = yield from _ask(handle, "list", "")
     head, tail = f"{handle.group},{handle.resource},", f".{Kind.SVC.value}"
     names = [name for name in answer.get("tags", ()) if name.startswith(head) and name.endswith(tail)]
@@ -188,6 +189,7 @@ def look(handle: Handle, instances: Iterable[int] = ()) -> Steps[Seen]:
             alive[name] = got["details"]
     missing = sorted(handle.expected - set(alive))
     handle.expected.update(alive)
+    handle.reported.difference_update(alive)
     return Seen(alive, missing[0] if missing else "")
 
 
@@ -202,6 +204,7 @@ def death(handle: Handle, until: float, instances: Iterable[int] = ()) -> Steps[
         last.update(seen.alive)
         if seen.dead:
             handle.expected.discard(seen.dead)
+            handle.reported.add(seen.dead)
             return seen.dead, last.get(seen.dead)
         now = yield Now()
         if now >= until:

@@ -345,3 +345,76 @@ def test_the_sample_monitor_goes_on_when_there_is_nowhere_to_go(tmp_path: Path, 
         runner.until("web", within=40, incarnation=4)
         ill.unlink()
         runner.until("web", state="ONLINE", status="OK")
+
+
+# -- a resource type in Python ----------------------------------------------------------------------------------------
+
+RTR = """
+Resource_type = py;
+Vendor_id = ACME;
+RT_version = "1.0";
+API_version = 2;
+Failover = TRUE;
+RT_basedir = {bin};
+Start = svc_start;
+Stop = svc_stop;
+Monitor_start = monitor_start;
+Monitor_stop = monitor_stop;
+Update = update;
+{{ PROPERTY = Start_timeout; DEFAULT = 60; }}
+{{ PROPERTY = Stop_timeout; DEFAULT = 60; }}
+{{ PROPERTY = Monitor_stop_timeout; DEFAULT = 60; }}
+{{ PROPERTY = Thorough_probe_interval; DEFAULT = 1; TUNABLE = ANYTIME; }}
+{{ PROPERTY = Retry_count; DEFAULT = 2; TUNABLE = ANYTIME; }}
+{{ PROPERTY = Retry_interval; DEFAULT = 300; TUNABLE = ANYTIME; }}
+{{ PROPERTY = Failover_mode; DEFAULT = SOFT; TUNABLE = ANYTIME; }}
+{{ PROPERTY = Health; EXTENSION; STRING; DEFAULT = "{health}"; DESCRIPTION = "Where it stands"; }}
+{{ PROPERTY = Monitor_retry_count; EXTENSION; INT; DEFAULT = 4; DESCRIPTION = "Restarts of the monitor"; }}
+{{ PROPERTY = Monitor_retry_interval; EXTENSION; INT; DEFAULT = 2; DESCRIPTION = "Minutes for these"; }}
+"""
+
+
+def service(runner: Running) -> list[int]:
+    """The processes of the service's tree."""
+    shown = runner.gds("pmf", "-l", "app,app,0.svc").stdout
+    pids = [line.partition(":")[2].split() for line in shown.splitlines() if line.strip().startswith("pids:")]
+    return [int(pid) for pid in pids[0] if pid.isdecimal()] if pids else []
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_a_resource_type_whose_methods_and_monitor_are_written_with_it(tmp_path: Path, rung: str) -> None:
+    agent = Path(__file__).parent / "programs" / "agent.py"
+    (tmp_path / "bin").mkdir()
+    for method in ("svc_start", "svc_stop", "monitor_start", "monitor_stop", "update"):
+        script = tmp_path / "bin" / method
+        script.write_text(f'#!/bin/sh\nexec {sys.executable} {agent} {method} "$@"\n')
+        script.chmod(0o755)
+    health = tmp_path / "health"
+    health.write_text("0")
+    rtr = write(tmp_path / "ACME.py", RTR.format(bin=tmp_path / "bin", health=health))
+    descriptor = write(tmp_path / "app.toml", '[resource.app]\ntype = "ACME.py"\n')
+    runner = Running(
+        tmp_path,
+        descriptor,
+        rung=rung,
+        options=("--on-giveover", "exit"),
+        env={"GDS_STATE_DIR": str(tmp_path / "state"), "PATH": os.environ["PATH"]},
+    )
+    made = runner.gds("rt", "register", str(rtr))
+    assert made.returncode == 0, made.stderr
+    with runner:
+        runner.until("app", within=60, state="ONLINE", status="OK")
+        assert runner.gds("pmf", "-L").stdout.split() == ["app,app,0.mon", "app,app,0.svc"]
+        (first,) = eventually(lambda: service(runner), "it runs")
+        # dead: fm_sleep wakes, the RGM stops the one that asks, and both come back
+        os.kill(first, signal.SIGKILL)
+        runner.until("app", within=60, restarts_done=1, state="ONLINE")
+        assert "restart 1 of 2 within 300 s: the last process of the tree ended (app,app,0.svc)" in runner.log()
+        (second,) = eventually(lambda: service(runner), "it runs again")
+        assert second != first
+        # ill: what was restarted before this monitor began is in its budget
+        health.write_text("100")
+        assert runner.wait(within=120) == 75, runner.log()
+        assert "restart 2 of 2 within 300 s: the monitor's probe says 100" in runner.log()
+        assert "giveover: 2 restarts within 300 s: the monitor's probe says 100" in runner.log()
+        assert not alive(second)

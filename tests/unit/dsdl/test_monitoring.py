@@ -216,6 +216,10 @@ def test_a_death_between_two_sleeps_or_before_the_first_is_seen() -> None:
     taken = other.play(monitoring.sleep(other.handle, 60, instances=(0,)))
     assert taken is not None, "now it is"
     assert taken.done is Done.RESTARTED
+    assert other.play(monitoring.sleep(other.handle, 60, instances=(0,))) is None, "what is dead is told once"
+    other.tag(SVC)
+    other.deaths = [(other.now + 7, SVC)]
+    assert other.play(monitoring.sleep(other.handle, 60, instances=(0,))) is not None, "it lived again meanwhile"
 
 
 @pytest.mark.parametrize("state", ["STOPPING", "OFFLINE", "STARTING", "START_FAILED"])
