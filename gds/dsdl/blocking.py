@@ -126,7 +126,8 @@ class Dsdl(About):
         A tree of the service (pmf_start, Kind.SVC) that ends meanwhile wakes it: that is a failure of 100, judged as
         in fm_action, and a refused giveover leads to a restart here. Trees seen alive once are known from then on;
         `instances` names those that must be alive from the beginning; an end is told once.
-        What somebody stops is no failure. The service of a resource of the generic type is no such tree: the runner itself judges its death.
+        What somebody stops is no failure. The service of a resource of the generic type is no such tree: its death is
+        judged by the runner itself.
 
         Raises SchaError, PmfError, ValueError.
         """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gds.dsdl import network
+from gds.dsdl.effects import Reach, Resolve
 from gds.dsdl.values import Net
 from tests.unit.dsdl.world import World
 
@@ -57,6 +58,20 @@ def test_what_was_wrong_is_said_for_each_family() -> None:
     assert seen.message == "IPv4 127.0.0.1 port 80: nobody listens; IPv6 ::1 port 80: no answer within 5 s"
     assert probe([V4], errno.EHOSTUNREACH).message == "IPv4 127.0.0.1 port 80: EHOSTUNREACH"
     assert seen.seconds == 0.5
+
+
+def test_what_the_name_took_is_not_there_for_the_connection() -> None:
+    world = World()
+    world.resolved = [V4]
+    steps = network.probe("host", 80, 5.0)
+    seen = []
+    answer: object = None
+    for at in (10.0, 10.0, 13.0, 13.0):
+        effect = steps.send(answer)
+        world.now = at
+        answer = world.perform(effect) if not isinstance(effect, Reach) else [(0, 0.1)]
+        seen.append(effect)
+    assert [each.seconds for each in seen if isinstance(each, Resolve | Reach)] == [5.0, 2.0]
 
 
 @pytest.mark.parametrize(("port", "timeout"), [(0, 1.0), (65536, 1.0), (80, 0.0), (80, -1.0)])
