@@ -380,7 +380,7 @@ class _Play:
             self._exit_status = FAILED if failed else GIVEOVER
 
     def _step(self, actor: Actor, event: Event) -> None:
-        mode, before = actor.resource.failover_mode, actor.view.life
+        mode, before = actor.resource.failover_mode, actor.view
         around = self._around if self._recorded else self._troupe.around(actor)
         made = life_of.step(actor.view, event, mode, self._on_giveover, self._stage.now, around)
         if made.ignored:

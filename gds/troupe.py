@@ -51,13 +51,12 @@ class Troupe:
         """Why nothing of it may be recovered automatically; "" when it may."""
         return SUSPENDED if actor.resource.group in self._suspended else ""
 
-    def news(self, actor: Actor, before: Life) -> Iterator[tuple[Actor, Event]]:
-        """What others are to be told, now that its life was `before`."""
-        moved = actor.view.life is not before
-        if not self._graph.knows(actor.name) or not (moved or actor.view.life is Life.AWAITING):
+    def news(self, actor: Actor, before: ResourceView) -> Iterator[tuple[Actor, Event]]:
+        """What others are to be told, now that its view was `before`."""
+        if not self._graph.knows(actor.name) or not order.is_news(before, actor.view):
             return
         for name in order.concerned(self._graph, actor.name):
-            event = order.news(self._graph, name, actor.name, before, self._look, self.leaving)
+            event = order.news(self._graph, name, actor.name, before.life, self._look, self.leaving)
             if event is not None:
                 yield self._actors[name], event
 

@@ -155,7 +155,7 @@ class Rgmd:
             self.loop.soon(partial(self._tell_rest, app, after))
         if moved or after.status is not before.status:
             self._world.observed(app)
-        if linked and (moved or after.life is Life.AWAITING):
+        if linked and order.is_news(before, after):
             self._spread(app, before.life)
         if moved and app.asked:
             self.answer(app)

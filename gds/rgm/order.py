@@ -256,6 +256,16 @@ def _listed(names: list[str]) -> str:
 # -- what a change of one means for the others ------------------------------------------------------------------------
 
 
+def is_news(before: ResourceView, after: ResourceView) -> bool:
+    """Those it concerns have to look again: it lives otherwise, will live otherwise, or waits for something else."""
+    return (
+        after.life is not before.life
+        or after.life is Life.AWAITING
+        or after.next is not before.next
+        or after.again != before.again
+    )
+
+
 def concerned(graph: Graph, name: str) -> list[str]:
     """Who has to look again when this one's life has changed; users first."""
     found = [link.user for link in graph.users.get(name, ())]

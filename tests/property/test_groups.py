@@ -1,8 +1,8 @@
 """Groups of resources that need each other, in the hands of a world that does what it likes.
 
-The judge is the real one (rgm: order, resource); the hands carry out orders as daemon/rgmd.py does. Up to six
-resources in two groups, all four kinds of links; methods succeed, fail or hang, applications die, people ask, in any
-order.
+The judges are the real ones (rgm: order, resource; fault: verdict); the hands carry out orders as daemon/rgmd.py does.
+Up to six resources in two groups, all four kinds of links; methods succeed, fail or hang, applications die, people ask,
+groups are suspended, a reload says anew who needs whom, the runner leaves, in any order.
 """
 
 from __future__ import annotations
@@ -14,24 +14,29 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from gds import seam
+from gds.fault import verdict
+from gds.fault.history import FRESH, MonitorState
+from gds.fault.score import Score
 from gds.model.resource import Command, Group, Need, Plan, Resource
 from gds.model.state import FailoverMode, GroupState
 from gds.rgm import commands, order
 from gds.rgm.events import (
     ClearAsked,
     DelayOver,
+    NeedsMet,
     PostnetFailed,
     PostnetSucceeded,
     PrenetFailed,
     PrenetSucceeded,
     RestartAsked,
-    RestartJudged,
     StartAsked,
     StartFailed,
     StartSucceeded,
     StopAsked,
     StopFailed,
     StopSucceeded,
+    UsersGone,
 )
 from gds.rgm.group import Member, state_of
 from gds.rgm.resource import ALONE, Life, ResourceView, public, step
@@ -57,37 +62,50 @@ METHODS = {
     Life.CLEARING: "postnet",
 }
 UP = (Life.ONLINE, Life.HELD)
+SPAN = 60.0
+"""retry_interval: so many steps."""
+
+
+@st.composite
+def needs(draw: st.DrawFn, before: tuple[str, ...]) -> dict[str, tuple[Need, ...]]:
+    """What a resource needs of those before it, so there is no circle."""
+    found: dict[str, list[Need]] = {key: [] for key in KEY.values()}
+    for other in before:
+        kind = draw(st.sampled_from((*KINDS, None, None)))
+        if kind is not None:
+            found[KEY[kind]].append(Need(other))
+    return {key: tuple(each) for key, each in found.items()}
 
 
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
-    """Up to six resources; each may need some of those before it, so there is no circle."""
+    """Up to six resources."""
     names = NAMES[: draw(st.integers(1, 6))]
     made = []
     for rank, name in enumerate(names):
-        needs: dict[str, list[Need]] = {}
-        for other in names[:rank]:
-            kind = draw(st.sampled_from((*KINDS, None, None)))
-            if kind is not None:
-                needs.setdefault(KEY[kind], []).append(Need(other))
         made.append(
             Resource(name, COMMAND).replace(
                 group=draw(st.sampled_from(("left", "right"))),
                 failover_mode=draw(st.sampled_from((FailoverMode.NONE, FailoverMode.SOFT))),
                 prenet_start_command=draw(st.sampled_from((None, None, COMMAND))),
                 postnet_stop_command=draw(st.sampled_from((None, None, COMMAND))),
-                **{key: tuple(each) for key, each in needs.items()},
+                retry_count=draw(st.sampled_from((0, 1, 2))),
+                retry_interval=SPAN,
+                **draw(needs(names[:rank])),
             )
         )
     groups = [Group(g, resources=tuple(r.name for r in made if r.group == g)) for g in ("left", "right")]
     return Plan(tuple(made), tuple(g for g in groups if g.resources))
 
 
+PERSON = (StartAsked, RestartAsked)
+
+
 class SomeGroups(RuleBasedStateMachine):
     """See the module."""
 
-    @initialize(plan=plans())
-    def declared(self, plan: Plan) -> None:
+    @initialize(plan=plans(), on_giveover=st.sampled_from(("refuse", "refuse", "exit")))
+    def declared(self, plan: Plan, on_giveover: str) -> None:
         """Somebody wrote descriptors."""
         self.plan = plan
         self.graph = order.graph_of(plan)
@@ -100,6 +118,16 @@ class SomeGroups(RuleBasedStateMachine):
         self.alive: set[str] = set()
         self.log: list[tuple[str, Event, float, Around]] = []
         self.leaving = False
+        self.on_giveover = on_giveover
+        self.gone = False
+        """A giveover was granted: the runner leaves, and people are not heard any more."""
+        self.hurried = False
+        self.suspended: set[str] = set()
+        self.history: dict[str, MonitorState] = dict.fromkeys(self.resources, FRESH)
+        self.restarts: dict[str, list[float]] = {name: [] for name in self.resources}
+        """When the judge said restart, since the history was forgotten."""
+        self.new_links: set[order.Link] = set()
+        """Links that a reload made while the user ran: they hold from its next start on."""
 
     # -- the hands ----------------------------------------------------------------------------------------------------
 
@@ -115,17 +143,23 @@ class SomeGroups(RuleBasedStateMachine):
     def _step(self, name: str, event: Event) -> None:
         before = self.views[name]
         linked = self.graph.knows(name)
-        around = order.around(self.graph, name, self.views.get, self.leaving) if linked else ALONE
+        here = linked and not self.hurried
+        around = order.around(self.graph, name, self.views.get, self.leaving) if here else ALONE
+        around = around.replace(suspended=self.why_suspended(name))
         self.now += 1.0
-        made = step(before, event, self.resources[name].failover_mode, "refuse", self.now, around)
+        made = step(before, event, self.resources[name].failover_mode, self.on_giveover, self.now, around)
         self.log.append((name, event, self.now, around))
         if made.ignored:
             assert made.view == before
             return
         self.views[name] = made.view
+        if self.why_suspended(name) and before.life is Life.ABANDONING:
+            assert made.view.life not in (Life.STARTING, Life.PREPARING, Life.AWAITING) or isinstance(event, PERSON), (
+                f"{name} is tried again, and its group is suspended"
+            )
         for each in made.orders:
             self._carry_out(name, each, before.life)
-        if linked and (made.view.life is not before.life or made.view.life is Life.AWAITING):
+        if linked and order.is_news(before, made.view):
             for other in order.concerned(self.graph, name):
                 said = order.news(self.graph, other, name, before.life, self.views.get, self.leaving)
                 if said is not None:
@@ -143,13 +177,16 @@ class SomeGroups(RuleBasedStateMachine):
                 assert self.running.get(mate) != "prenet", f"{name} is started while Prenet_start of {mate} runs"
             self.running[name] = "start"
             self.alive.add(name)
+            self.new_links = {link for link in self.new_links if link.user != name}
         elif isinstance(wanted, commands.RunStop):
             for link in self.graph.users.get(name, ()):
                 user = self.views[link.user]
                 going = user.life in STOPPING or (user.life is Life.HELD and user.next is not Life.CLEARING)
                 bound = link.kind == order.OFFLINE_RESTART and user.life in (Life.ONLINE, Life.STARTING)
                 # a start that is broken off is stopped at once: nobody can use it yet
-                assert before not in UP or not (going or bound), f"{name} is stopped before {link.user}: {user.life}"
+                assert self.hurried or before not in UP or not (going or bound), (
+                    f"{name} is stopped before {link.user}: {user.life}"
+                )
             self.running[name] = "stop"
         elif isinstance(wanted, commands.RunPrenet):
             assert name not in self.running
@@ -158,6 +195,37 @@ class SomeGroups(RuleBasedStateMachine):
             assert name not in self.running
             assert name not in self.alive
             self.running[name] = "postnet"
+        elif isinstance(wanted, commands.StartMonitor):
+            if wanted.restarted:
+                self.history[name] = verdict.restarted(self.history[name])
+        elif isinstance(wanted, commands.PurgeHistory):
+            self.history[name] = verdict.gave_over()
+            self.restarts[name].clear()
+        elif isinstance(wanted, commands.LeaveNode):
+            assert self.on_giveover == "exit"
+            assert not self.why_suspended(name)
+            self.gone = self.leaving = True
+            for each in order.stop_order(self.graph, self.views):
+                self.queue.append((each, StopAsked(wanted.because)))
+
+    def why_suspended(self, name: str) -> str:
+        """Why nothing of it may be recovered."""
+        return "suspended" if self.resources[name].group in self.suspended else ""
+
+    def weigh(self, name: str, points: int) -> None:
+        """As daemon/monitor.py does."""
+        resource = self.resources[name]
+        got = Score(points, "seen")
+        self.history[name], said = verdict.judge(self.history[name], got, resource, self.now, self.why_suspended(name))
+        if isinstance(said, verdict.Restart):
+            assert not self.why_suspended(name)
+            told = self.restarts[name]
+            told.append(self.now)
+            spent = [at for at in told if at > self.now - SPAN]
+            assert len(spent) <= resource.retry_count, f"{name}: {len(spent)} restarts of {resource.retry_count}"
+        asked = seam.request(said)
+        if asked is not None:
+            self.do(name, asked)
 
     def do(self, name: str, event: Event) -> None:
         """One thing happens."""
@@ -168,13 +236,15 @@ class SomeGroups(RuleBasedStateMachine):
     @rule(name=st.sampled_from(NAMES), kind=st.sampled_from((StartAsked, StartAsked, StopAsked, RestartAsked)))
     def a_person_asks(self, name: str, kind: type[StartAsked | StopAsked | RestartAsked]) -> None:
         """For one resource."""
-        if name in self.views:
+        if name in self.views and not self.gone:
             self.do(name, kind("asked"))
 
     @rule(group=st.sampled_from(("left", "right")), what=st.sampled_from(("online", "offline", "restart")))
     def a_person_asks_a_group(self, group: str, what: str) -> None:
         """As daemon/groups.py does."""
         own = [r.name for r in self.plan.resources if r.group == group]
+        if self.gone:
+            return
         ordered = order.start_order if what == "online" else order.stop_order
         for name in ordered(self.graph, own):
             because = f"{what} asked"
@@ -204,12 +274,40 @@ class SomeGroups(RuleBasedStateMachine):
         else:
             self.do(name, PostnetSucceeded() if well else PostnetFailed("Postnet_stop failed"))
 
-    @rule(name=st.sampled_from(NAMES), delay=st.sampled_from((0.0, 1.0)))
-    def it_dies(self, name: str, delay: float) -> None:
-        """And the judge says restart."""
-        if name in self.alive and self.views[name].life is Life.ONLINE:
+    @rule(name=st.sampled_from(NAMES))
+    def it_dies(self, name: str) -> None:
+        """While it starts, or is up."""
+        if name in self.alive and self.views[name].life in (Life.ONLINE, Life.STARTING):
             self.alive.discard(name)
-            self.do(name, RestartJudged("restart 1 of 2", delay, "it died"))
+            self.weigh(name, 100)
+
+    @rule(name=st.sampled_from(NAMES), points=st.sampled_from((0, 50, 100, 201)))
+    def a_probe_answers(self, name: str, points: int) -> None:
+        """Of one that is up."""
+        if name in self.alive and self.views[name].life is Life.ONLINE:
+            self.weigh(name, points)
+
+    @rule(group=st.sampled_from(("left", "right")))
+    def a_group_is_suspended_or_resumed(self, group: str) -> None:
+        """Suspend_automatic_recovery."""
+        self.suspended ^= {group}
+
+    @rule(data=st.data())
+    def a_reload_says_anew_who_needs_whom(self, data: st.DataObject) -> None:
+        """As daemon/reloading.py does: those that wait look again, nothing else happens."""
+        if self.gone:
+            return
+        names = tuple(self.resources)
+        name = data.draw(st.sampled_from(names))
+        self.resources[name] = self.resources[name].replace(**data.draw(needs(names[: names.index(name)])))
+        self.plan = self.plan.replace(resources=tuple(self.resources.values()))
+        before, self.graph = self.graph, order.graph_of(self.plan)
+        self.new_links |= set(self.graph.needs.get(name, ())) - set(before.needs.get(name, ()))
+        for each, view in list(self.views.items()):
+            if view.life is Life.AWAITING:
+                self.do(each, NeedsMet())
+            elif view.life is Life.HELD:
+                self.do(each, UsersGone())
 
     @rule(name=st.sampled_from(NAMES))
     def a_delay_is_over(self, name: str) -> None:
@@ -251,16 +349,26 @@ class SomeGroups(RuleBasedStateMachine):
                 assert not order.is_coming(self.graph, name, self.views.get)
                 assert order.unmet(self.graph, name, self.views.get) or self.resources[name].prenet_start_command
 
-    @rule()
-    def everything_is_stopped(self) -> None:
-        """The runner ends, and every Stop works: nothing is left."""
+    @rule(at_once=st.booleans())
+    def everything_is_stopped(self, at_once: bool) -> None:
+        """The runner ends, and every Stop works: nothing is left. `at_once`: a person does not want to wait, so what
+        hangs is killed (rgmd.hurry)."""
         self.leaving = True
         for name in order.stop_order(self.graph, self.views):
             self.do(name, StopAsked("the runner ends"))
+        self.hurried = at_once
+        for name in self.views if at_once else ():
+            if self.views[name].life is Life.HELD:
+                self.do(name, UsersGone())
+            if self.running.get(name) == "postnet":
+                del self.running[name]
+                self.do(name, PostnetSucceeded())
+            assert self.views[name].life in (Life.STOPPING, Life.OFFLINE, Life.CLEARING), f"{name} is not hurried"
         self.everything_works_from_now_on()
         assert not self.alive
         assert {view.life for view in self.views.values()} <= {Life.OFFLINE}
-        self.leaving = False
+        self.leaving = self.gone
+        self.hurried = False
 
     # -- what always holds --------------------------------------------------------------------------------------------
 
@@ -286,7 +394,8 @@ class SomeGroups(RuleBasedStateMachine):
             return
         for links in self.graph.needs.values():
             for link in links:
-                if link.kind == order.OFFLINE_RESTART and self.views[link.user].life is Life.ONLINE:
+                held = link.kind == order.OFFLINE_RESTART and link not in self.new_links
+                if held and self.views[link.user].life is Life.ONLINE:
                     assert self.views[link.need].life not in (Life.OFFLINE, Life.START_FAILED)
 
     @invariant()
@@ -296,7 +405,9 @@ class SomeGroups(RuleBasedStateMachine):
             return
         views = {name: ResourceView(name) for name in getattr(self, "resources", {})}
         for name, event, now, around in getattr(self, "log", []):
-            views[name] = step(views[name], event, self.resources[name].failover_mode, "refuse", now, around).view
+            views[name] = step(
+                views[name], event, self.resources[name].failover_mode, self.on_giveover, now, around
+            ).view
         assert views == getattr(self, "views", {})
 
     @invariant()
