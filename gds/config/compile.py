@@ -8,6 +8,7 @@ key path.
 
 from __future__ import annotations
 
+from gds.config import addressed
 from gds.config.declared import Declared, Fault
 from gds.config.relations import relation_faults
 from gds.model.resource import Command, ExitMap, Group, Plan, Resource
@@ -39,6 +40,10 @@ COMMANDS = (
 )
 CONNECTED = ("tcp", "tcp6")
 """The protocols that a connect can ask."""
+
+NO_ABORT = "failover_mode HARD needs an engine that can fence, or node_abort_command in [runner]"
+UNSAID = Command(("/bin/false",))
+"""In place of a command that follows from the type."""
 
 PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-@%:,")
 """Characters that mean only themselves to a shell."""
@@ -84,6 +89,7 @@ def compile_plan(
             if not each.group:
                 resources.append(resource_of(each))
     faults.extend(relation_faults(declared, complete))
+    faults.extend(addressed.mark_faults(declared))
     groups = _groups(resources, {d.name: d for d in sound if d.group})
     return Compiled(Plan(tuple(resources), groups), tuple(faults), tuple(sound))
 
@@ -97,6 +103,8 @@ def resource_of(declared: Declared) -> Resource:
         values["exit_map"] = probe
         del values["probe"]
     values.setdefault("group", declared.name)
+    if addressed.is_address(values):
+        return addressed.with_commands(Resource(declared.name, UNSAID, **values))
     return Resource(declared.name, **values)
 
 
@@ -141,6 +149,7 @@ def _faults_of(declared: Declared, facts: Mapping[Question, str], can_abort: boo
             found.append(Fault(declared.path, (*declared.keys, *keys), f"{what} {said}"))
     for key, message, on_key in _crossed(declared, can_abort):
         found.append(Fault(declared.path, (*declared.keys, key) if key else declared.keys, message, on_key))
+    found.extend(addressed.faults_of(declared))
     return found
 
 
@@ -149,6 +158,10 @@ def _crossed(declared: Declared, can_abort: bool) -> Iterable[tuple[str, str, bo
     values, has = declared.values, declared.has
     probe = values.get("probe")
     built_in = has("probe") and not isinstance(probe, ExitMap)
+    if addressed.is_address(values):
+        if values.get("failover_mode") is FailoverMode.HARD and not can_abort:
+            yield "failover_mode", NO_ABORT, False
+        return
     if not has("start_command"):
         yield "", "start_command is missing: the command that starts the application", True
     if values.get("network_aware") is True and not values.get("port_list") and "port_list" not in declared.broken:
@@ -182,8 +195,7 @@ def _crossed(declared: Declared, can_abort: bool) -> Iterable[tuple[str, str, bo
             )
             yield "pmf_managed", text, False
     if values.get("failover_mode") is FailoverMode.HARD and not can_abort:
-        text = "failover_mode HARD needs an engine that can fence, or node_abort_command in [runner]"
-        yield "failover_mode", text, False
+        yield "failover_mode", NO_ABORT, False
 
 
 def _asked(declared: Declared) -> Iterable[tuple[Keys, Question, str]]:
@@ -199,6 +211,8 @@ def _asked(declared: Declared) -> Iterable[tuple[Keys, Question, str]]:
             if program and ("/" in program or "environment_files" not in values):
                 at = (key,) if command.text else (key, 0)
                 yield at, ("command", program, search, directory), program
+    if addressed.is_address(values) and "hostnamelist" in values:
+        yield ("hostnamelist",), ("command", addressed.PYTHON, "", ""), addressed.PYTHON
     if directory:
         yield ("working_directory",), ("directory", directory), directory
     for place, file in enumerate(values.get("environment_files", ())):

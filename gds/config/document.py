@@ -36,11 +36,14 @@ from gds.config.refusal import NOT_YET, nearest, refused, shown, unexpected
 from gds.config.values import (
     DURATION_SCHEMA,
     LIMITS_SCHEMA,
+    PREFIX_SCHEMA,
     SIZE_SCHEMA,
     Affinities,
     CommandText,
     Given,
     Groups,
+    Hosts,
+    Interfaces,
     LimitName,
     LimitValue,
     Name,
@@ -56,6 +59,7 @@ from gds.config.values import (
     parse_size,
     read_limits,
 )
+from gds.model.names import ADDRESS_TYPES
 from gds.model.properties import GROUP, KINDS, RESOURCE, Property
 from gds.model.state import FailoverMode
 
@@ -83,8 +87,15 @@ def _type(words: tuple[str, ...], value: object) -> str:
         raise unexpected(KINDS["type"], value)
     for word in words:
         if word.lower() == value.strip().lower():
-            return word
+            return ADDRESS_TYPES[0] if word in ADDRESS_TYPES else word
     raise refused(f"a resource type other than gds is {NOT_YET}: {shown(value)}")
+
+
+def _prefix(value: object) -> tuple[int, ...]:
+    lengths = value if isinstance(value, list) else [value]
+    if not all(type(each) is int and 0 < each <= 128 for each in lengths):
+        raise unexpected(KINDS["prefix"], value)
+    return tuple(lengths)
 
 
 def _only(name: str, fixed: tuple[object, ...], value: object) -> object:
@@ -152,6 +163,9 @@ _TYPES: dict[str, Any] = {
     "limits": Annotated[dict[LimitName, LimitValue], AfterValidator(read_limits), WithJsonSchema(LIMITS_SCHEMA)],
     "probe": Annotated[ProbeTable, WrapValidator(read_probe)],
     "exit_map": ExitMapTable,
+    "hosts": Hosts,
+    "interfaces": Interfaces,
+    "prefix": Annotated[Any, PlainValidator(_prefix), WithJsonSchema(PREFIX_SCHEMA)],
     "output": Annotated[OutputTable, WrapValidator(read_output), OrWords(*OUTPUT_WORDS)],
 }
 

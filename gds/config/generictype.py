@@ -18,6 +18,7 @@ from gds.model.sysprops import SYSTEM, Presence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from gds.model.restype import PropertyValue
@@ -47,6 +48,9 @@ _TYPES = {
     "accounts": PropertyType.STRINGARRAY,
     "paths": PropertyType.STRINGARRAY,
     "variables": PropertyType.STRINGARRAY,
+    "hosts": PropertyType.STRINGARRAY,
+    "interfaces": PropertyType.STRINGARRAY,
+    "prefix": PropertyType.STRINGARRAY,
 }
 """What a kind of ours is in an RTR file; a duration is INT under a name of Sun's, everything else STRING."""
 _EMPTY: dict[PropertyType, PropertyValue] = {
@@ -59,7 +63,7 @@ _SIGNALS = (1, 64)
 
 def generic_type() -> ResourceType:
     """The type that every resource without a `type` has."""
-    known = {p.name for p in RESOURCE if p.supported}
+    known = {p.name for p in RESOURCE if p.supported and not p.of}
     methods = [m for m in METHODS if m in _ALWAYS or f"{m.lower()}_command" in known]
     return ResourceType(
         resource_type=NAME,
@@ -68,8 +72,13 @@ def generic_type() -> ResourceType:
         api_version=7,
         rt_basedir=BUILT_IN,
         methods=tuple([(method, method.lower()) for method in methods]),
-        declared=tuple([made for each in RESOURCE if each.supported and (made := _declaration(each)) is not None]),
+        declared=declarations([each for each in RESOURCE if each.supported and not each.of]),
     )
+
+
+def declarations(properties: Iterable[Property]) -> tuple[PropertyDeclaration, ...]:
+    """What an RTR file says of these properties."""
+    return tuple([made for each in properties if (made := _declaration(each)) is not None])
 
 
 def _declaration(each: Property) -> PropertyDeclaration | None:
@@ -103,8 +112,8 @@ def _declaration(each: Property) -> PropertyDeclaration | None:
 
 def _default(each: Property, kind: PropertyType) -> PropertyValue | None:
     found = default_of(each)
-    if each.name == "start_command":
-        return None  # the one key that every resource has to have
+    if each.name in ("start_command", "hostnamelist"):
+        return None  # the one key that every resource of the type has to have
     if kind is PropertyType.INT:
         return int(found or 0)
     if kind is PropertyType.BOOLEAN:

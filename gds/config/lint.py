@@ -93,6 +93,8 @@ def _about(declared: Declared, resource: Resource, facts: Mapping[Question, str]
     if resource.typed is not None:
         return  # its commands are its type's, and its numbers its monitor's
     yield from _numbers(declared, resource)
+    if resource.is_address:
+        return  # its commands are ours
     for key in COMMANDS:
         command = declared.values.get(key)
         if isinstance(command, Command):

@@ -8,6 +8,7 @@ would make of it, which is "file"; "set", "by", "at".
 
 from __future__ import annotations
 
+from gds.config.addressed import is_address
 from gds.config.compile import group_from, resource_of
 from gds.config.compiler import problem_to_plain
 from gds.config.load import load
@@ -147,7 +148,7 @@ class Look:
             return None
         if isinstance(owner, Group):
             return group_from(owner.name, owner.resources, file.values if file is not None else {})
-        if file is None or "start_command" not in file.values:
+        if file is None or not (is_address(file.values) or "start_command" in file.values):
             return None
         return resource_of(file)
 

@@ -17,7 +17,7 @@ from gds.config.declared import Declared, Fault
 from gds.config.document import GROUP_TABLE, RESOURCE_TABLE
 from gds.config.forms import OutputTable, ProbeTable
 from gds.config.refusal import NOT_YET, did_you_mean, shown
-from gds.model.names import name_fault
+from gds.model.names import ADDRESS_TYPES, name_fault
 from gds.model.properties import GROUP, KINDS, RESOURCE, SETTINGS, Property, by_name
 from gds.model.value import Value
 
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 Keys = tuple[str | int, ...]
 
+_ADDRESSES = frozenset([each.lower() for each in ADDRESS_TYPES])
+_SUN_NAMES = {
+    each.sun.lower(): each.name for each in RESOURCE if each.of and each.sun and each.sun.lower() != each.name
+}
+"""Names of Sun's for properties of network addresses that differ from ours by more than letter case."""
 _RESOURCE_KEYS, _GROUP_KEYS, _SETTING_KEYS = by_name(RESOURCE), by_name(GROUP), by_name(SETTINGS)
 
 
@@ -167,6 +172,8 @@ class _Reading:
         self, keys: Keys, name: str, values: dict[str, Any], adapter: TypeAdapter[dict[str, Any]], *, group: bool
     ) -> None:
         broken: set[str] = set()
+        if not group and str(values.get("type")).strip().lower() in _ADDRESSES:
+            values = self._in_our_words(keys, values)
         try:
             read = adapter.validate_python(values)
         except ValidationError as error:
@@ -178,6 +185,20 @@ class _Reading:
         if "umask" in read and isinstance(values["umask"], int):
             self.numeric.append((*keys, "umask"))
         self.tables.append(Declared(name, self.path, keys, read, group, frozenset(broken)))
+
+    def _in_our_words(self, keys: Keys, values: dict[str, Any]) -> dict[str, Any]:
+        """A table of network addresses, where Sun's CheckNameService may stand for check_name_service."""
+        made = dict(values)
+        for sun, name in _SUN_NAMES.items():
+            if sun not in made:
+                continue
+            if name in made:
+                self._fault((*keys, sun), f"given twice: it is Sun's name of {name}", True)
+            else:
+                made[name] = made[sun]
+                self.spelled[(*keys, name)] = written(self.spelled, (*keys, sun))
+            del made[sun]
+        return made
 
     def _translated(self, detail: ErrorDetails, keys: Keys, group: bool) -> Fault:
         loc: Keys = tuple(detail["loc"])

@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 
+from gds.config import addresstype
 from gds.config.files import FileFault, read_trusted
 from gds.config.generictype import ALIAS, NAME, generic_type
 from gds.config.rtr import ReadType, RtrFault, read_rtr
@@ -20,7 +21,7 @@ from gds.errors import EngineError
 from gds.model.restype import Ambiguous, NoSuchType, ResourceType, find_type
 from gds.model.value import Value
 
-BUILT_IN = frozenset((NAME.lower(), ALIAS.lower(), "logicalhostname", "sunw.logicalhostname"))
+BUILT_IN = frozenset((NAME.lower(), ALIAS.lower(), addresstype.NAME.lower(), addresstype.ALIAS.lower()))
 """Names in lower case, without version, that no RTR file may take."""
 
 
@@ -77,7 +78,7 @@ def read_type(path: str, euid: int) -> tuple[ReadType, str]:
 def load_registry(state_dir: str, euid: int) -> Registry:
     """Every type that may be used. A directory that is not there holds none; one that cannot be read is a fault."""
     where = directory_of(state_dir)
-    types = [Registered(generic_type())]
+    types = [Registered(generic_type()), Registered(addresstype.address_type())]
     faults: list[RtrFault] = []
     try:
         names = sorted([name for name in os.listdir(where) if not name.startswith(".")])
@@ -100,8 +101,9 @@ def load_registry(state_dir: str, euid: int) -> Registry:
 
 def look_up(registry: Registry, asked: str) -> Registered | NoSuchType | Ambiguous:
     """The type meant by `[vendor.]base[:version]`, the latest version when none is given; SUNW.gds is gds."""
-    if asked.lower() == ALIAS.lower():
-        asked = NAME
+    for name, alias in ((NAME, ALIAS), (addresstype.NAME, addresstype.ALIAS)):
+        if asked.partition(":")[0].lower() == alias.lower():
+            asked = name
     found = find_type(asked, [each.type for each in registry.types])
     if not isinstance(found, ResourceType):
         return found
@@ -126,7 +128,8 @@ def text_of_type(registered: Registered) -> str:
     """Its RTR file; that of a built-in type is made now."""
     from gds.config.generictype import COMMENT
 
-    return registered.text or write_rtr(registered.type, COMMENT)
+    comment = addresstype.COMMENT if registered.type.resource_type == addresstype.NAME else COMMENT
+    return registered.text or write_rtr(registered.type, comment)
 
 
 class Conflict(EngineError):

@@ -20,6 +20,7 @@ from __future__ import annotations
 import tomllib
 
 from gds.config import facts
+from gds.config.addressed import FOLLOW
 from gds.config.compile import compile_plan, group_from, questions, resource_of
 from gds.config.compiler import settle
 from gds.config.declared import Declared
@@ -274,9 +275,12 @@ class _Asking:
 def _declared(owner: Resource | Group) -> Declared:
     """What runs, as a table that declares it: the keys that are not at their defaults."""
     kind = "group" if isinstance(owner, Group) else "resource"
+    follow = FOLLOW if isinstance(owner, Resource) and owner.is_address else frozenset()
     values = {
         key: value
         for key in fields_of(type(owner))
-        if (key in TABLES[kind] or key == "typed") and (value := getattr(owner, key)) != default_in(owner, key)
+        if key not in follow
+        and (key in TABLES[kind] or key == "typed")
+        and (value := getattr(owner, key)) != default_in(owner, key)
     }
     return Declared(owner.name, RUNNING, (kind, owner.name), values, kind == "group")

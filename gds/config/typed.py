@@ -69,7 +69,7 @@ def read_typed(
         fault = Fault(path, (*keys, "type"), said)
         return Declared(name, path, keys, {}, False, BROKEN | set(values)), [fault]
     if found.is_built_in:
-        fault = Fault(path, (*keys, "type"), f'write type = "gds", not {shown(asked)}')
+        fault = Fault(path, (*keys, "type"), f"write type = {shown(found.type.resource_type)}, not {shown(asked)}")
         return Declared(name, path, keys, {}, False, BROKEN | set(values)), [fault]
     types.used(found)
     kind = found.type

@@ -291,6 +291,11 @@ Needs = _list_type(_need, "needs", _QUALIFIED)
 Nodes = _list_type(_named, "nodes", _NAME)
 Groups = _list_type(_named, "groups", _NAME)
 Affinities = _list_type(_affinity, "affinities", _SIGNED)
+Hosts = _list_type(str, "hosts", "[^\\s,/@%-][^\\s,/@%]*")
+Interfaces = _list_type(str, "interfaces", "[^\\s,/:@-][^\\s,/:@]{0,14}(@[^\\s,]+)?")
+"""What may stand in these two is judged with the rest of the resource (addressed.py)."""
+_LENGTH = {"type": "integer", "minimum": 1, "maximum": 128}
+PREFIX_SCHEMA: dict[str, Any] = {"anyOf": [_LENGTH, {"type": "array", "items": _LENGTH, "maxItems": 2}]}
 
 
 # -- surroundings of a process ------------------------------------------------------------------------------------

@@ -49,6 +49,8 @@ def plain(prop: Property, value: Any) -> Any:
             return f"{value:03o}"
         case "environment":
             return dict(value)
+        case "prefix":
+            return list(value)
         case "limits":
             return {name: _limit(soft, hard) for name, soft, hard in value}
     return [str(each) for each in value] if isinstance(value, tuple) else value

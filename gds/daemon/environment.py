@@ -9,7 +9,7 @@ from gds.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from gds.model.resource import Resource
 
@@ -53,6 +53,7 @@ def of_command(
     node: str,
     socket: str,
     everything: bool,
+    hostnames: str = "",
 ) -> dict[str, str]:
     """The whole environment of one command, weakest first: the runner's (all of it when `everything`: PID 1 of a
     container), the account's, environment_files, environment, then what gds says itself."""
@@ -79,11 +80,32 @@ def of_command(
     env["GDS_RESTARTS"] = str(call.restarts)
     env["GDS_RETRY_COUNT"] = str(resource.retry_count)
     env["GDS_PROBE_SUM"] = str(call.probe_sum)
-    env["GDS_HOSTNAMES"] = ""
+    env["GDS_HOSTNAMES"] = hostnames
     env["GDS_PORT_LIST"] = ",".join([str(p) for p in resource.port_list])
     if call.main_pid:
         env["MAINPID"] = str(call.main_pid)
     return env
+
+
+def hostnames_of(resource: Resource, addresses: Iterable[Resource]) -> str:
+    """The host names of a resource, joined by commas; `addresses` are the network resources there are. Those that it
+    depends on, in whatever way; if there are none, those of its group (Sun's scds_get_rs_hostnames: semantics.md 17).
+    An address has its own."""
+    if resource.is_address:
+        return ",".join(resource.hostnamelist)
+    needed = {
+        need.on
+        for needs in (
+            resource.resource_dependencies,
+            resource.resource_dependencies_weak,
+            resource.resource_dependencies_restart,
+            resource.resource_dependencies_offline_restart,
+        )
+        for need in needs
+    }
+    found = list(addresses)
+    own = [each for each in found if each.name in needed] or [each for each in found if each.group == resource.group]
+    return ",".join(dict.fromkeys([name for each in own for name in each.hostnamelist]))
 
 
 def with_hostnames(argv: tuple[str, ...], hostnames: str) -> tuple[str, ...]:

@@ -50,6 +50,7 @@ class Groups:
         """This is declared from now on."""
         self.declared = {group.name: group for group in plan.groups}
         self._rgmd.graph = order.graph_of(plan)
+        self._rgmd.addresses = tuple([each.name for each in plan.resources if each.is_address])
         self._rgmd.suspended = {name: _SUSPENDED for name in self.declared if self._switch(name, "suspended", False)}
 
     # -- what is so ---------------------------------------------------------------------------------------------------

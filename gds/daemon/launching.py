@@ -20,10 +20,11 @@ TOLD_MAIN_PID = frozenset(("Stop", "Probe", "Update"))
 
 
 class Launching:
-    """See the module."""
+    """See the module. `addresses`: the network resources there are now."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, addresses: Callable[[], list[Resource]]) -> None:
         self._world = world
+        self._addresses = addresses
 
     def run_method(
         self,
@@ -92,7 +93,15 @@ class Launching:
             main_pid,
         )
         env = environment.of_command(
-            resource, call, account, world.environ, world.files(resource), world.node, world.socket, world.everything
+            resource,
+            call,
+            account,
+            world.environ,
+            world.files(resource),
+            world.node,
+            world.socket,
+            world.everything,
+            environment.hostnames_of(resource, self._addresses()),
         )
         return world.launch(
             environment.with_hostnames(command.argv, env["GDS_HOSTNAMES"]),

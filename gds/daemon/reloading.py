@@ -64,6 +64,10 @@ def differences(
     for name, resource in new.items():
         if name in old and old[name] != resource:
             keys = tuple(k for k in fields_of(type(resource)) if getattr(old[name], k) != getattr(resource, k))
+            if resource.is_address and old[name].is_address:
+                from gds.model.hostname import FOLLOW
+
+                keys = tuple([key for key in keys if key not in FOLLOW])  # its commands follow from its properties
             live = set(keys) <= anytime
             if "typed" in keys:
                 keys, live = _of_type(old[name], resource, keys, anytime)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from gds.daemon.ownmonitor import OwnMonitors
     from gds.daemon.world import World
     from gds.fault.score import Outcome, Score
+    from gds.model.resource import Resource
     from gds.ports import Callback
     from gds.rgm.events import Event
 
@@ -66,6 +67,8 @@ class Rgmd:
         self.apps: dict[str, App] = {}
         self.graph = order.NOBODY
         """Who needs whom; the runner sets it with each plan."""
+        self.addresses: tuple[str, ...] = ()
+        """The network resources of that plan."""
         self.suspended: dict[str, str] = {}
         """Groups of which nothing is recovered automatically, and why in words."""
         self.managing: Managing
@@ -78,12 +81,15 @@ class Rgmd:
         """Everything ends at once: nobody waits for anybody."""
         self.pmfd = Pmfd(self)
         self.monitor = Monitor(self)
-        launching = Launching(world)
+        launching = Launching(world, self._addresses)
         self.launch_of = launching.launch_of
         self.run_method = launching.run_method
         self._own_monitors: OwnMonitors | None = None
         self._queue: deque[tuple[App, Event]] = deque()
         self.stepping = False
+
+    def _addresses(self) -> list[Resource]:
+        return [self.apps[name].resource for name in self.addresses if name in self.apps]
 
     # -- facts in -----------------------------------------------------------------------------------------------------
 

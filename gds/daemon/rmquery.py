@@ -44,7 +44,8 @@ class Query:
         self._groups = groups
         self._node = node
         self._types = types
-        self._generic: ResourceType | None = None
+        self._built_in: tuple[ResourceType, ...] | None = None
+        """The generic type, and that of network addresses."""
 
     def answer(self, verb: str, request: dict[str, Any]) -> tuple[str, ...]:
         """The lines of the value. Raises Wrong."""
@@ -80,9 +81,9 @@ class Query:
         """The type of a resource."""
         if app.resource.typed is not None:
             return app.resource.typed.kind
-        if self._generic is None:
-            self._generic = self._types()[0]
-        return self._generic
+        if self._built_in is None:
+            self._built_in = self._types()[:2]
+        return self._built_in[app.resource.is_address]
 
     def budget(self, app: App) -> tuple[int | None, float | None]:
         """Retry_count and Retry_interval; None for what its type does not declare."""

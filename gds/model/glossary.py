@@ -116,7 +116,7 @@ METHODS = {
 VARIABLES = {
     "GDS_RESOURCE": "The name of the resource.",
     "GDS_GROUP": "The name of its group.",
-    "GDS_TYPE": "Its type: gds.",
+    "GDS_TYPE": "Its type: gds, LogicalHostname, or that of an RTR file.",
     "GDS_NODE": "The name of the node.",
     "GDS_METHOD": "What the command is run for: Start, Stop, Probe, Validate, Prenet_start, Postnet_stop, Init, Boot, "
     "Fini, Update, Monitor_check.",
@@ -127,7 +127,8 @@ VARIABLES = {
     "GDS_RESTARTS": "Restarts already done within retry_interval.",
     "GDS_RETRY_COUNT": "Restarts allowed within retry_interval.",
     "GDS_PROBE_SUM": "The sum of the probe scores within retry_interval.",
-    "GDS_HOSTNAMES": "Host names of the network resources, joined by commas.",
+    "GDS_HOSTNAMES": "The host names of the network resources it depends on, or else of those in its group, joined by "
+    "commas; $hostnames in a command stands for the same.",
     "GDS_PORT_LIST": "port_list, joined by commas.",
     "MAINPID": "For Stop, Update and Probe: the application's first process.",
 }
@@ -137,6 +138,9 @@ WORDS = {
     "name.",
     "descriptor": "A TOML file that declares resources. One line, start_command = …, is enough: the resource is named "
     "after the file.",
+    "LogicalHostname": 'A resource type: type = "LogicalHostname" and hostnamelist. Network addresses that are on this '
+    "node while the resource is online; the others of its group start after it and stop before it. Keys of its own: "
+    "hostnamelist, netiflist, prefix, check_name_service.",
     "dependency": "One resource needs another: strong (resource_dependencies: it must be online first), weak (it only "
     "goes first), restart (and its restart is followed), offline-restart (and its going offline is followed). Stopping "
     "goes the other way round. gds graph shows them all.",

@@ -106,33 +106,46 @@ class LogicalHostname(Value):
 
 def faults(declared: LogicalHostname) -> tuple[str, ...]:
     """What is wrong with it, seen without any machine; sentences that begin "cannot"."""
+    return tuple([message for _, message in placed_faults(declared)])
+
+
+def placed_faults(declared: LogicalHostname) -> tuple[tuple[tuple[str | int, ...], str], ...]:
+    """The same, each with where it is: the property, and the place in it where there is one."""
     what = f"resource {declared.resource}"
     names, entries, lengths = declared.hostnamelist, declared.netiflist, declared.prefix
-    found = [
+    found: list[tuple[tuple[str | int, ...], str]] = [
         *[
-            f"cannot use {name!r} in hostnamelist of {what}: expected a host name or an address"
-            for name in names
+            (("hostnamelist", at), f"cannot use {name!r} in hostnamelist of {what}: expected a host name or an address")
+            for at, name in enumerate(names)
             if not _may_be_host(name)
         ],
         *[
-            f"cannot use {name} twice in hostnamelist of {what}"
+            (
+                ("hostnamelist", names.index(name, names.index(name) + 1)),
+                f"cannot use {name} twice in hostnamelist of {what}",
+            )
             for name in sorted({each for each in names if names.count(each) > 1})
         ],
         *[
-            f'cannot use {entry!r} in netiflist of {what}: expected "eth0", or "eth0@node" for one node'
-            for entry in entries
+            (
+                ("netiflist", at),
+                f'cannot use {entry!r} in netiflist of {what}: expected "eth0", or "eth0@node" for one node',
+            )
+            for at, entry in enumerate(entries)
             if not _may_be_interface(entry)
         ],
         *[
-            f"cannot use prefix {length} of {what}: expected 1 to 32 for IPv4, 33 to 128 for IPv6"
+            (("prefix",), f"cannot use prefix {length} of {what}: expected 1 to 32 for IPv4, 33 to 128 for IPv6")
             for length in lengths
             if not 0 < length <= 128
         ],
     ]
     if not names:
-        found.append(f'cannot use {what}: hostnamelist is empty; name what moves, as in hostnamelist = ["web.example"]')
+        said = f'cannot use {what}: hostnamelist is empty; name what moves, as in hostnamelist = ["web.example"]'
+        found.append((("hostnamelist",), said))
     if sum(each <= 32 for each in lengths) > 1 or sum(each > 32 for each in lengths) > 1:
-        found.append(f"cannot use prefix of {what}: at most one up to 32 (IPv4) and one above (IPv6)")
+        said = f"cannot use prefix of {what}: at most one up to 32 (IPv4) and one above (IPv6)"
+        found.append((("prefix",), said))
     return tuple(found)
 
 
@@ -142,7 +155,8 @@ def _may_be_host(name: str) -> bool:
 
 def _may_be_interface(entry: str) -> bool:
     name, at, node = entry.partition("@")
-    return 0 < len(name) < 16 and name[0] != "-" and not set(name) & set(" /:") and bool(node or not at)
+    plain = entry.isprintable() and name[:1] != "-" and not set(name) & set(" /:")
+    return plain and 0 < len(name) < 16 and bool(node or not at)
 
 
 METHODS = {
@@ -155,6 +169,8 @@ METHODS = {
     "monitor_check_command": "monitor_check",
 }
 """Field of `Resource` → the program's word. `serve` is Start and then the watch, in the process that PMF keeps."""
+FOLLOW = frozenset((*METHODS, "ready"))
+"""Fields of `Resource` that nobody gives for this type: they follow from its properties."""
 
 
 def commands(declared: LogicalHostname, python: str) -> dict[str, Command]:

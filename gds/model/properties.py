@@ -11,6 +11,7 @@ are words of a supported one that are refused in the same way.
 
 from __future__ import annotations
 
+from gds.model.names import ADDRESS_TYPES
 from gds.model.resource import Group, Resource
 from gds.model.settings import Settings
 from gds.model.state import FailoverMode
@@ -47,6 +48,8 @@ class Property(Value):
     supported: bool = True
     fixed: tuple[object, ...] = ()
     later: tuple[str, ...] = ()
+    of: str = ""
+    """The only resource type that has it; empty: any."""
 
 
 MOST = 1_000_000_000
@@ -69,7 +72,10 @@ KINDS = {
     "groups": "an array of names of groups, or one string with commas",
     "affinities": 'an array of a sign (++, +++, +, -, --) and a group, such as "++db", or one string with commas',
     "word": "one of a few words",
-    "type": '"gds"',
+    "type": '"gds", "LogicalHostname", or the name of a registered type',
+    "hosts": "an array of host names and addresses, or one string with commas",
+    "interfaces": 'an array of network interfaces such as "eth0", or "eth0@n1" for one node, or one string with commas',
+    "prefix": "a whole number from 1 to 128, or an array of at most one up to 32 (IPv4) and one above (IPv6)",
     "command": "a string (handed to /bin/sh -c) or an array of strings (executed as it is)",
     "signal": 'the name of a signal such as "SIGINT" or "INT", or its number',
     "ports": 'an array of ports such as "8080/tcp" or "53/udp"; protocols tcp, tcp6, udp, udp6; without one tcp',
@@ -183,6 +189,47 @@ _TIMEOUTS = tuple(
     ]
 )
 
+_ADDRESS = (
+    Property(
+        "hostnamelist",
+        "hosts",
+        "LogicalHostname only, and required there: the host names, or addresses, that are on this node while the "
+        "resource is online. A name may stand for an IPv4 and an IPv6 address.",
+        WHEN_DISABLED,
+        "HostnameList",
+        example='["web.example"]',
+        of=ADDRESS_TYPES[0],
+    ),
+    Property(
+        "netiflist",
+        "interfaces",
+        "LogicalHostname only: the network interfaces that may get the addresses, the first that works. Without it, "
+        "whichever has the subnet. A change takes effect at the next Start.",
+        ANYTIME,
+        "NetIfList",
+        example='["eth0", "eth1@n2"]',
+        of=ADDRESS_TYPES[0],
+    ),
+    Property(
+        "prefix",
+        "prefix",
+        "LogicalHostname only: the length of the subnet, where the interface has no address in it yet.",
+        WHEN_DISABLED,
+        example="[24, 64]",
+        of=ADDRESS_TYPES[0],
+    ),
+    Property(
+        "check_name_service",
+        "boolean",
+        "LogicalHostname only: Monitor_check asks whether the names can be looked up. A change takes effect at the "
+        "next Start.",
+        ANYTIME,
+        "CheckNameService",
+        example="false",
+        of=ADDRESS_TYPES[0],
+    ),
+)
+
 RESOURCE: tuple[Property, ...] = (
     Property(
         "start_command",
@@ -203,10 +250,11 @@ RESOURCE: tuple[Property, ...] = (
     Property(
         "type",
         "type",
-        "The resource type: gds, this generic one.",
+        "The resource type: gds, this generic one; LogicalHostname, network addresses that go where their group goes; "
+        "or one that is registered (gds rt list).",
         Tunable.NONE,
         "Type",
-        words=("gds", "SUNW.gds"),
+        words=("gds", "SUNW.gds", *ADDRESS_TYPES),
         example='"gds"',
     ),
     Property(
@@ -517,6 +565,7 @@ RESOURCE: tuple[Property, ...] = (
     *_NEEDS,
     *_METHODS,
     *_TIMEOUTS,
+    *_ADDRESS,
     Property(
         "scalable",
         "boolean",

@@ -6,6 +6,7 @@ here (`properties.py` adds type, bounds, tunability and help). Durations are sec
 
 from __future__ import annotations
 
+from gds.model.names import ADDRESS_TYPES
 from gds.model.state import FailoverMode
 from gds.model.value import Value
 
@@ -171,8 +172,17 @@ class Resource(Value):
     fini_timeout: float = 300.0
     update_timeout: float = 300.0
     monitor_check_timeout: float = 300.0
+    hostnamelist: tuple[str, ...] = ()
+    netiflist: tuple[str, ...] = ()
+    prefix: tuple[int, ...] = ()
+    check_name_service: bool = True
     typed: Typed | None = None
     """Of a resource of a registered type: the type, and all its settings."""
+
+    @property
+    def is_address(self) -> bool:
+        """It has no application, but network addresses (model/hostname.py)."""
+        return self.type in ADDRESS_TYPES
 
     @property
     def has_probe(self) -> bool:

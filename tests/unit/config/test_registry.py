@@ -246,7 +246,7 @@ def test_an_empty_state_directory_is_no_directory(capsys: pytest.CaptureFixture[
 def test_a_type_that_nobody_knows(desk: Desk) -> None:
     for action in ("show", "unregister"):
         err = desk(action, "web", status=4)[1]
-        assert err == f"gds: cannot {action} web: no type web is registered (registered: gds)\n"
+        assert err == f"gds: cannot {action} web: no type web is registered (registered: LogicalHostname, gds)\n"
 
 
 def test_a_damaged_registry_is_told_and_the_rest_is_used(desk: Desk) -> None:
