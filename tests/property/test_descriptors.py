@@ -20,6 +20,7 @@ from gds.config.graph import Order, as_document, as_dot, as_mermaid, as_text, or
 from gds.config.load import Problem, load
 from gds.config.positions import Positions
 from gds.model.codec import pack, unpack
+from gds.model.methodcall import Setting
 from gds.model.properties import GROUP, RESOURCE
 from gds.model.resource import (
     Command,
@@ -34,7 +35,9 @@ from gds.model.resource import (
     Source,
     Warning_,
 )
+from gds.model.restype import ResourceType
 from gds.model.state import FailoverMode
+from gds.model.typed import Typed
 from gds.model.value import fields_of
 from tests.unit.config.telling import write
 
@@ -341,6 +344,8 @@ SECONDS = st.floats(0, 1e6)
 COMMANDS = st.builds(Command, st.lists(TEXT, min_size=1, max_size=3).map(tuple), TEXT)
 SCORES = st.integers(0, 100)
 PAIRS = st.lists(st.tuples(st.integers(0, 255), SCORES), max_size=3).map(tuple)
+LAMP = ResourceType("lamp", "2.1", "ACME")
+SETTING = st.builds(Setting, TEXT, TEXT | st.integers() | st.booleans() | st.lists(TEXT, max_size=2).map(tuple), TEXT)
 STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "str": TEXT,
     "bool": st.booleans(),
@@ -356,6 +361,8 @@ STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "tuple[str, ...]": st.lists(TEXT, max_size=3).map(tuple),
     "tuple[tuple[str, str], ...]": st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple),
     "tuple[tuple[str, int, int], ...]": st.lists(st.tuples(TEXT, st.integers(), st.integers()), max_size=3).map(tuple),
+    "tuple[int, ...]": st.lists(st.integers(), max_size=3).map(tuple),
+    "Typed | None": st.none() | st.builds(Typed, st.just(LAMP), st.lists(SETTING, max_size=3).map(tuple)),
     "Output": st.builds(Output, TEXT, TEXT, st.integers(), st.integers()),
 }
 RESOURCES = st.fixed_dictionaries({f: STRATEGIES[Resource.__annotations__[f]] for f in fields_of(Resource)}).map(
