@@ -10,18 +10,33 @@ import pytest
 from gds.cli.simulate import main
 from gds.config.scenario import read_scenario
 from gds.fault.score import Outcome
-from gds.model.resource import Command, Plan, Probe, Resource
-from gds.script import Asked, Died, Probed, Script, Starting, Starts, Stopping, Stops
+from gds.model.resource import Command, Group, Plan, Probe, Resource
+from gds.script import (
+    GROUP_ACTS,
+    Asked,
+    Died,
+    GroupAsked,
+    Probed,
+    Script,
+    Sides,
+    Siding,
+    Starting,
+    Starts,
+    Stopping,
+    Stops,
+)
 
 WEB = Resource("web", Command(("web",)), probe_command=Command(("ask",)), stop_command=Command(("stop",)))
+WEB = WEB.replace(group="shop", prenet_start_command=Command(("up",)), postnet_stop_command=Command(("down",)))
 DB = WEB.replace(name="db")
+SHOP = (Group("shop"),)
 
 
 def read(tmp_path: Path, text: str, *resources: Resource) -> Script:
     """The script of a good scenario."""
     file = tmp_path / "s.toml"
     file.write_text(text)
-    scenario = read_scenario(str(file), Plan(resources or (WEB,)))
+    scenario = read_scenario(str(file), Plan(resources or (WEB,), SHOP))
     assert scenario.problems == ()
     return scenario.script
 
@@ -30,7 +45,7 @@ def mistakes(tmp_path: Path, text: str, *resources: Resource) -> list[str]:
     """LINE:COLUMN: KEY: MESSAGE of each."""
     file = tmp_path / "s.toml"
     file.write_text(text)
-    problems = read_scenario(str(file), Plan(resources or (WEB,))).problems
+    problems = read_scenario(str(file), Plan(resources or (WEB,), SHOP)).problems
     return [str(problem).removeprefix(f"{file}:").removeprefix(f"{file}: ") for problem in problems]
 
 
@@ -63,11 +78,19 @@ def fact(line: str) -> str:
         ("stops = {command = 0}", Stops(5.0, "web", Stopping())),
         ('stops = {command = "SIGTERM"}', Stops(5.0, "web", Stopping(command="was killed by SIGTERM"))),
         ('stops = {command = "hangs"}', Stops(5.0, "web", Stopping(command_hangs=True))),
+        ("prenet_start = {takes = 2, times = 1}", Sides(5.0, "web", "Prenet_start", Siding(2.0), 1)),
+        ("postnet_stop = {fails = 3}", Sides(5.0, "web", "Postnet_stop", Siding(ended="exited with status 3"))),
+        ("postnet_stop = {hangs = true}", Sides(5.0, "web", "Postnet_stop", Siding(hangs=True))),
     ],
     ids=lambda x: x if isinstance(x, str) else "",
 )
 def test_each_kind_of_fact(tmp_path: Path, line: str, expected: object) -> None:
     assert read(tmp_path, fact(line)).facts == (expected,)
+
+
+@pytest.mark.parametrize("act", GROUP_ACTS)
+def test_what_is_asked_of_a_group(tmp_path: Path, act: str) -> None:
+    assert read(tmp_path, fact(f'group = "shop"\nasked = "{act}"')).facts == (GroupAsked(5.0, "shop", act),)
 
 
 def test_built_in_and_told_probes_have_answers_of_their_own(tmp_path: Path) -> None:
@@ -103,6 +126,7 @@ def test_a_fact_names_its_resource_where_there_are_several(tmp_path: Path) -> No
     assert read(tmp_path, text, WEB, DB).facts == (Died(5.0, "db", "exit status 1"),)
 
 
+PLAIN = WEB.replace(prenet_start_command=None)
 UNMANAGED = WEB.replace(pmf_managed=False)
 GRACE = WEB.replace(probe_command=None, stop_command=None)
 TOLD = GRACE.replace(probe=Probe("notify", "true"))
@@ -117,7 +141,8 @@ ANSWERS = "timeout, cannot, unable, ok, refused, disconnect, status, error"
         (
             "died = 1\nprobe = 2",
             WEB,
-            "4:9: fact[0].probe: expected one of died, probe, asked, starts, stops, prenet_start, postnet_stop, not died and probe",
+            "4:9: fact[0].probe: expected one of died, probe, asked, starts, stops, prenet_start, postnet_stop,"
+            " not died and probe",
         ),
         ("deid = 1", WEB, "3:1: fact[0].deid: unknown key; did you mean died?"),
         ("died = 256", WEB, "3:8: fact[0].died: expected a whole number from 0 to 255, not 256"),
@@ -181,6 +206,31 @@ ANSWERS = "timeout, cannot, unable, ok, refused, disconnect, status, error"
             "4:9: fact[0].times: times needs every: a fact is repeated `times` times, one `every` so long",
         ),
         ("died = 1\nresource = 'wbe'", WEB, '4:12: fact[0].resource: there is no resource "wbe"; did you mean web?'),
+        ("prenet_start = 5", WEB, "3:16: fact[0].prenet_start: expected a table such as {takes = 2}, not 5"),
+        ("prenet_start = {takes = 1}", PLAIN, "3:1: fact[0].prenet_start: web has no prenet_start_command"),
+        ("postnet_stop = {take = 1}", WEB, "3:17: fact[0].postnet_stop.take: unknown key; did you mean takes?"),
+        (
+            "group = 'shop'\nasked = 'start'",
+            WEB,
+            "4:9: fact[0].asked: expected one of online, offline, restart, suspend, resume, manage, unmanage, clear,"
+            ' not "start"; did you mean restart?',
+        ),
+        (
+            "group = 'shpo'\nasked = 'online'",
+            WEB,
+            '3:9: fact[0].group: expected one of shop, not "shpo"; did you mean shop?',
+        ),
+        (
+            "group = 'shop'\ndied = 1",
+            WEB,
+            "1:3: fact[0]: a group is only asked: asked = one of online, offline, restart, suspend, resume, manage,"
+            " unmanage, clear",
+        ),
+        (
+            "group = 'shop'\nresource = 'web'\nasked = 'online'",
+            WEB,
+            "3:1: fact[0].group: a fact is about a resource or a group, not both",
+        ),
         ("died = 1\nresource = 5", WEB, "4:12: fact[0].resource: expected the name of a resource, not 5"),
     ],
 )
@@ -196,7 +246,8 @@ def test_each_mistake_in_a_fact(tmp_path: Path, line: str, resource: Resource, s
         ("untill = 5", "1:1: untill: unknown key; did you mean until?"),
         (
             "qwertz = 5",
-            "1:1: qwertz: unknown key; known: description, recorded, until, on_giveover, chance, fact, decided, resource, group",
+            "1:1: qwertz: unknown key; known: description, recorded, until, on_giveover, chance, fact, decided,"
+            " resource, group",
         ),
         ("description = 5", "1:15: description: expected a string, not 5"),
         ("on_giveover = 'auto'", '1:15: on_giveover: expected one of refuse, exit, not "auto"'),

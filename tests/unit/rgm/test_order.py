@@ -352,3 +352,17 @@ def test_whom_a_change_concerns() -> None:
     made = graph(resource("a"), resource("b", strong="a", prenet_start_command=COMMAND), resource("c", weak="b"))
     assert order.concerned(made, "b") == ["c", "a"]
     assert order.concerned(made, "a") == ["b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (ResourceView("a"), ResourceView("a", L.STARTING), True),
+        (waiting("a"), waiting("a", "waits for y"), True),
+        (held("a", L.CYCLING), held("a", L.STOPPING), True),
+        (ResourceView("a", L.CLEARING, again=True), ResourceView("a", L.CLEARING), True),
+        (ResourceView("a", L.ONLINE), ResourceView("a", L.ONLINE, "why"), False),
+    ],
+)
+def test_others_hear_of_a_life_and_of_where_it_leads(before: ResourceView, after: ResourceView, told: bool) -> None:
+    assert order.is_news(before, after) is told

@@ -496,6 +496,7 @@ def test_the_way_may_lead_over_a_life_that_waits(
     ("before", "event", "around", "why"),
     [
         (held(L.STOPPING), UsersGone(), IN_USE, "waits until a is down"),
+        (held(L.CYCLING, failed=True), UserStuck("why"), IN_USE, "waits until a is down"),
         (view(L.AWAITING, waits="waits for db"), NeedsMet(), UNMET, "waits for db"),
         (held(L.CLEARING), UsersGone(), POSTNET.replace(undrained=UNDRAINED), UNDRAINED),
         (held(L.CLEARING), UserStuck("why"), POSTNET, "what is down cannot be kept up"),
