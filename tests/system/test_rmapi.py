@@ -444,6 +444,13 @@ def test_a_service_written_for_sun_cluster_runs_unchanged(tmp_path: Path, rung: 
         assert get(runner, "smpl", "VALIDATE") == ["smpl_validate"]
         assert scha(runner, "scha_resourcetype_get", "-O", "FAILOVER", "-T", "smpl").stdout == "TRUE\n"
         runner.until("smpl", status="OK", status_msg=f"answers on {sample.port}")
+        # an upgrade of the runner touches neither the service nor its monitor
+        before = runner.gds("pmf", "-l", "smpl.svc").stdout
+        upgraded = runner.gds("upgrade")
+        assert upgraded.returncode == 0, upgraded.stderr
+        assert runner.gds("pmf", "-l", "smpl.svc").stdout == before
+        assert "failures in all: 0" in runner.gds("pmf", "-l", "smpl.monitor").stdout
+        assert get(runner, "smpl", "STATUS") == ["OK", f"answers on {sample.port}"]
         # the monitor finds it dead, says so, and has it restarted, while there are restarts left
         for restarts in (1, 2):
             assert runner.gds("pmf", "-s", "smpl.svc", "KILL").returncode == 0
