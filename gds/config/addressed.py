@@ -35,18 +35,25 @@ def is_address(values: Mapping[str, Any]) -> bool:
     return values.get("type") in ADDRESS_TYPES
 
 
+def belongs(key: str, address: bool) -> bool:
+    """A resource with network addresses, or (`address` false) one with an application, has this key."""
+    if address:
+        return not (key in FOREIGN or key in FOLLOW or key.endswith("_command"))
+    return key not in KEYS
+
+
 def faults_of(declared: Declared) -> Iterable[Fault]:
     """What is wrong with the keys of one table, of this type or of another."""
     path, keys = declared.path, declared.keys
     if not is_address(declared.values):
         if "type" not in declared.broken:
             for key in KEYS:
-                if declared.has(key):
+                if key in declared.values:
                     text = f'belongs to a resource with type = "{ADDRESS_TYPES[0]}", and this one has another'
                     yield Fault(path, (*keys, key), text, True)
         return
     for key in (*declared.values, *sorted(declared.broken)):
-        if key in FOREIGN or key in FOLLOW or key.endswith("_command"):
+        if not belongs(key, True):
             text = f"cannot be given: type {ADDRESS_TYPES[0]} brings methods and a probe of its own"
             if key in _ACCOUNT.split():
                 text = f"cannot be given: the methods of type {ADDRESS_TYPES[0]} run as the runner does"

@@ -8,7 +8,7 @@ would make of it, which is "file"; "set", "by", "at".
 
 from __future__ import annotations
 
-from gds.config.addressed import is_address
+from gds.config.addressed import belongs, is_address
 from gds.config.compile import group_from, resource_of
 from gds.config.compiler import problem_to_plain
 from gds.config.load import load
@@ -76,6 +76,8 @@ class Look:
         made = []
         for prop in TABLES[kind].values():
             if prop.name not in fields_of(type(owner)) or not prop.supported:
+                continue
+            if isinstance(owner, Resource) and not belongs(prop.name, owner.is_address):
                 continue
             value = getattr(owner, prop.name)
             entry = self.entries.get((kind, owner.name, prop.name))

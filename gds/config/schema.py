@@ -11,11 +11,13 @@ from typing import Any
 
 from gds.config.document import GROUP_TABLE, RESOURCE_TABLE
 from gds.config.values import NAME_PATTERN
+from gds.model.names import ADDRESS_TYPES
 from gds.model.properties import GROUP, RESOURCE, default_of
 
 _DRAFT_4 = "http://json-schema.org/draft-04/schema#"
 _BY_RULE = ("network_aware", "rg_mode")
 """Keys whose default follows from another key."""
+_ADDRESS = {"enum": list(ADDRESS_TYPES)}
 _DRAFT_2020 = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -35,7 +37,14 @@ def document_schema() -> dict[str, Any]:
                 table["properties"][prop.name]["default"] = int(default) if default == -1 else default
     alone = {name: {"$ref": f"#/$defs/ResourceTable/properties/{name}"} for name in resource["properties"]}
     groups = {"type": "object", "patternProperties": {NAME_PATTERN: {"$ref": "#/$defs/GroupTable"}}}
-    resource["required"] = ["start_command"]
+    resource["anyOf"] = [
+        {"required": ["start_command"], "not": {"required": ["type"], "properties": {"type": _ADDRESS}}},
+        {
+            "required": ["type", "hostnamelist"],
+            "properties": {"type": _ADDRESS},
+            "not": {"required": ["start_command"]},
+        },
+    ]
     return {
         "$schema": _DRAFT_2020,
         "title": "A descriptor of gds",
@@ -56,7 +65,7 @@ def document_schema() -> dict[str, Any]:
             },
         },
         "additionalProperties": False,
-        "anyOf": [{"required": ["start_command"]}, {"required": ["resource"]}, {"required": ["group"]}],
+        "anyOf": [*resource["anyOf"], {"required": ["resource"]}, {"required": ["group"]}],
         "$defs": definitions,
     }
 
