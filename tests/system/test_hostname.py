@@ -579,15 +579,11 @@ def runner_on(node: Node, where: Path) -> Running:
 
 
 def descriptor(node: Node) -> str:
-    """An address and a server, in the words that a runner knows without the type."""
-    made = commands(LogicalHostname("web-ip", ("web.example",)), sys.executable)
-    lines = [
-        f"{field} = {json.dumps(made[field].argv)}" for field in ("start_command", "stop_command", "probe_command")
-    ]
+    """An address and a server."""
     server = json.dumps([sys.executable, TALKER, "server", node.name, "7000"])
     return "\n".join(
         [
-            *("[resource.web-ip]", *lines, 'ready = "notify"', "stop_timeout = 20"),
+            *("[resource.web-ip]", 'type = "LogicalHostname"', 'hostnamelist = ["web.example"]', "stop_timeout = 20"),
             *("[resource.server]", f"start_command = {server}", "stop_timeout = 20"),
         ]
     )
