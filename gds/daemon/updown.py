@@ -159,13 +159,20 @@ class UpAndDown:
         if verb == "clear":
             self._clear(client, {**request, "names": [a.name for n in names for a in self._groups.apps(n)]})
             return
+        so_already = set()
         for name in names:
             ruling = self._groups.rule(name, Ask(verb))
             if isinstance(ruling, Refused):
                 client.done(BUSY if ruling.busy else FAILED, f"cannot {verb} {name}: {ruling.because}")
                 return
+            if ruling.nothing:
+                so_already.add(name)
         if verb in ("manage", "unmanage"):
+            names = [name for name in names if name not in so_already]  # neither Init nor Fini runs twice
             left = list(names)
+            if not left:
+                client.done(OK)
+                return
 
             def done(name: str, fault: str) -> None:
                 left.remove(name)
