@@ -359,6 +359,7 @@ STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "ExitMap | None": st.none() | st.builds(ExitMap, PAIRS, SCORES),
     "tuple[Need, ...]": st.lists(st.builds(Need, TEXT, TEXT), max_size=3).map(tuple),
     "tuple[str, ...]": st.lists(TEXT, max_size=3).map(tuple),
+    "tuple[int, ...]": st.lists(st.integers(), max_size=3).map(tuple),
     "tuple[tuple[str, str], ...]": st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple),
     "tuple[tuple[str, int, int], ...]": st.lists(st.tuples(TEXT, st.integers(), st.integers()), max_size=3).map(tuple),
     "tuple[int, ...]": st.lists(st.integers(), max_size=3).map(tuple),
