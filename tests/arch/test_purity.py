@@ -28,6 +28,7 @@ PURE = (
     "gds.dsdl.network",
     "gds.dsdl.trees",
     "gds.dsdl.values",
+    "gds.config.addressed",
     "gds.config.compile",
     "gds.config.declared",
     "gds.config.graph",
