@@ -157,7 +157,7 @@ def is_coming(graph: Graph, name: str, look: Look, known: dict[str, bool] | None
     if view is None:
         return False
     if view.life is not Life.AWAITING:
-        return view.life in _COMING or (view.life is Life.HELD and view.next is Life.CYCLING) or view.again
+        return view.life in _COMING or _comes_back(view)
     known = {} if known is None else known
     if name not in known:
         needs = [link.need for link in graph.needs.get(name, ()) if link.kind != WEAK]
@@ -165,7 +165,12 @@ def is_coming(graph: Graph, name: str, look: Look, known: dict[str, bool] | None
     return known[name]
 
 
-_COMING = (Life.STARTING, Life.PREPARING, Life.WAITING, Life.CYCLING)
+def _comes_back(view: ResourceView) -> bool:
+    """It goes down to be started again."""
+    return view.life is Life.CYCLING or (view.life is Life.HELD and view.next is Life.CYCLING) or view.again
+
+
+_COMING = (Life.STARTING, Life.PREPARING, Life.WAITING)
 
 
 def _is_up(view: ResourceView | None) -> bool:
@@ -176,7 +181,7 @@ def _lacking(need: str, view: ResourceView | None) -> str:
     if view is None:
         return f"needs {need}, which nobody declares"
     if view.life in _GOING or view.life in (Life.HELD, Life.CLEARING):
-        return f"needs {need}, which goes down"
+        return f"needs {need}, which {'is restarted' if _comes_back(view) else 'goes down'}"
     if view.life is Life.AWAITING:
         return f"needs {need}, which {view.waits}"
     why = f" ({view.because})" if view.life is Life.OFFLINE and view.because else ""  # a failure tells its own story

@@ -366,3 +366,17 @@ def test_whom_a_change_concerns() -> None:
 )
 def test_others_hear_of_a_life_and_of_where_it_leads(before: ResourceView, after: ResourceView, told: bool) -> None:
     assert order.is_news(before, after) is told
+
+
+def test_who_is_restarted_and_then_goes_down_for_good_is_waited_for_no_longer_by_anybody() -> None:
+    made = graph(
+        resource("a", "other"),
+        resource("b", prenet_start_command=COMMAND, **{STRONG: "a"}),
+        resource("d", **{WEAK: "b"}),
+    )
+    lives = views(a=L.CYCLING, b=waiting("b", "needs a, which is restarted"), d=waiting("d", "waits for b"))
+    assert order.news(made, "b", "a", L.ONLINE, lives.get) is None
+    assert order.news(made, "d", "b", L.AWAITING, lives.get) is None
+    lives["a"] = lives["a"].replace(life=L.STOPPING)
+    assert order.news(made, "b", "a", L.CYCLING, lives.get) == NeedsMet()
+    assert order.news(made, "d", "b", L.AWAITING, lives.get) == NeedsMet()
