@@ -80,7 +80,7 @@ def replayed(made: Exported, here: Here) -> None:
     for standing in transcript.after:
         app = here.app(standing.name)
         assert (standing.state, standing.status) == (here.state(standing.name), app.view.status)
-        assert standing.because == app.view.because
+        assert standing.because == app.view.why
 
 
 @pytest.mark.parametrize("name", PLAYED)
