@@ -32,6 +32,7 @@ EXAMPLES = {
     "postgresql/postgresql.toml": "db",
     "redis/redis.toml": "redis",
     "notify/notify.toml": "speaker",
+    "shop.toml": "web",
 }
 LEFT_BEHIND = "/tmp/gds-example-"
 
@@ -103,7 +104,7 @@ def test_it_comes_up_survives_the_death_of_everything_and_leaves_nothing(tmp_pat
 
 def test_every_example_is_run_here() -> None:
     found = {str(p.relative_to(TOP / "examples")) for p in (TOP / "examples").rglob("*.toml")}
-    with_tests_of_their_own = {"container/web.toml", "dsdl/web.toml"}
+    with_tests_of_their_own = {"address.toml", "container/web.toml", "dsdl/web.toml"}
     assert found - with_tests_of_their_own == set(EXAMPLES)
 
 
