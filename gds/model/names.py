@@ -53,5 +53,6 @@ def name_fault(name: str) -> str:
         return f"a name has letters, digits, '-' and '_' only, not {' '.join(map(repr, odd))}"
     return ""
 
+
 ADDRESS_TYPES = ("LogicalHostname", "SUNW.LogicalHostname")
 """Types whose resources are network addresses: what `type` says for them."""

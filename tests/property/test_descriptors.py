@@ -362,7 +362,6 @@ STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "tuple[int, ...]": st.lists(st.integers(), max_size=3).map(tuple),
     "tuple[tuple[str, str], ...]": st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple),
     "tuple[tuple[str, int, int], ...]": st.lists(st.tuples(TEXT, st.integers(), st.integers()), max_size=3).map(tuple),
-    "tuple[int, ...]": st.lists(st.integers(), max_size=3).map(tuple),
     "Typed | None": st.none() | st.builds(Typed, st.just(LAMP), st.lists(SETTING, max_size=3).map(tuple)),
     "Output": st.builds(Output, TEXT, TEXT, st.integers(), st.integers()),
 }

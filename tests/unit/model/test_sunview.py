@@ -62,7 +62,7 @@ def test_a_property_of_the_generic_type(key: str, fields: dict[str, Any], printe
 
 
 def test_dependencies_with_and_without_their_qualifiers() -> None:
-    needs = {"resource_dependencies": (Need("db", "ANY_NODE"), Need("cache"))}
+    needs: dict[str, Any] = {"resource_dependencies": (Need("db", "ANY_NODE"), Need("cache"))}
     assert lines("resource_dependencies", **needs) == ("db", "cache")
     assert lines("resource_dependencies", qualified=True, **needs) == ("db{ANY_NODE}", "cache")
 
