@@ -54,6 +54,7 @@ def test_sun_s_words_mean_the_same(tmp_path: Path) -> None:
         ('hostnamelist = ["a b"]', "3:17: resource.web-ip.hostnamelist[0]: cannot use 'a b' in hostnamelist"),
         ('hostnamelist = ["a", "b", "a"]', "3:27: resource.web-ip.hostnamelist[2]: cannot use a twice in"),
         ("prefix = 24", "1:2: resource.web-ip: hostnamelist is missing"),
+        ('hostnamelist = ["a"]\nfailover_mode = "HARD"', "4:17: resource.web-ip.failover_mode: "),
         (
             'hostnamelist = ["a"]\nnetiflist = ["x/y"]',
             "4:14: resource.web-ip.netiflist[0]: cannot use 'x/y' in netiflist",
