@@ -176,7 +176,7 @@ class CgroupTree:
         self.status = status
         self.listener.main_exited(self, status)
         if self.resumed:
-            self._forest.check_soon(self)
+            self._forest.check_when_told(self)
         else:
             self.check()
 
