@@ -217,8 +217,8 @@ class CgroupForest:
         self.check_when_told(tree)
 
     def check_when_told(self, tree: CgroupTree) -> None:
-        """Look whether it is empty a little later: the kernel counts a process out of its cgroup before one can wait for
-        it, and the status of the last one is wanted."""
+        """Look whether it is empty a little later: the kernel counts a process out of its cgroup before anybody can
+        wait for it, and the status of the last one is wanted."""
         self.loop.after(0.005, tree.check)
 
     def resumed(self) -> None:
