@@ -248,12 +248,8 @@ class Change:
         if not (app.enabled and app.wanted and managed) or self._desk.refuses():
             self._end(OK)
             return
-
-        def start() -> None:
-            rgmd.submit(app, StartAsked(self.because))
-            rgmd.settled(app, partial(self._started, app))
-
-        rgmd.managing.before_start(app, start)
+        rgmd.managing.before_start(app, lambda: rgmd.submit(app, StartAsked(self.because)))
+        rgmd.settled(app, partial(self._started, app))
 
     def _started(self, app: App) -> None:
         if app.view.life is Life.ONLINE:

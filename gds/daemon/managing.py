@@ -91,9 +91,14 @@ class Managing:
             self.run(app, method, partial(ended, app.name))
 
     def before_start(self, app: App, start: Callable[[], None]) -> None:
-        """Init or Boot where one is due, then `start`."""
+        """Init or Boot where one is due, then `start`, unless it was asked to stop meanwhile, or everything goes down."""
+
+        def still_wanted() -> None:
+            if app.wanted and app.enabled and not self._rgmd.leaving:
+                start()
+
         method = self.due(app)
         if method:
-            self.run(app, method, start)
+            self.run(app, method, still_wanted)
         else:
             start()

@@ -248,12 +248,8 @@ class Reload:
     def _up(self, app: App, because: str) -> None:
         rgmd = self._rgmd
         if app.enabled and app.wanted and self._groups.is_managed(app.resource.group) and not self._ending():
-
-            def start() -> None:
-                rgmd.submit(app, StartAsked(because))
-                rgmd.settled(app, lambda: self._rested(app))
-
-            rgmd.managing.before_start(app, start)
+            rgmd.managing.before_start(app, lambda: rgmd.submit(app, StartAsked(because)))
+            rgmd.settled(app, lambda: self._rested(app))
         else:
             if not app.enabled:
                 app.view = app.view.replace(because="disabled")

@@ -309,9 +309,9 @@ class Rgmd:
     # -- what people ask ----------------------------------------------------------------------------------------------
 
     def start(self, app: App, because: str) -> None:
-        """Bring it up."""
+        """Bring it up, after Init or Boot where one is due."""
         app.wanted = True
-        self.submit(app, StartAsked(because))
+        self.managing.before_start(app, lambda: self.submit(app, StartAsked(because)))
         self.kept.about_to_start(app)  # who asked may be answered now, so a crash must not lose it
 
     def stop(self, app: App, because: str) -> None:
@@ -323,7 +323,7 @@ class Rgmd:
     def restart(self, app: App, because: str) -> None:
         """Stop and start, never counted (design.md 2, "Operator's acts")."""
         app.wanted = True
-        self.submit(app, RestartAsked(because))
+        self.managing.before_start(app, lambda: self.submit(app, RestartAsked(because)))
         self.kept.about_to_start(app)  # who asked may be answered now, so a crash must not lose it
 
     def clear(self, app: App) -> str:

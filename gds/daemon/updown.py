@@ -75,7 +75,7 @@ class UpAndDown:
         if apps is None:
             return
         for app in apps:
-            self._rgmd.managing.before_start(app, partial(self._rgmd.start, app, because_of(client, "start")))
+            self._rgmd.start(app, because_of(client, "start"))
         self._wait(client, request, apps, "start")
 
     def _startable(self, client: Client, request: dict[str, Any], verb: str, ask: Ask) -> list[App] | None:
@@ -198,8 +198,7 @@ class UpAndDown:
                 client.tell({"line": f"enabled {app.name} until the runner ends: {fault}"})
             app.enabled = True
             if self._groups.is_managed(app.resource.group):
-                start = partial(self._rgmd.start, app, because_of(client, "enable"))
-                self._rgmd.managing.before_start(app, start)
+                self._rgmd.start(app, because_of(client, "enable"))
         self._wait(client, request, apps, "start")
 
     def _disable(self, client: Client, request: dict[str, Any]) -> None:

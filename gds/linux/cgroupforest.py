@@ -208,13 +208,8 @@ class CgroupForest:
             self._watch_events(tree)
         elif tree.main_alive:
             self._reaper.expect(tree.main_pid, tree.main_gone, of_tree=True)
-        self.loop.soon(lambda: self._first_look(tree))
+        self.check_when_told(tree)  # who died meanwhile is reaped before
         return tree
-
-    def _first_look(self, tree: CgroupTree) -> None:
-        """Who died while nobody was there is heard before the tree is found empty: the last one's status counts."""
-        self._reaper.reap()
-        self.check_when_told(tree)
 
     def check_when_told(self, tree: CgroupTree) -> None:
         """Look whether it is empty a little later: the kernel counts a process out of its cgroup before anybody can

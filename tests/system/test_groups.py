@@ -275,6 +275,47 @@ def test_init_once_boot_after_a_reboot_and_fini_at_the_end(tmp_path: Path) -> No
         assert notes(tmp_path)[5:] == ["db start"]
 
 
+def test_whoever_brings_it_up_init_comes_first(tmp_path: Path) -> None:
+    group = "[group.shop]\nauto_start_on_new_cluster = false\n\n"
+    descriptor = declared(tmp_path, group, app("db", f"init_command = '''{noting('init')}'''"))
+    with Running(tmp_path, descriptor) as runner:
+        assert "it starts when somebody asks" in runner.until("db", state="OFFLINE")["because"]
+        assert runner.gds("rg", "online", "shop").returncode == 0
+        assert notes(tmp_path) == ["db init", "db start"]
+
+
+@pytest.mark.parametrize("how", ["stop", "end"])
+def test_what_is_asked_to_stop_while_its_init_runs_is_not_started(tmp_path: Path, how: str) -> None:
+    slow = f"init_command = '''{noting('init')}; while [ ! -e $PWD/go ]; do sleep 0.05; done'''"
+    with Running(tmp_path, declared(tmp_path, app("db", slow))) as runner:
+        eventually(lambda: notes(tmp_path) == ["db init"], "Init runs")
+        assert runner.process is not None
+        if how == "stop":
+            assert runner.gds("stop", "db", "--no-wait").returncode == 0
+        else:
+            runner.process.send_signal(signal.SIGTERM)
+            eventually(lambda: "stopping everything" in runner.log(), "it is asked to end")
+        (tmp_path / "go").touch()
+        eventually(lambda: "Init done" in runner.log(), "Init has ended")
+        if how == "stop":
+            assert runner.gds("stop", "db").returncode == 0
+            assert runner.resource("db")["state"] == "OFFLINE"
+        else:
+            assert runner.wait() == 0
+    assert notes(tmp_path) == ["db init"]
+
+
+def test_what_a_reload_removes_goes_down_in_order_too(tmp_path: Path) -> None:
+    web = app("web", 'resource_dependencies = ["db"]', note=False)
+    web += f"start_command = 'exec sleep 1000'\nstop_command = '''sleep 0.5; {noting('stop')}'''\n"
+    with Running(tmp_path, declared(tmp_path, DB, web, app("other"))) as runner:
+        runner.until("web", state="ONLINE")
+        declared(tmp_path, app("other"))
+        assert runner.gds("reload").returncode == 0
+        assert [n for n in notes(tmp_path) if "stop" in n] == ["web stop", "db stop"]
+        assert [r["name"] for g in runner.status()["groups"] for r in g["resources"]] == ["other"]
+
+
 def test_update_is_run_after_a_live_change(tmp_path: Path) -> None:
     update = f"update_command = '''{noting('update')}; test -n \"$MAINPID\"'''"
     with Running(tmp_path, declared(tmp_path, app("db", update))) as runner:

@@ -39,7 +39,7 @@ from gds.script import (
 from gds.simulate import simulate
 from gds.testing.processes import Program
 from tests.scenarios import SCENARIOS, script
-from tests.unit.daemon.world import Here, ends
+from tests.unit.daemon.world import Here, InMemory, ends
 
 if TYPE_CHECKING:
     from gds.daemon.app import App
@@ -81,18 +81,6 @@ class Scripted(dict[str, Program]):
     def get(self, name: str, default: Program | None = None) -> Program | None:  # type: ignore[override]  # one form
         """What it does now."""
         return self._both.program(name) or super().get(name, default)
-
-
-class InMemory:
-    """Switches that nobody keeps."""
-
-    def __init__(self) -> None:
-        self.of: dict[str, dict[str, bool]] = {}
-
-    def set(self, name: str, what: str, value: bool) -> str:
-        """Groups and Managing."""
-        self.of.setdefault(name, {})[what] = value
-        return ""
 
 
 class Both:

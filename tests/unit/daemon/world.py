@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gds.daemon.app import App
 from gds.daemon.environment import AS_RUNNER
 from gds.daemon.fed import Fed
+from gds.daemon.managing import Managing
 from gds.daemon.rgmd import Rgmd
 from gds.daemon.world import World
 from gds.fault.score import Outcome
@@ -132,6 +133,18 @@ class Traced(Rgmd):
             self.told.append(f"{was} -> {self.public(app)}, {app.view.status}")
 
 
+class InMemory:
+    """Switches that nobody keeps."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, dict[str, bool]] = {}
+
+    def set(self, name: str, what: str, value: bool) -> str:
+        """Groups and Managing."""
+        self.of.setdefault(name, {})[what] = value
+        return ""
+
+
 class Here:
     """One runner's worth of drivers."""
 
@@ -166,6 +179,7 @@ class Here:
         world.wall = self.clock.monotonic
         world.chance = lambda: 0.5
         self.rgmd = Traced(world)
+        self.rgmd.managing = Managing(self.rgmd, InMemory(), False)
         for resource in resources:
             self.rgmd.apps[resource.name] = App(resource)
 
