@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from gds.daemon.app import App
     from gds.daemon.rgmd import Rgmd
-    from gds.model.resource import Plan
+    from gds.model.resource import Plan, Resource
     from gds.model.state import GroupState
 
     class Switches(Protocol):
@@ -46,10 +46,10 @@ class Groups:
         self._told: dict[str, GroupState] = {}
         self._changed: set[str] = set()
 
-    def take(self, plan: Plan) -> None:
-        """This is declared from now on."""
+    def take(self, plan: Plan, going: Iterable[Resource] = ()) -> None:
+        """This is declared from now on. `going`: no longer declared, and needs what it needed until it is down."""
         self.declared = {group.name: group for group in plan.groups}
-        self._rgmd.graph = order.graph_of(plan)
+        self._rgmd.graph = order.graph_of(plan.replace(resources=(*plan.resources, *going)))
         self._rgmd.addresses = tuple([each.name for each in plan.resources if each.is_address])
         self._rgmd.suspended = {name: _SUSPENDED for name in self.declared if self._switch(name, "suspended", False)}
 

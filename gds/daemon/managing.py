@@ -91,7 +91,7 @@ class Managing:
             self.run(app, method, partial(ended, app.name))
 
     def before_start(self, app: App, start: Callable[[], None]) -> None:
-        """Init or Boot where one is due, then `start`, unless it was asked to stop meanwhile, or everything goes down."""
+        """Init or Boot where one is due, then `start`; not when it was asked to stop meanwhile, or everything ends."""
 
         def still_wanted() -> None:
             if app.wanted and app.enabled and not self._rgmd.leaving:

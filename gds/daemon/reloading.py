@@ -217,7 +217,7 @@ class Reload:
         gone = {d.name for d in self._todo if d.act in ("stop", "restart")}
         ranks = {name: rank for rank, name in enumerate(order.stop_order(rgmd.graph, gone))}
         stops = sorted([d for d in self._todo if d.name in gone], key=lambda d: ranks[d.name])
-        self._groups.take(self._plan)
+        self._groups.take(self._plan, [app.resource for app in rgmd.apps.values() if app.name not in after])
         self._followed(self._stands)
         ranks = {name: rank for rank, name in enumerate(order.start_order(rgmd.graph, after))}
         rest = sorted([d for d in self._todo if d.name not in gone], key=lambda d: (d.act != "change", ranks[d.name]))
@@ -307,6 +307,8 @@ class Reload:
             self._end(1 if self._refused else 0, "\n".join(self._refused))
 
     def _end(self, code: int, message: str) -> None:
+        if self._applied and self._plan is not None:
+            self._groups.take(self._plan)  # what was removed is gone, and nobody's need any more
         self._finished(code, message, self._lines() if code in (0, 1) else [])
 
     def _lines(self) -> list[str]:
