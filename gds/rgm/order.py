@@ -16,7 +16,6 @@ What it knows of the others is their `ResourceView`, asked for by name; None: no
 
 from __future__ import annotations
 
-from gds.model.names import ADDRESS_TYPES
 from gds.model.value import Value
 from gds.rgm.events import NeedGone, NeedRestarted, NeedsMet, UsersGone, UserStuck
 from gds.rgm.life import Life
@@ -72,8 +71,8 @@ def graph_of(plan: Plan) -> Graph:
     for group in plan.groups:
         own = members.get(group.name, [])
         if group.implicit_network_dependencies and group.rg_mode != "SCALABLE":
-            for address in [r for r in own if r.type in ADDRESS_TYPES]:
-                links += [Link(r.name, address.name, STRONG) for r in own if r.type not in ADDRESS_TYPES]
+            for address in [r for r in own if r.is_address]:
+                links += [Link(r.name, address.name, STRONG) for r in own if not r.is_address]
         for before in group.rg_dependencies:
             links += [Link(r.name, b.name, WEAK) for r in own for b in members.get(before, [])]
     prenet = frozenset([r.name for r in plan.resources if r.prenet_start_command is not None])
@@ -200,19 +199,27 @@ def _will_prepare(graph: Graph, name: str, look: Look) -> bool:
     if view is None or not _is_unprepared(graph, name, look):
         return False
     if view.life is Life.AWAITING:
-        return not _unprepared(graph, name, look).startswith("needs ")
+        return not _lacks_another_group(graph, name, look)
     return view.life is Life.PREPARING
+
+
+def _lacks_another_group(graph: Graph, name: str, look: Look) -> str:
+    """What it needs of another group and is not up, in words."""
+    own = graph.groups.get(name)
+    for link in graph.needs.get(name, ()):
+        if link.kind != WEAK and graph.groups.get(link.need) != own and not _is_up(look(link.need)):
+            return _lacking(link.need, look(link.need))
+    return ""
 
 
 def _unprepared(graph: Graph, name: str, look: Look) -> str:
     """Why its Prenet_start cannot run yet: those it needs go first; one of another group has to be up."""
-    first = []
-    for link in graph.needs.get(name, ()):
-        if graph.groups.get(link.need) == graph.groups.get(name):
-            if _will_prepare(graph, link.need, look):
-                first.append(link.need)
-        elif link.kind != WEAK and not _is_up(look(link.need)):
-            return _lacking(link.need, look(link.need))
+    lacking = _lacks_another_group(graph, name, look)
+    if lacking:
+        return lacking
+    needs = [link.need for link in graph.needs.get(name, ())]
+    own = graph.groups.get(name)
+    first = [need for need in needs if graph.groups.get(need) == own and _will_prepare(graph, need, look)]
     return f"waits for Prenet_start of {_listed(first)}" if first else ""
 
 
