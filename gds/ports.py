@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
 from gds.model.launch import Launch as Launch
+from gds.model.store import Answer, Change, EngineTraits, Record, Transaction
 
 Callback: TypeAlias = Callable[[], object]
 """Something to call without arguments."""
@@ -123,4 +124,43 @@ class LastingForest(Forest, Protocol):
 
     def resumed(self) -> None:
         """All trees were resumed: whatever else the runner before us left is ended."""
+        ...
+
+
+class EngineListener(Protocol):
+    """What an engine tells, from the loop. `engine_loaded` comes first, and again whenever the thread of changes was
+    lost (compaction, another store): what it names is all there is. Between two of them every change of a key comes
+    exactly once and in the order of revisions. It is news of the past: no safety decision may rest on it."""
+
+    def engine_loaded(self, records: dict[str, Record], revision: int) -> None: ...
+    def engine_changed(self, changes: tuple[Change, ...], revision: int) -> None: ...
+    def engine_away(self, because: str) -> None:
+        """It cannot be asked; it is tried on. Told once, with the reason."""
+        ...
+
+    def engine_back(self) -> None:
+        """It answers again; what was missed has been told before."""
+        ...
+
+
+class ClusterEngine(Protocol):
+    """A store with transactions that several nodes share. Keys are without the cluster's prefix."""
+
+    traits: EngineTraits
+
+    def begin(self, listener: EngineListener) -> None:
+        """Connect, and tell everything from now on."""
+        ...
+
+    def commit(self, transaction: Transaction, timeout: float, done: Callable[[Answer], None]) -> None:
+        """Ask once; `done` is called exactly once, from the loop, at most `timeout` seconds later (Unknown then).
+        Nothing is tried again behind the caller's back, for a second try may succeed after the first one did."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """For `gds status`: endpoints and how each of them is, the store's version, who leads."""
+        ...
+
+    def close(self) -> None:
+        """No answer is wanted any more; nothing of it is left."""
         ...

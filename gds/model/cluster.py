@@ -1,0 +1,65 @@
+"""What one node knows of the whole cluster: which nodes there are, what each says of itself, who masters what.
+
+A picture made from the store's records (rgm/records.py) and from this node's own clock; nothing in it came from another
+node's clock. Placement (rgm/placement.py) reads it and nothing else, so the same picture gives the same answer on each
+node, in `gds simulate --cluster` and in `gds plan what-if`.
+"""
+
+from __future__ import annotations
+
+from gds.model.resource import Group
+from gds.model.value import Value
+
+
+class Peer(Value):
+    """A node. `alive`: its record has moved within the lifetime, as far as this node's clock can tell. `drained`: why
+    it takes no group ("" = it does); `evacuated`: it also gives up those it has. `because`: of how it is, for people.
+    """
+
+    name: str
+    alive: bool = True
+    drained: str = ""
+    evacuated: bool = False
+    because: str = ""
+
+
+class Mastery(Value):
+    """A node is master of a group. `token` rises with each mastery of the group. `live`: its node holds it still.
+    `state` is what its node reported of the group there (model.state.GroupState in words; "" = nothing yet)."""
+
+    group: str
+    node: str
+    token: int
+    live: bool = True
+    state: str = ""
+    slot: int = 0
+
+
+class Goal(Value):
+    """What people want of a group. `targets`: where a switch sends it, the best first. `request`: the switch's own
+    name, so that it is carried out once. `suspended`: nothing is moved by itself."""
+
+    online: bool = True
+    suspended: bool = False
+    managed: bool = True
+    targets: tuple[str, ...] = ()
+    request: str = ""
+
+
+class Bar(Value):
+    """A node may not take a group, and why: it gave it over within pingpong_interval, a Start failed there, its files
+    differ, its Monitor_check said no."""
+
+    group: str
+    node: str
+    because: str
+
+
+class Cluster(Value):
+    """The picture. `groups` are as this node's files declare them."""
+
+    nodes: tuple[Peer, ...] = ()
+    groups: tuple[Group, ...] = ()
+    masteries: tuple[Mastery, ...] = ()
+    goals: dict[str, Goal] = {}  # noqa: RUF012 (never changed in place)
+    bars: tuple[Bar, ...] = ()
