@@ -151,14 +151,14 @@ def _run(typed: options.Options, handed: Parcel | None) -> int:
 def _declared(typed: options.Options, paths: list[str], cache_dirs: list[str]) -> tuple[Plan, Settings]:
     """What descriptors, settings and the command line say. Raises ConfigError."""
     from gds.config import cache
-    from gds.model.settings import Settings
+    from gds.model.settings import settings_from
 
     cached = cache.load_cached(paths, cache_dirs, typed.values)
     if cached is not None:
         plan, values = cached
     else:
         plan, values = _compile(paths, typed.values, cache_dirs)
-    settings = Settings(**values)
+    settings = settings_from(values)
     if not settings.socket:
         settings = settings.replace(socket=f"{settings.runtime_dir}/control.sock")
     if typed.after is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from gds.model.names import name_fault
-from gds.model.settings import Settings
+from gds.model.settings import ETCD, EtcdSettings, Settings
 from gds.model.value import defaults_of
 
 TYPE_CHECKING = False
@@ -38,11 +38,17 @@ def settings_file(environ: Mapping[str, str]) -> str:
 def variables(environ: Mapping[str, str]) -> dict[str, str]:
     """The settings given by GDS_… variables; an empty variable counts as not given."""
     found = {}
-    for name in Settings.__fields__:
+    for name in names():
         value = environ.get(f"GDS_{name.upper()}", "")
         if value:
             found[name] = value
     return found
+
+
+def names() -> list[str]:
+    """The flat names of all settings (model/settings.py)."""
+    own = [name for name in Settings.__fields__ if name != "etcd"]
+    return [*own, *[ETCD + name for name in EtcdSettings.__fields__]]
 
 
 def is_plain(given: Mapping[str, str]) -> bool:
@@ -61,6 +67,7 @@ def is_plain(given: Mapping[str, str]) -> bool:
 def settled(checked: Mapping[str, str], environ: Mapping[str, str], euid: int) -> dict[str, str]:
     """All settings, from those that were given and checked: defaults and directories filled in."""
     values: dict[str, str] = {**defaults_of(Settings), **checked}
+    del values["etcd"]  # of the table only what was given, under flat names
     values["node"] = values["node"] or os.uname().nodename.partition(".")[0] or "localhost"
     values["runtime_dir"] = runtime_dir(values["runtime_dir"], environ, euid)
     values["state_dir"] = state_dir(values["state_dir"], environ, euid)

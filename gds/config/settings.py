@@ -157,7 +157,9 @@ def _model(variable: dict[str, str], from_file: dict[str, Any]) -> type[BaseSett
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return init_settings, _Variables(settings_cls, variable), InitSettingsSource(settings_cls, from_file)
 
-    fields: dict[str, Any] = {p.name: (value_type(p), default_of(p)) for p in SETTINGS if p.supported}
+    fields: dict[str, Any] = {
+        p.name: (value_type(p), default_of(p)) for p in SETTINGS if p.supported and p.kind != "table"
+    }
     return create_model("RunnerSettings", __base__=Sources, **fields)
 
 

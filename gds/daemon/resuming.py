@@ -10,7 +10,7 @@ from gds.daemon import appparcel, tagparcel
 from gds.errors import ConfigError
 from gds.model import codec
 from gds.model.resource import Plan
-from gds.model.settings import Settings
+from gds.model.settings import Settings, settings_from
 from gds.rgm.events import DelayOver
 
 TYPE_CHECKING = False
@@ -55,7 +55,7 @@ def plan_of(facts: dict[str, Any]) -> Plan:
 
 def settings_of(facts: dict[str, Any]) -> Settings:
     """Its settings."""
-    return Settings(**facts["settings"])
+    return settings_from(facts["settings"])
 
 
 def understand(facts: dict[str, Any]) -> str:

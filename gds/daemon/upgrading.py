@@ -39,7 +39,7 @@ from __future__ import annotations
 
 from gds.daemon import appparcel
 from gds.model import codec
-from gds.model.value import fields_of
+from gds.model.settings import plain_from
 from gds.rgm.upgrade import AT_REST, FORMAT, Later, Moment, Now, Refused, may_upgrade
 
 TYPE_CHECKING = False
@@ -293,7 +293,7 @@ class Upgrade:
             "rung": self._forest.rung,
             "apps": tuple(apps),
             "groups": codec.pack(tuple(self._groups.declared.values())),
-            "settings": {name: getattr(self._settings, name) for name in fields_of(type(self._settings))},
+            "settings": plain_from(self._settings),
             "switches": {name: dict(each) for name, each in self._switches.items()},
             "tags": tags,
             "server": server,

@@ -755,7 +755,9 @@ SETTINGS: tuple[Property, ...] = (
         minimum=262_144,
         example='"32MiB"',
     ),
-    Property("etcd", "table", "The etcd engine.", Tunable.NONE, supported=False),
+    Property(
+        "etcd", "table", "How the etcd engine is reached, and its times.", Tunable.NONE, example="{ lifetime = 10 }"
+    ),
     Property("pacemaker", "table", "The Pacemaker engine.", Tunable.NONE, supported=False),
 )
 """The keys of `[runner]` in gds.toml; `GDS_` and the key in capitals is its variable."""

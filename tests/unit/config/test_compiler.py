@@ -15,7 +15,7 @@ import pytest
 from gds.config.asking import command
 from gds.model.codec import unpack
 from gds.model.resource import Plan
-from gds.model.settings import Settings
+from gds.model.settings import settings_from
 from tests.unit.config.telling import write
 
 ONE = '[resource.a]\nstart_command = ["/bin/true"]\n'
@@ -47,7 +47,7 @@ def test_a_plan_and_all_settings(tmp_path: Path) -> None:
     assert isinstance(plan, Plan)
     assert [r.name for r in plan.resources] == ["a"]
     assert len(plan.sources[0].digest) == 64
-    assert Settings(**answer["settings"]).node == "n7"
+    assert settings_from(answer["settings"]).node == "n7"
     assert answer["errors"] == []
     assert answer["warnings"] == [
         {
@@ -89,4 +89,4 @@ def test_settings_alone() -> None:
     status, answer = ask({}, [sys.executable, "-m", "gds.config.compiler", json.dumps({})])
     assert status == 0
     assert unpack(answer["plan"]) == Plan()
-    assert Settings(**answer["settings"]).on_giveover == "auto"
+    assert settings_from(answer["settings"]).on_giveover == "auto"
