@@ -5,6 +5,8 @@
 #   systemd                    what systemd-box.sh boots (systemd, D-Bus, logind, systemd-run)
 #   podman                     what container-box.sh runs (podman, runc, conmon, mmdebstrap)
 #   network                    namespaces and switches of addresses (ip, nsenter, unshare, setpriv)
+#   etcd                       what etcd-cluster.sh runs (etcd, etcdctl, ip, nft, openssl, strace)
+#   pacemaker                  what pacemaker-cluster.sh brings up (corosync, pacemaker, crmsh, ocf-tester, nft)
 #   all                        every one of them
 #
 # Says nothing and takes milliseconds when all is there.  No service is started by an
@@ -36,15 +38,31 @@ missing() {
         network)
             [ -x /sbin/ip ] || [ -x /usr/sbin/ip ] || echo iproute2
             [ -x /usr/bin/nsenter ] && [ -x /usr/bin/setpriv ] || echo util-linux;;
-        all) local c; for c in nginx postgresql redis podman network; do missing "$c"; done;;
-        *) die "cannot install $1: known are nginx postgresql redis systemd podman network all";;
+        pacemaker)
+            missing network
+            [ -x /usr/sbin/corosync ] || echo corosync
+            [ -x /usr/sbin/pacemakerd ] || echo pacemaker
+            [ -x /usr/sbin/crm_resource ] || echo pacemaker-cli-utils
+            [ -x /usr/sbin/crm ] || echo crmsh
+            [ -x /usr/sbin/ocf-tester ] || echo resource-agents
+            [ -x /usr/bin/xmllint ] || echo libxml2-utils
+            [ -x /usr/sbin/nft ] || echo nftables;;
+        etcd)
+            missing network
+            [ -x /usr/bin/etcd ] || echo etcd-server
+            [ -x /usr/bin/etcdctl ] || echo etcd-client
+            [ -x /usr/sbin/nft ] || echo nftables
+            [ -x /usr/bin/openssl ] || echo openssl
+            [ -x /usr/bin/strace ] || echo strace;;
+        all) local c; for c in nginx postgresql redis podman network etcd; do missing "$c"; done;;
+        *) die "cannot install $1: known are nginx postgresql redis systemd podman network pacemaker etcd all";;
     esac
 }
 
 # All of them on one line.
 wanted() { local c; for c in "$@"; do missing "$c"; done | sort -u | paste -s -d " "; }
 
-[ $# -gt 0 ] || { sed -n '2,11p' "$0" | sed 's/^# \{0,1\}//'; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,13p' "$0" | sed 's/^# \{0,1\}//'; exit 2; }
 list=$(wanted "$@") || exit 1
 [ -n "$list" ] || exit 0
 [ "$(id -u)" = 0 ] || die "cannot install $list: not root; run it as root, or install them yourself"
