@@ -6,10 +6,12 @@ Nothing here waits. A request returns at once and its answer comes back as a cal
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from gds.model.launch import Launch as Launch
-from gds.model.store import Answer, Change, EngineTraits, Record, Transaction
+
+if TYPE_CHECKING:
+    from gds.model.store import Answer, Change, EngineTraits, Record, Transaction
 
 Callback: TypeAlias = Callable[[], object]
 """Something to call without arguments."""
