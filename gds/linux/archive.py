@@ -7,7 +7,9 @@ Never loaded by a runner that goes on (history.py says why): this is the work of
   ones are complete, and go once they are folded. One process at a time folds (a lock); readers never wait for it.
 - Bounded, oldest first: `ROWS` rows, and so many bytes as the runner's settings say.
 - A store that is damaged is moved aside to `history.db.broken`, which is told, and a new one begun.
-- A reader who may not write reads the store as it is, and what is new in the spools from them.
+- A reader who may not write reads the store as it is, and what is new in the spools from them. It asks which spools
+  there are before it looks into the store, so what a fold takes and removes meanwhile is missed in neither: when one
+  of them is gone, it begins again.
 
 A row is a line of a spool: `kind` is decision or fact, `body` the line itself, a JSON document.
 """
@@ -26,7 +28,9 @@ from gds.linux.history import LARGEST_STORE, spools
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from typing import Any
+    from typing import Any, TypeAlias
+
+    Row: TypeAlias = tuple[str, str, str, str, str, str]
 
 STORE = "history.db"
 BROKEN = "history.db.broken"
@@ -35,6 +39,8 @@ BOTH = ("decision", "fact")
 ROWS = 250_000
 PATIENCE = 10.0
 """Seconds to wait for somebody else's transaction."""
+LOOKS = 100
+"""How often a reader begins again; a spool goes once in a mebibyte of history."""
 PAGES = "PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size"
 TABLES = """\
 PRAGMA auto_vacuum = INCREMENTAL;
@@ -162,7 +168,7 @@ def _take(store: _sqlite3.Connection, directory: str, name: str) -> None:
     store.execute("INSERT OR REPLACE INTO taken(spool, bytes) VALUES (?, ?)", (name, end))
 
 
-def new_lines(path: str, begin: int) -> tuple[list[tuple[str, str, str, str, str, str]], int]:
+def new_lines(path: str, begin: int) -> tuple[list[Row], int]:
     """The rows of a spool after the first `begin` bytes, and how far they reach: to its last whole line."""
     with open(path, "rb") as file:
         head = file.readline(1 << 16)
@@ -224,16 +230,22 @@ def read(
     `since`, RFC 3339 in UTC), oldest first, in `records`. Each has the `boot` it is from. `largest` 0: how large the
     store may be is the runner's to say; nothing of it goes."""
     answer = fold(directory, largest=largest) if _is_ours(directory) else Answer()
-    rows: dict[str, list[tuple[str, str]]] = {}
-    taken: dict[str, int] = {}
-    try:
-        for store in _opened(directory):
-            rows = {name: _rows(store, name, most, since, kinds) for name in names or ("",)}
-            taken = dict(store.execute("SELECT spool, bytes FROM taken").fetchall())
-    except _sqlite3.Error as error:
-        answer.problem = answer.problem or f"cannot read {directory}/{STORE}: {error}"
-    for name in names or ("",):
-        found = [*reversed(rows.get(name, [])), *_unfolded(directory, taken, name, since, kinds)]
+    asked = names or ("",)
+    for _ in range(LOOKS):
+        waiting = _spools(directory)  # first: see the module
+        rows: dict[str, list[tuple[str, str]]] = {}
+        taken: dict[str, int] = {}
+        try:
+            for store in _opened(directory):
+                rows = {name: _rows(store, name, most, since, kinds) for name in asked}
+                taken = dict(store.execute("SELECT spool, bytes FROM taken").fetchall())
+        except _sqlite3.Error as error:
+            answer.problem = answer.problem or f"cannot read {directory}/{STORE}: {error}"
+        new, whole = _unfolded(directory, waiting, taken)
+        if whole:
+            break
+    for name in asked:
+        found = [*reversed(rows.get(name, [])), *_wanted(new, name, since, kinds)]
         answer.records += [{**json.loads(body), "boot": boot} for boot, body in found[-most:]]
     return answer
 
@@ -263,7 +275,8 @@ def _opened(directory: str) -> Iterator[_sqlite3.Connection]:
     if not os.path.exists(path):
         return
     with tempfile.TemporaryDirectory(prefix="gds-history-") as copy:
-        for way in (_uri(path, "mode=ro"), _copied(directory, copy)):
+        for copied in (False, True):
+            way = _copied(directory, copy) if copied else _uri(path, "mode=ro")
             store = _sqlite3.connect(way, PATIENCE, isolation_level=None, uri=True)
             try:
                 store.execute("BEGIN")
@@ -271,7 +284,7 @@ def _opened(directory: str) -> Iterator[_sqlite3.Connection]:
             except _sqlite3.OperationalError:
                 # what a WAL needs beside the store cannot be made on a read-only disk: a copy is read
                 store.close()
-                if way.endswith("mode=ro"):
+                if not copied:
                     continue
                 raise
             try:
@@ -293,20 +306,33 @@ def _uri(path: str, how: str) -> str:
     return f"file:{quoted}?{how}"
 
 
-def _unfolded(
-    directory: str, taken: dict[str, int], name: str, since: str, kinds: Iterable[str]
-) -> list[tuple[str, str]]:
-    """What stands in spools alone."""
-    found = []
+def _spools(directory: str) -> list[str]:
     try:
-        for spool in spools(directory):
-            lines, _end = new_lines(f"{directory}/{spool}", taken.get(spool, 0))
-            for at, boot, resource, group, kind, text in lines:
-                if kind in kinds and at >= since and (not name or name in (resource, group)):
-                    found.append((boot, text))
+        return spools(directory)
     except OSError:
-        return found  # folded, and gone, in this instant: it is in the store, and the next look finds it there
-    return found
+        return []
+
+
+def _unfolded(directory: str, waiting: Sequence[str], taken: dict[str, int]) -> tuple[list[Row], bool]:
+    """What stands in these spools alone, and whether all of them were there: one that a fold removed meanwhile was no
+    part of the store when it was looked at, so what follows it is left out."""
+    found: list[Row] = []
+    try:
+        for spool in waiting:
+            found += new_lines(f"{directory}/{spool}", taken.get(spool, 0))[0]
+    except FileNotFoundError:
+        return found, False
+    except OSError:
+        return found, True  # not ours to read; it will not be another time
+    return found, True
+
+
+def _wanted(lines: Iterable[Row], name: str, since: str, kinds: Sequence[str]) -> list[tuple[str, str]]:
+    return [
+        (boot, text)
+        for at, boot, resource, group, kind, text in lines
+        if kind in kinds and at >= since and (not name or name in (resource, group))
+    ]
 
 
 def main(argv: Sequence[str]) -> int:

@@ -94,6 +94,8 @@ class History:
         self._waiting: list[Record | Late] = []
         self._lines: list[str] = []
         """In words, not written yet."""
+        self._written = 0
+        """How often some of them were."""
         self._armed = self._hurrying = False
         """A turn of ours is asked for: in a quiet moment, or soon."""
         self._folding = False
@@ -179,6 +181,7 @@ class History:
             os.ftruncate(self._fd, self._size)  # half a line would spoil the next one too
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._size += len(data)
+        self._written += 1
         del self._lines[:number]
 
     def _begin_spool(self) -> None:
@@ -251,10 +254,14 @@ class History:
             done(_among(self._lines, request))
             return
 
+        written = self._written
+
         def answered(answer: dict[str, Any]) -> None:
             self._reading -= 1
             self._told(answer)
-            done([*answer.get("records", ()), *_among(self._lines, request)])
+            # what was written since it was asked may be in its answer or not: what follows that is left out
+            lines = self._lines if self._written == written else []
+            done([*answer.get("records", ()), *_among(lines, request)])
             self._ask_next()
 
         self._reading += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _sqlite3
+import fcntl
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ from gds.linux.history import LARGEST_SPOOL, MOST_SPOOLS, RECENT, History, comma
 from gds.linux.loop import Loop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 DEADLINE = 30.0
 
@@ -46,6 +47,8 @@ class Here:
         self.asked: list[dict[str, Any]] = []
         self.history = History(self.loop, str(where), self.log, self.aside if aside else None)
         self.count = 0
+        self.late: list[Callable[[], None]] | None = None
+        """A list: what processes answered is kept in it, and told when the test says so."""
 
     def aside(self, argv: list[str], done: Callable[[dict[str, Any]], None]) -> None:
         """As the runner does, but without going on meanwhile."""
@@ -53,7 +56,11 @@ class Here:
 
         self.asked.append(json.loads(argv[-1]))
         said = subprocess.run(argv, stdout=subprocess.PIPE, check=True, timeout=DEADLINE).stdout
-        done(marshal.loads(said))
+        answer = marshal.loads(said)
+        if self.late is None:
+            done(answer)
+        else:
+            self.late.append(lambda: done(answer))
 
     def add(self, number: int = 1, name: str = "web", size: int = 10) -> None:
         """So many decisions, and time to write them."""
@@ -187,6 +194,28 @@ def test_a_directory_that_cannot_be_written_is_told_once_and_tried_again(tmp_pat
     here.add(1)
     assert here.events() == numbered(1, 4)
     assert not here.history.problem
+
+
+def test_what_cannot_be_written_after_what_was_written_meanwhile_is_not_in_an_answer(tmp_path: Path) -> None:
+    where = tmp_path / "history"
+    where.mkdir()
+    here = Here(where)
+    here.add(5)
+    late: list[Callable[[], None]] = []
+    here.late = late
+    got: list[list[dict[str, Any]]] = []
+    here.history.read([], 100, got.append)
+    here.add(1)
+    where.rename(tmp_path / "away")
+    here.add(1, size=LARGEST_SPOOL)
+    assert here.history.problem
+    late.pop()()
+    assert [record["event"] for record in got[0]] == numbered(1, 5)
+    (tmp_path / "away").rename(where)
+    here.history.read([], 100, got.append)
+    late.pop()()
+    assert [record["event"] for record in got[1]] == numbered(1, 7)
+    here.history.close()
 
 
 def test_a_name_of_a_spool_is_never_used_twice(tmp_path: Path) -> None:
@@ -340,10 +369,56 @@ def test_a_process_that_cannot_be_started_is_told(tmp_path: Path) -> None:
 # -- many at once -----------------------------------------------------------------------------------------------------
 
 
-def start(where: Path, **request: object) -> subprocess.Popen[bytes]:
-    """A process that folds, or reads."""
-    argv = command({"directory": str(where), "largest": history.LARGEST_STORE, **request})
-    return subprocess.Popen(argv, stdout=subprocess.PIPE)
+STOPPED = """
+import os, signal, sys
+where, left = sys.argv[3], int(sys.argv[4])
+
+def look(event, of):
+    global left
+    if event in ("open", "os.listdir", "os.remove", "sqlite3.connect") and where in str(of[0]):
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+sys.path.append(sys.argv[1])
+from gds.linux.archive import main
+sys.addaudithook(look)
+raise SystemExit(main(sys.argv[2:3]))
+"""
+"""The archive, stopped before it touches a file of the history for the nth time."""
+
+READ: dict[str, Any] = {"names": [], "most": 1_000_000, "since": "", "facts": False}
+
+
+class Children:
+    """Processes that fold, or read, in one directory."""
+
+    def __init__(self, where: Path) -> None:
+        self.where = where
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, stop_at: int = 0, **request: object) -> subprocess.Popen[bytes]:
+        """One; stopped before it touches a file for the `stop_at`th time."""
+        argv = command({"directory": str(self.where), "largest": history.LARGEST_STORE, **request})
+        if stop_at:
+            argv = [*argv[:2], "-c", STOPPED, *argv[-2:], str(self.where), str(stop_at)]
+        self.processes.append(subprocess.Popen(argv, stdout=subprocess.PIPE))
+        return self.processes[-1]
+
+    def end(self) -> None:
+        """None of them is left, nor a pipe to it."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+
+@pytest.fixture
+def children(tmp_path: Path) -> Iterator[Children]:
+    """In the directory of the test; they end with it."""
+    made = Children(tmp_path)
+    yield made
+    made.end()
 
 
 def answer_of(process: subprocess.Popen[bytes]) -> dict[str, Any]:
@@ -355,14 +430,65 @@ def answer_of(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     return answer
 
 
-READ = {"names": [], "most": 1_000_000, "since": "", "facts": False}
+def stops(process: subprocess.Popen[bytes]) -> bool:
+    """Wait until it has stopped (True) or ended."""
+    seen = os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    return seen is not None and seen.si_code == os.CLD_STOPPED
 
 
-def test_readers_while_the_runner_writes_see_a_beginning_of_the_truth(tmp_path: Path) -> None:
+def folds(where: Path) -> bool:
+    """Somebody does."""
+    with (where / "history.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("folded", [False, True], ids=["spools alone", "a store"])
+def test_whatever_happens_at_whatever_point_of_a_reading_it_sees_a_beginning_of_the_truth(
+    tmp_path: Path, folded: bool
+) -> None:
+    for point in range(1, 100):
+        where = tmp_path / str(point)
+        where.mkdir()
+        here = Here(where, aside=False)
+        here.add(50)
+        if folded:
+            assert not archive.fold(str(where)).problem
+            here.add(50)
+        known = here.count
+        children = Children(where)
+        reader = children.start(point, **READ)
+        try:
+            stopped = stops(reader)
+            if stopped:
+                here.add(2, size=LARGEST_SPOOL // 2)  # the last of this spool, and the first of another
+                here.add(2, size=LARGEST_SPOOL // 2)
+                if not folds(where):
+                    assert not archive.fold(str(where)).problem
+                here.add(5)
+                reader.send_signal(signal.SIGCONT)
+            answer = answer_of(reader)
+        finally:
+            children.end()
+        events = [record["event"] for record in answer["records"]]
+        assert (answer["problem"], answer["notes"]) == ("", [])
+        assert events == numbered(1, len(events)), point
+        assert len(events) >= known
+        here.history.close()
+        if not stopped:
+            break
+    assert not stopped
+    assert point > 8  # the lock, the store twice, the spools three times, and one of them twice
+
+
+def test_readers_while_the_runner_writes_see_a_beginning_of_the_truth(tmp_path: Path, children: Children) -> None:
     here = Here(tmp_path, aside=False)
     here.add(50)
     for _ in range(4):
-        readers = [start(tmp_path, **READ) for _ in range(2)]
+        readers = [children.start(**READ) for _ in range(2)]
         while any(reader.poll() is None for reader in readers) and here.count < 20_000:
             here.add(20)
             if all(select_ready(reader) for reader in readers):
@@ -386,12 +512,12 @@ def select_ready(process: subprocess.Popen[bytes]) -> bool:
     return bool(select.select([process.stdout], [], [], 0)[0])
 
 
-def test_a_fold_that_is_killed_at_any_instant_neither_doubles_nor_loses(tmp_path: Path) -> None:
+def test_a_fold_that_is_killed_at_any_instant_neither_doubles_nor_loses(tmp_path: Path, children: Children) -> None:
     here = Here(tmp_path, aside=False)
     killed = 0
     for round_ in range(12):
         here.add(2500, size=100)
-        process = start(tmp_path)
+        process = children.start()
         time_left = time.monotonic() + 0.03 + 0.012 * round_
         while time.monotonic() < time_left and process.poll() is None:
             select_ready(process)
@@ -403,9 +529,9 @@ def test_a_fold_that_is_killed_at_any_instant_neither_doubles_nor_loses(tmp_path
     assert [r["event"] for r in archive.read(str(tmp_path), most=1_000_000).records] == numbered(1, here.count)
 
 
-def test_two_that_fold_at_once_do_it_once(tmp_path: Path) -> None:
+def test_two_that_fold_at_once_do_it_once(tmp_path: Path, children: Children) -> None:
     here = Here(tmp_path, aside=False)
     here.add(5000)
-    for process in [start(tmp_path) for _ in range(3)]:
+    for process in [children.start() for _ in range(3)]:
         assert answer_of(process) == {"problem": "", "notes": [], "records": []}
     assert [r["event"] for r in archive.read(str(tmp_path), most=1_000_000).records] == numbered(1, here.count)
