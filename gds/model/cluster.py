@@ -37,13 +37,15 @@ class Mastery(Value):
 
 class Goal(Value):
     """What people want of a group. `targets`: where a switch sends it, the best first. `request`: the switch's own
-    name, so that it is carried out once. `suspended`: nothing is moved by itself."""
+    name, so that it is carried out once; `carried`: it was, and `targets` only say which nodes are preferred since.
+    `suspended`: nothing is moved by itself."""
 
     online: bool = True
     suspended: bool = False
     managed: bool = True
     targets: tuple[str, ...] = ()
     request: str = ""
+    carried: bool = False
 
 
 class Bar(Value):

@@ -1,0 +1,204 @@
+"""Which nodes can take a group, in which order, and why the others cannot. The rules are those of placement.py."""
+
+from __future__ import annotations
+
+from gds.model.cluster import Goal
+from gds.model.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gds.model.cluster import Cluster, Mastery, Peer
+    from gds.model.resource import Group
+    from gds.rgm.affinity import Web, Wish
+
+UP = ("ONLINE", "ONLINE_FAULTED")
+UNSTEADY = ("PENDING_OFFLINE", "ERROR_STOP_FAILED")
+"""States of a mastery on which no other group can build."""
+NO_GOAL = Goal()
+
+
+class Decision(Value):
+    """What should become of a group. `take`: nodes that should become master now, the best first. `leave`: (node, why)
+    of masters that should give it up. `stay`: masters that go on. `next`: who should take it when somebody has left.
+    `nowhere`: (node, why) of those that were looked at and cannot take it."""
+
+    take: tuple[str, ...] = ()
+    leave: tuple[tuple[str, str], ...] = ()
+    because: str = ""
+    nowhere: tuple[tuple[str, str], ...] = ()
+    stay: tuple[str, ...] = ()
+    next: tuple[str, ...] = ()
+
+    @property
+    def will(self) -> tuple[str, ...]:
+        """Where it will be when all of this is done."""
+        return (*self.stay, *self.take, *self.next)
+
+
+class View:
+    """A picture laid out for looking things up: made once, asked for many groups."""
+
+    __slots__ = ("bars", "goals", "held", "names", "peers", "web")
+
+    def __init__(self, cluster: Cluster, web: Web) -> None:
+        self.web = web
+        self.goals = cluster.goals
+        self.peers: dict[str, Peer] = {peer.name: peer for peer in cluster.nodes}
+        self.names = tuple(sorted(self.peers))
+        self.held: dict[str, list[Mastery]] = {}
+        self.bars: dict[tuple[str, str], str] = {}
+        for mastery in cluster.masteries:
+            if mastery.live:
+                self.held.setdefault(mastery.group, []).append(mastery)
+        for bar in cluster.bars:
+            self.bars.setdefault((bar.group, bar.node), bar.because)
+
+    def without(self, groups: list[str], node: str) -> View:
+        """The same without these groups' masteries on that node."""
+        made: View = object.__new__(View)
+        made.web, made.goals, made.peers, made.names, made.bars = (
+            self.web,
+            self.goals,
+            self.peers,
+            self.names,
+            self.bars,
+        )
+        made.held = dict(self.held)
+        for name in groups:
+            made.held[name] = [m for m in self.held.get(name, ()) if m.node != node]
+        return made
+
+
+def is_switched(goal: Goal) -> bool:
+    """A switch names its nodes, and has not been carried out yet."""
+    return bool(goal.targets) and not goal.carried
+
+
+class Pass:
+    """One pass over the groups: what has been decided so far, and what follows for the next."""
+
+    __slots__ = ("made", "view")
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.made: dict[str, Decision] = {}
+
+    # -- where the others are -----------------------------------------------------------------------------------------
+
+    def will(self, name: str) -> tuple[str, ...]:
+        """Where a group will be; of one that is not decided upon yet: where it is."""
+        if name in self.made:
+            return self.made[name].will
+        return tuple([m.node for m in self.view.held.get(name, ()) if self.lives(m.node)])
+
+    def lives(self, node: str) -> bool:
+        """The node is known, and alive."""
+        peer = self.view.peers.get(node)
+        return peer is not None and peer.alive
+
+    def holds(self, name: str, node: str) -> Mastery | None:
+        """The group's mastery there."""
+        for mastery in self.view.held.get(name, ()):
+            if mastery.node == node:
+                return mastery
+        return None
+
+    def is_firm(self, name: str, node: str) -> bool:
+        """Another group can build on it there: it is or comes up on that node now, and stays."""
+        if name in self.made and node in self.made[name].take:
+            return True
+        mastery = self.holds(name, node)
+        return mastery is not None and mastery.state not in UNSTEADY and node in self.will(name)
+
+    def is_online(self, name: str) -> bool:
+        """It is online on some node and stays there."""
+        will = self.will(name)
+        return any(m.state in UP and m.node in will for m in self.view.held.get(name, ()))
+
+    # -- which node can take it ---------------------------------------------------------------------------------------
+
+    def ordered(self, wish: Wish, stay: tuple[str, ...] = ()) -> list[str]:
+        """All nodes that come into question, the best first; `stay`: its masters that need not leave."""
+        group, goal = wish.group, self.view.goals.get(wish.group.name, NO_GOAL)
+        base = group.nodelist or self.view.names
+        extra = [node for node in goal.targets if node not in base]
+        place = {node: n for n, node in enumerate(goal.targets)}
+        last, switch = len(place), is_switched(goal)
+        sticky = () if group.failback and not goal.suspended else stay
+        if not (place or sticky or wish.near or wish.far):
+            return list(base)
+
+        def key(node: str) -> tuple[int, bool, int, int]:
+            wanted = place.get(node, last)
+            return (wanted if switch else 0, node not in sticky, wanted, -self._liking(wish, node))
+
+        return sorted([*base, *extra], key=key)
+
+    def _liking(self, wish: Wish, node: str) -> int:
+        """How many of its weak affinities the node satisfies, less those it offends."""
+        before = self.view.web.comes_before
+        near = [t for t in wish.near if not wish.group.failback or before(t, wish)]
+        far = [t for t in wish.far if not wish.group.failback or before(t, wish)]
+        return sum([node in self.will(t) for t in near]) - sum([node in self.will(t) for t in far])
+
+    def why_not(self, wish: Wish, node: str) -> str:
+        """Why the node cannot take the group ("" = it can)."""
+        group, goal = wish.group, self.view.goals.get(wish.group.name, NO_GOAL)
+        if not goal.managed:
+            return "the group is unmanaged"
+        if not goal.online:
+            return "the group is to be offline"
+        if goal.suspended and not (is_switched(goal) and node in goal.targets):
+            return "the group is suspended: it is moved only by a switch"
+        return self._unfit(group, node) or self._offended(wish, node)
+
+    def _unfit(self, group: Group, node: str) -> str:
+        peer = self.view.peers.get(node)
+        if peer is None:
+            return "has not joined the cluster"
+        if group.nodelist and node not in group.nodelist:
+            return "is not in its nodelist"
+        if not peer.alive:
+            return f"is dead: {peer.because}" if peer.because else "is dead"
+        if peer.evacuated or peer.drained:
+            return f"takes no group: {peer.drained or peer.because or 'it is evacuated'}"
+        return self.view.bars.get((group.name, node), "")
+
+    def _offended(self, wish: Wish, node: str) -> str:
+        """Which other group stands against it."""
+        for target in wish.together:
+            if not self.is_firm(target, node):
+                coming = node in self.will(target)
+                return f"must be where {target} is, which {'is not up there yet' if coming else 'is not there'} (++)"
+        for target in wish.apart:
+            if node in self.will(target):
+                return f"must not be where {target} is (--)"
+            if self.holds(target, node) is not None:
+                return f"must not be where {target} is, which has not left it yet (--)"
+        for target in wish.group.rg_dependencies:
+            if not self.is_online(target) and not self.is_firm(target, node):
+                return f"comes up after {target}, which is online on no node (rg_dependencies)"
+        for source in self.view.web.avoiders.get(wish.group.name, ()):
+            stuck = self._why_stuck(source, node)
+            if stuck:
+                return f"{source} must not be with it and cannot leave: {stuck} (--)"
+        return ""
+
+    def _why_stuck(self, source: str, node: str) -> str:
+        """Why the group will not leave the node for another's sake."""
+        mastery = self.holds(source, node)
+        if mastery is None:
+            return ""
+        goal = self.view.goals.get(source, NO_GOAL)
+        if mastery.state == "ERROR_STOP_FAILED":
+            return "it could not be stopped"
+        if goal.suspended and goal.online and goal.managed:
+            return "it is suspended"
+        return "" if goal.managed else "it is unmanaged"
+
+    def waits_for(self, name: str, node: str) -> str:
+        """Who keeps away from it and has not left the node yet."""
+        for source in self.view.web.avoiders.get(name, ()):
+            if self.holds(source, node) is not None:
+                return source
+        return ""

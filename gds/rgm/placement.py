@@ -1,0 +1,291 @@
+"""Which nodes should be master of a group, which should give it up, and why. Sun: semantics.md 7.3, 13, 13.1 to 13.3.
+
+Rules, in this order:
+- Nobody moves what is offline on purpose, unmanaged, or (by itself) suspended; masters of a suspended group stay.
+- Who is master stays: unless its node is evacuated, a strong affinity is broken, a switch names another node, the group
+  runs on more nodes than it should, or (failback) a better node can take it.
+- A node can take a group if it lives, is not drained, is not barred, and no strong affinity and no rg_dependency
+  (the other is online on some node, or coming up on this one) stands against it.
+- Among those: what a switch names, then weak affinities, then the nodelist; an empty one is every node by name.
+- Never more masters than maximum_primaries: what must leave has to be gone first. The target of a strong negative
+  affinity waits until the source has left the node.
+Groups are decided upon in the order of `affinity.web_of`; each sees where those before it will be (`will`). Of a weak
+wish towards a later one counts where that one is now, and for a group with failback it does not count at all: else two
+could chase each other for ever.
+"""
+
+from __future__ import annotations
+
+from gds.model.cluster import Bar, Goal
+from gds.model.value import Value
+from gds.rgm.affinity import web_of
+from gds.rgm.eligible import NO_GOAL, Pass, View, is_switched
+from gds.rgm.eligible import Decision as Decision
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gds.model.cluster import Cluster
+    from gds.model.resource import Group
+    from gds.rgm.affinity import Web, Wish
+
+
+class Candidate(Value):
+    """A node that may be master. `rank`: 0 is the best; `because_not`: why it cannot take the group ("" = it can)."""
+
+    node: str
+    rank: int
+    because_not: str = ""
+
+
+class GiveOver(Value):
+    """What becomes of it when `node` gives a group up. `group`: the one that is given over, another than asked for when
+    that one hands its failovers on (+++). `candidates`: who could take it, the best first: ask their Monitor_check.
+    `refused`: (node, why) of the others. `along`: groups that go with it. `elsewhere`: who is master of it beside.
+    `because`: why it cannot be given over, whoever could take it."""
+
+    group: str
+    candidates: tuple[str, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
+    along: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    because: str = ""
+
+
+def view_of(cluster: Cluster | View, web: Web | None = None) -> View:
+    """The picture laid out. `web`: the wishes of these very groups, when they are known already."""
+    return cluster if isinstance(cluster, View) else View(cluster, web_of(cluster.groups) if web is None else web)
+
+
+def first_goal(group: Group) -> Goal:
+    """What is wanted of a group of which nobody has said anything yet. Sun: Auto_start_on_new_cluster, semantics.md 13.
+    With desired_primaries 0 it starts only when somebody asks."""
+    return Goal(online=group.auto_start_on_new_cluster and group.desired_primaries > 0)
+
+
+def plan(cluster: Cluster | View) -> dict[str, Decision]:
+    """What should become of every group; the decisions fit each other."""
+    view = view_of(cluster)
+    return _decided(view, view.web.wishes).made
+
+
+def decide(cluster: Cluster | View, group_name: str) -> Decision:
+    """What should become of this group; the same as `plan` says, without looking at those it has nothing to do with."""
+    view = view_of(cluster)
+    if group_name not in view.web.wishes:
+        return Decision(because="no group of that name is declared here")
+    return _decided(view, view.web.upstream(group_name)).made[group_name]
+
+
+def candidates(cluster: Cluster | View, group_name: str) -> tuple[Candidate, ...]:
+    """All nodes that may ever be its master, in the order in which they would take it."""
+    view = view_of(cluster)
+    wish = view.web.wishes.get(group_name)
+    if wish is None:
+        return ()
+    known = _decided(view, view.web.upstream(group_name)[:-1])
+    found = []
+    for rank, node in enumerate(known.ordered(wish)):
+        why = "is its master already" if known.holds(group_name, node) else known.why_not(wish, node)
+        found.append(Candidate(node, rank, why))
+    return tuple(found)
+
+
+def may_give_over(cluster: Cluster | View, group_name: str, node: str) -> tuple[tuple[str, ...], tuple[Bar, ...]]:
+    """(who could take just this group if `node` gave it up now, the best first; why not each of the others)."""
+    found = give_over(cluster, group_name, node)
+    if found.because or found.group != group_name:
+        why = found.because or f"it is {found.group} that has to be given over, and takes it along (+++)"
+        return (), (Bar(group_name, node, why),)
+    return found.candidates, tuple([Bar(group_name, each, why) for each, why in found.refused])
+
+
+def give_over(cluster: Cluster | View, group_name: str, node: str) -> GiveOver:
+    """Who could take the group if `node` gave it up now. Sun: semantics.md 7.3; 13.2 for the delegation of +++."""
+    view = view_of(cluster)
+    wishes = view.web.wishes
+    if group_name not in wishes or node not in [m.node for m in view.held.get(group_name, ())]:
+        return GiveOver(group_name, because=f"{node} is not master of {group_name}")
+    if view.goals.get(group_name, NO_GOAL).suspended:
+        return GiveOver(group_name, because=f"{group_name} is suspended")
+    chain = _delegation(view, group_name, node)
+    root = chain[-1]
+    without = view.without(chain, node)
+    known = _decided(without, without.web.upstream(root)[:-1])
+    elsewhere = tuple([m.node for m in without.held[root]])
+    fit: list[str] = []
+    refused: list[tuple[str, str]] = []
+    for each in known.ordered(wishes[root]):
+        if each == node or each in elsewhere:
+            continue
+        why = known.why_not(wishes[root], each) or _why_left_behind(without, chain, each)
+        refused.append((each, why)) if why else fit.append(each)
+    along = _dragged(view, root, node)
+    return GiveOver(root, tuple(fit), tuple(refused), along, elsewhere)
+
+
+def _decided(view: View, names: Iterable[str]) -> Pass:
+    known = Pass(view)
+    for name in names:
+        known.made[name] = _decide(known, view.web.wishes[name])
+    return known
+
+
+def _decide(known: Pass, wish: Wish) -> Decision:
+    view, group = known.view, wish.group
+    goal = view.goals.get(group.name, NO_GOAL)
+    held = view.held.get(group.name, ())
+    if not goal.managed:
+        return Decision(stay=tuple([m.node for m in held]), because="it is unmanaged")
+    leave: list[tuple[str, str]] = []
+    stay: list[str] = []
+    for mastery in held:
+        if known.lives(mastery.node):
+            why = _must_leave(known, wish, goal, mastery.node)
+            leave.append((mastery.node, why)) if why else stay.append(mastery.node)
+    if not goal.online:
+        return Decision(leave=tuple(leave), because="it is to be offline")
+    wanted = max(1, group.desired_primaries, len(stay) if goal.suspended else 0)
+    wanted = min(wanted, group.maximum_primaries)
+    if len(stay) == wanted and not goal.targets and (goal.suspended or not group.failback):
+        return Decision(leave=tuple(leave), stay=tuple(stay), because=f"runs on {_listed(stay)}")
+    chosen, nowhere = _choose(known, wish, goal, tuple(stay), wanted)
+    new = [node for node in chosen if node not in stay]
+    leave += [(node, _why_less(goal, chosen, new, wanted)) for node in stay if node not in chosen]
+    room = max(0, group.maximum_primaries - len(held))
+    free = [node for node in new if not known.waits_for(group.name, node)][:room]
+    later = [node for node in new if node not in free]
+    stays = [node for node in chosen if node in stay]
+    because = _because(known, wish, stays, free, later, nowhere, wanted)
+    return Decision(tuple(free), tuple(leave), because, nowhere, tuple(stays), tuple(later))
+
+
+def _must_leave(known: Pass, wish: Wish, goal: Goal, node: str) -> str:
+    """Why a master has to give it up, whether or not another can take it ("" = it need not)."""
+    if not goal.online:
+        return "it is to be offline"
+    peer = known.view.peers[node]
+    if peer.evacuated:
+        return f"{node} is evacuated{': ' + peer.drained if peer.drained else ''}"
+    if goal.suspended:
+        return ""
+    if wish.group.nodelist and node not in wish.group.nodelist:
+        return f"{node} is not in its nodelist"
+    for target in wish.together:
+        if node not in known.will(target):
+            return f"{target} is not on {node}, and it must be where {target} is (++)"
+    for target in wish.apart:
+        if node in known.will(target):
+            there = known.holds(target, node) is not None
+            return f"{target} {'is on' if there else 'comes to'} {node}, and it must not be where {target} is (--)"
+    return ""
+
+
+def _choose(
+    known: Pass, wish: Wish, goal: Goal, stay: tuple[str, ...], wanted: int
+) -> tuple[list[str], tuple[tuple[str, str], ...]]:
+    """Its nodes, the best first, and why others are passed over. More than `wanted` only where a switch names them."""
+    limit = min(wish.group.maximum_primaries, max(wanted, len(goal.targets)))
+    chosen: list[str] = []
+    nowhere: list[tuple[str, str]] = []
+    for node in known.ordered(wish, stay):
+        if len(chosen) >= limit:
+            break
+        if len(chosen) >= wanted and node not in goal.targets:
+            continue
+        why = "" if node in stay else known.why_not(wish, node)
+        if why:
+            nowhere.append((node, why))
+        else:
+            chosen.append(node)
+    return chosen, tuple(nowhere)
+
+
+# -- reasons ----------------------------------------------------------------------------------------------------------
+
+
+def _why_less(goal: Goal, chosen: list[str], new: list[str], wanted: int) -> str:
+    named = [node for node in chosen if node in goal.targets]
+    if is_switched(goal) and named:
+        return f"switched to {_listed(named)}"
+    return f"{new[0]} is preferred (failback)" if new else f"it is to run on {wanted} node{'s' if wanted > 1 else ''}"
+
+
+def _because(
+    known: Pass,
+    wish: Wish,
+    stays: list[str],
+    free: list[str],
+    later: list[str],
+    nowhere: tuple[tuple[str, str], ...],
+    wanted: int,
+) -> str:
+    said = [f"runs on {_listed(stays)}"] if stays else []
+    if free:
+        said.append(f"{_listed(free)} should take it: {_why_best(known, wish, free[0])}")
+    for node in later:
+        source = known.waits_for(wish.group.name, node)
+        others = [m.node for m in known.view.held.get(wish.group.name, ()) if m.node not in stays]
+        said.append(
+            f"{node} takes it when {f'{source} has left {node}' if source else f'{_listed(others)} has left it'}"
+        )
+    if len(stays) + len(free) + len(later) < wanted:
+        why = _listed([f"{node} {because}" for node, because in nowhere], "; ") or "there is no node"
+        said.append(f"{'no other node can take it' if said else 'stays down'}: {why}")
+    return "; ".join(said)
+
+
+def _why_best(known: Pass, wish: Wish, node: str) -> str:
+    goal = known.view.goals.get(wish.group.name, NO_GOAL)
+    if node in goal.targets:
+        return "a switch names it"
+    weak = f"{', after its affinities,' if wish.near or wish.far else ''}"
+    return f"the first{weak} {'of its nodelist' if wish.group.nodelist else 'by name'} that can"
+
+
+def _listed(names: list[str], comma: str = ", ") -> str:
+    shown = comma.join(names[:4])
+    return f"{shown}{comma}and {len(names) - 4} more" if len(names) > 4 else shown
+
+
+# -- giving over ------------------------------------------------------------------------------------------------------
+
+
+def _delegation(view: View, name: str, node: str) -> list[str]:
+    """The group, the one on the same node that its failovers are handed to (+++), and so on."""
+    chain = [name]
+    while True:
+        targets = [t for t in view.web.wishes[chain[-1]].delegates if t in view.web.wishes and t not in chain]
+        there = [t for t in targets if node in [m.node for m in view.held.get(t, ())]]
+        if not there:
+            return chain
+        chain.append(there[0])
+
+
+def _why_left_behind(view: View, chain: list[str], node: str) -> str:
+    """Which of those that handed their failover on could not come along to that node."""
+    known = Pass(view)
+    known.made[chain[-1]] = Decision(take=(node,))
+    for name in view.web.upstream(chain[0]):
+        wish = view.web.wishes[name]
+        if name in chain[:-1]:
+            why = known.why_not(wish, node)
+            if why:
+                return f"cannot take {name}, which goes along: {why}"
+            known.made[name] = Decision(take=(node,))
+        elif name not in known.made:
+            known.made[name] = _decide(known, wish)
+    return ""
+
+
+def _dragged(view: View, root: str, node: str) -> tuple[str, ...]:
+    """All on that node that must be where it is, and so on."""
+    found: dict[str, None] = {}
+    left = [root]
+    while left:
+        for name in view.web.followers.get(left.pop(0), ()):
+            if name not in found and node in [m.node for m in view.held.get(name, ())]:
+                found[name] = None
+                left.append(name)
+    return tuple(found)
