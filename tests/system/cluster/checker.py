@@ -41,8 +41,8 @@ class Beat(NamedTuple):
 class Fault(NamedTuple):
     """What was done, and what it may lead to. `began`, `healed`: ns; `bound`: seconds that an outage of a group in
     `hits` may last; `from_healing`: the seconds count from `healed` at the earliest. `keeps`: what must go on in each
-    group, hit or not: "instance" or "mastery" in those hit; those not hit keep their instance unless `keeps` is
-    "nothing". `tolerates`: ms of overlap that this trial is known for, measured instead of refused."""
+    group in `hits`: "instance", "mastery" or "" (nothing); a group that is not in it keeps its instance. No `hits`: all
+    of them. `tolerates`: ms of overlap that this trial is known for, measured instead of refused."""
 
     number: int
     kind: str
@@ -264,7 +264,7 @@ def _not_kept(lives: Sequence[Instance], group: str, faults: Sequence[Fault], en
     found = []
     for fault in faults:
         hit = not fault.hits or group in fault.hits
-        keeps = fault.keeps if hit or fault.keeps == "nothing" else "instance"
+        keeps = fault.keeps if hit else "instance"
         if keeps not in ("instance", "mastery"):
             continue
         until = min(_over(fault, faults), ended)

@@ -1,0 +1,265 @@
+"""How each kind of fault is done, and undone, in the lab. Names are those of faults.KINDS and faults.TRIALS."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.system.cluster import faults
+from tests.system.cluster.lab import QUOTA, ClusterLab, Node, kill
+from tests.system.running import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Aim(NamedTuple):
+    """Whom it hits. `group`: that of the role ("" when the role is a node's)."""
+
+    lab: ClusterLab
+    node: Node
+    group: str
+
+
+class Refused(Exception):
+    """The fault could not be done, and why: an operator's command said no."""
+
+
+def nothing() -> None:
+    """What heals by itself."""
+
+
+def perform(kind: str, aim: Aim) -> Callable[[], None]:
+    """Do it; what is returned undoes it. Raises Refused."""
+    return _ACTS[kind](aim)
+
+
+# -- processes of a node ----------------------------------------------------------------------------------------------
+
+
+def _runner_kill(aim: Aim) -> Callable[[], None]:
+    aim.node.signal_runner(signal.SIGKILL)
+    return nothing
+
+
+def _runner_stop(aim: Aim) -> Callable[[], None]:
+    aim.node.signal_runner(signal.SIGSTOP)
+    return lambda: aim.node.signal_runner(signal.SIGCONT)
+
+
+def _runner_down(aim: Aim) -> Callable[[], None]:
+    aim.node.wanted = False
+    aim.node.signal_runner(signal.SIGKILL)
+    return aim.node.begin
+
+
+def _runner_term(aim: Aim) -> Callable[[], None]:
+    aim.node.wanted = False
+    aim.node.signal_runner(signal.SIGTERM)
+    process = aim.node.process
+    assert process is not None
+    eventually(lambda: process.poll() is not None, f"the runner of {aim.node.name} ends after TERM", 30)
+    return aim.node.begin
+
+
+def _guard(aim: Aim) -> int:
+    pid = aim.node.guard()
+    if not pid:
+        raise Refused(f"there is no guard on {aim.node.name}")
+    return pid
+
+
+def _guard_kill(aim: Aim) -> Callable[[], None]:
+    kill([_guard(aim)])
+    return nothing
+
+
+def _guard_pause(aim: Aim) -> Callable[[], None]:
+    pid = _guard(aim)
+    kill([pid], signal.SIGSTOP)
+    return lambda: kill([pid], signal.SIGCONT)
+
+
+def _runner_and_guard(aim: Aim) -> Callable[[], None]:
+    guard = _guard(aim)
+    aim.node.wanted = False
+    kill([guard])
+    aim.node.signal_runner(signal.SIGKILL)
+    return aim.node.begin
+
+
+def _app_kill(aim: Aim) -> Callable[[], None]:
+    kill(aim.node.apps(aim.group))
+    return nothing
+
+
+def _app_pause(aim: Aim) -> Callable[[], None]:
+    pids = aim.node.apps(aim.group)
+    kill(pids, signal.SIGSTOP)
+    return lambda: kill(pids, signal.SIGCONT)
+
+
+def _node_crash(aim: Aim) -> Callable[[], None]:
+    aim.node.crash()
+    back = _etcd_kill(aim)
+
+    def boot() -> None:
+        back()
+        aim.node.begin()
+
+    return boot
+
+
+def _node_freeze(aim: Aim) -> Callable[[], None]:
+    aim.node.freeze(True)
+    return lambda: aim.node.freeze(False)
+
+
+# -- etcd -------------------------------------------------------------------------------------------------------------
+
+
+def _etcd_kill(aim: Aim) -> Callable[[], None]:
+    aim.lab.script("kill", aim.node.name, check=False)  # it may be down already, by a fault that goes on
+    return lambda: _drop(aim.lab.script("start", aim.node.name))
+
+
+def _etcd_pause(aim: Aim) -> Callable[[], None]:
+    aim.lab.script("pause", aim.node.name, check=False)
+    return lambda: _drop(aim.lab.script("resume", aim.node.name, check=False))
+
+
+def _etcd_majority(aim: Aim) -> Callable[[], None]:
+    other = faults.NODES[(faults.NODES.index(aim.node.name) + 1) % 3]
+    undo = [_etcd_kill(aim), _etcd_kill(aim._replace(node=aim.lab.nodes[other]))]
+
+    def start() -> None:
+        for each in undo:
+            each()
+
+    return start
+
+
+def _etcd_stuck_disk(aim: Aim) -> Callable[[], None]:
+    aim.lab.script("stickdisk", aim.node.name, "12000")
+    return lambda: _drop(aim.lab.script("unstick", aim.node.name))
+
+
+def _etcd_full(aim: Aim) -> Callable[[], None]:
+    block = "x" * (1 << 20)
+    for number in range(3 * QUOTA // len(block)):
+        done = aim.lab.ctl("put", f"fill/{number}", stdin=block)
+        if "space exceeded" in done.stderr:
+            return lambda: _etcd_empty(aim.lab)
+    _etcd_empty(aim.lab)
+    raise AssertionError("cannot fill etcd: it took more than its quota")
+
+
+def _etcd_empty(lab: ClusterLab) -> None:
+    # removing is permitted to a full store; compaction and defragmentation make the room free
+    lab.ctl("del", "--prefix", "fill/")
+    told = lab.ctl("endpoint", "status", "-w", "fields").stdout
+    revision = max(int(line.split(":")[1]) for line in told.splitlines() if line.startswith('"Revision"'))
+    lab.ctl("compact", str(revision))
+    lab.ctl("--command-timeout=30s", "defrag")
+    for _ in range(2):  # the alarm of each member
+        lab.ctl("alarm", "disarm")
+
+
+def _drop(_text: str) -> None:
+    """Nobody reads what the script said."""
+
+
+# -- the network ------------------------------------------------------------------------------------------------------
+
+
+def _network(verb: str, *words: str) -> Callable[[Aim], Callable[[], None]]:
+    def act(aim: Aim) -> Callable[[], None]:
+        more = [faults.NODES[(faults.NODES.index(aim.node.name) + 1) % 3]] if words == ("PEER",) else list(words)
+        aim.lab.script(verb, aim.node.name, *more)
+        return lambda: _drop(aim.lab.script("heal", aim.node.name))
+
+    return act
+
+
+# -- operators --------------------------------------------------------------------------------------------------------
+
+
+def _command(aim: Aim, *words: str) -> None:
+    done = aim.node.gds(*words)
+    if done.returncode != 0:
+        raise Refused(f"gds {' '.join(words)} on {aim.node.name}: {done.returncode}: {done.stderr.strip()[-300:]}")
+
+
+def other_than(aim: Aim) -> str:
+    """The node after this one in the group's nodelist."""
+    nodes = faults.GROUPS[aim.group]
+    return nodes[(nodes.index(aim.node.name) + 1) % len(nodes)]
+
+
+def _switch(aim: Aim) -> Callable[[], None]:
+    _command(aim, "rg", "switch", aim.group, other_than(aim))
+    return nothing
+
+
+def _switch_deaf(aim: Aim) -> Callable[[], None]:
+    deaf = aim.lab.flags / "deaf"
+    deaf.touch()
+    try:
+        _command(aim, "rg", "switch", aim.group, other_than(aim))
+    finally:
+        deaf.unlink()
+    return nothing
+
+
+def _giveover(aim: Aim) -> Callable[[], None]:
+    _command(aim, "giveover", aim.group)  # the resource is called like its group
+    return nothing
+
+
+def _kept_off(verb: str) -> Callable[[Aim], Callable[[], None]]:
+    def act(aim: Aim) -> Callable[[], None]:
+        _command(aim, "node", verb, aim.node.name)
+
+        def resume() -> None:
+            # what keeps a node off is the cluster's: any node may be asked to end it, until one could
+            eventually(lambda: _resumed(aim), f"{aim.node.name} is resumed", 60)
+
+        return resume
+
+    return act
+
+
+def _resumed(aim: Aim) -> bool:
+    return any(node.gds("node", "resume", aim.node.name).returncode == 0 for node in aim.lab.nodes.values())
+
+
+_ACTS: dict[str, Callable[[Aim], Callable[[], None]]] = {
+    "runner-kill": _runner_kill,
+    "runner-pause": _runner_stop,
+    "runner-stop": _runner_stop,
+    "runner-down": _runner_down,
+    "runner-term": _runner_term,
+    "guard-kill": _guard_kill,
+    "guard-pause": _guard_pause,
+    "runner-and-guard": _runner_and_guard,
+    "app-kill": _app_kill,
+    "app-pause": _app_pause,
+    "node-crash": _node_crash,
+    "node-freeze": _node_freeze,
+    "etcd-kill": _etcd_kill,
+    "etcd-pause": _etcd_pause,
+    "etcd-flicker": _etcd_majority,
+    "etcd-majority": _etcd_majority,
+    "etcd-stuck-disk": _etcd_stuck_disk,
+    "etcd-full": _etcd_full,
+    "cut-short": _network("partition"),
+    "cut": _network("partition"),
+    "cut-pair": _network("partition", "PEER"),
+    "oneway": _network("oneway"),
+    "loss": _network("loss", "30"),
+    "switch": _switch,
+    "switch-deaf": _switch_deaf,
+    "giveover": _giveover,
+    "evacuate": _kept_off("evacuate"),
+    "drain": _kept_off("drain"),
+}

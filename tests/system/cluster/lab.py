@@ -1,0 +1,382 @@
+"""Three etcd members and three runners on one machine, each pair in a network of its own; and their processes, by pid.
+
+The members and the networks are made by tests/lab/etcd-cluster.sh. A runner is entered into its network by nsenter
+(not by `ip netns exec`, which hides the cgroups below a new /sys), and into a cgroup of its node's own, in which all
+of the node stays: its runner, guard, applications. So a node is crashed and frozen as a whole, and what is left of it
+is known. Nothing outlives `down`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gds.linux.cgroupforest import mount_point
+from tests.system.cluster import faults
+from tests.system.cluster.checker import QUIET, Beat, Left, parse
+from tests.system.lab import LAB, REPO
+from tests.system.running import GDS, alive, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from types import TracebackType
+    from typing import Self
+
+SCRIPT = LAB / "etcd-cluster.sh"
+BEAT = REPO / "tests" / "system" / "cluster" / "beat.py"
+AGAIN = 0.2
+"""Seconds until a runner that ended is started again, as systemd would (RestartSec)."""
+QUOTA = 16 << 20
+"""Bytes that a member of etcd may hold, so that it can be filled."""
+DESCRIPTOR = """
+[group.web]
+nodelist = {web}
+pingpong_interval = 3
+
+[resource.web]
+group = "web"
+start_command = ["{python}", "-I", "-S", "{beat}", "{log}", "--flags", "{flags}"]
+stop_command = "test ! -e {flags}/deaf || exec sleep 1000"
+stop_timeout = {stop}
+retry_count = 2
+retry_interval = 8
+
+[group.db]
+nodelist = {db}
+pingpong_interval = 3
+
+[resource.db]
+group = "db"
+start_command = ["{python}", "-I", "-S", "{beat}", "{log}", "--flags", "{flags}", "--grandchild", "--port", "7001"]
+stop_timeout = {stop}
+port_list = ["7001/tcp"]
+thorough_probe_interval = 5
+retry_count = 2
+retry_interval = 8
+"""
+"""Two applications: one that is ended by a command, one that forks, listens, and is ended by TERM."""
+
+
+class Node:
+    """A node: its cgroup, and the runner in it."""
+
+    def __init__(self, lab: ClusterLab, name: str) -> None:
+        self.lab = lab
+        self.name = name
+        self.where = lab.where / name
+        self.where.mkdir(parents=True, exist_ok=True)
+        self.runtime = self.where / "run"
+        self.log_path = self.where / "log"
+        self.cgroup = Path(f"{lab.cgroups}-{name}")
+        self.process: subprocess.Popen[bytes] | None = None
+        self.wanted = False
+        self.ended_at = 0.0
+        self.lives = 0
+
+    # -- its life -----------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Start the runner."""
+        self.cgroup.mkdir(exist_ok=True)
+        options = ["--engine", "etcd", "--etcd-endpoints", self.lab.endpoints, "--node", self.name]
+        where = ["--runtime-dir", str(self.runtime), "--state-dir", str(self.where / "state")]
+        enter = ["nsenter", f"--net=/run/netns/{self.lab.namespace(self.name)}"]
+        shell = ["sh", "-c", 'echo 0 >"$0/cgroup.procs" && exec "$@"', str(self.cgroup)]
+        with self.log_path.open("ab") as log:
+            log.write(f"-- life {self.lives} at {time.monotonic_ns()}\n".encode())
+            self.process = subprocess.Popen(
+                [*shell, *enter, *GDS, "run", *where, *options, str(self.lab.descriptor)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.lab.env,
+                cwd="/",
+                start_new_session=True,
+            )
+        self.lives += 1
+        self.wanted = True
+
+    def tend(self) -> None:
+        """What systemd would do: a runner that ended is started again after a moment."""
+        if self.process is None or self.process.poll() is None:
+            self.ended_at = 0.0
+        elif not self.ended_at:
+            self.ended_at = time.monotonic()
+            with self.log_path.open("a") as log:
+                log.write(f"-- the runner ended with {self.process.returncode} at {time.monotonic_ns()}\n")
+        elif self.wanted and time.monotonic() - self.ended_at >= AGAIN:
+            self.ended_at = 0.0
+            self.begin()
+
+    def signal_runner(self, number: int) -> None:
+        """To the runner itself."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def crash(self) -> None:
+        """Every process of the node ends at once, and what lived until the next boot is gone."""
+        self.wanted = False
+        (self.cgroup / "cgroup.kill").write_text("1")
+        eventually(lambda: not self.pids(), f"{self.name} is dead", 10)
+        if self.process is not None:
+            self.process.wait(10)
+        shutil.rmtree(self.runtime, ignore_errors=True)
+
+    def freeze(self, frozen: bool) -> None:
+        """Every process of the node stands still, or goes on."""
+        (self.cgroup / "cgroup.freeze").write_text("1" if frozen else "0")
+
+    # -- its processes ------------------------------------------------------------------------------------------------
+
+    def pids(self) -> list[int]:
+        """All of the node: runner, guard, applications."""
+        found = []
+        for place in [self.cgroup, *self.cgroup.rglob("*/")]:
+            try:
+                found += [int(word) for word in (place / "cgroup.procs").read_text().split()]
+            except OSError:
+                continue  # removed under us
+        return [pid for pid in found if alive(pid)]
+
+    def guard(self) -> int:
+        """The guard's pid, or 0."""
+        for pid in self.pids():
+            if _words(pid, "comm").startswith("gds-guard"):
+                return pid
+        return 0
+
+    def apps(self, group: str = "") -> list[int]:
+        """Processes of the application (of one group)."""
+        found = [pid for pid in self.pids() if str(BEAT) in _words(pid, "cmdline")]
+        return [pid for pid in found if not group or f"GDS_GROUP={group}\n" in _words(pid, "environ") + "\n"]
+
+    # -- asking -------------------------------------------------------------------------------------------------------
+
+    @property
+    def socket(self) -> Path:
+        """Its control socket."""
+        return self.runtime / "control.sock"
+
+    def gds(self, *words: str, within: float = 60.0) -> subprocess.CompletedProcess[str]:
+        """`gds WORDS` against this node's runner; exit status 124 when it did not end in time. The lab is tended
+        meanwhile."""
+        env = {**self.lab.env, "GDS_SOCKET": str(self.socket)}
+        asked = subprocess.Popen([*GDS, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+        deadline = time.monotonic() + within
+        while True:
+            try:
+                out, err = asked.communicate(timeout=0.05)
+                return subprocess.CompletedProcess(words, asked.returncode, out, err)
+            except subprocess.TimeoutExpired:
+                self.lab.tend()
+            if time.monotonic() > deadline:
+                asked.kill()
+                out, err = asked.communicate()
+                return subprocess.CompletedProcess(words, 124, out, f"{err}no answer within {within} s")
+
+    def status(self) -> dict[str, Any] | None:
+        """The whole document; None while it does not answer."""
+        asked = self.gds("status", "--json", within=10)
+        return json.loads(asked.stdout) if asked.returncode == 0 else None
+
+
+class ClusterLab:
+    """All of it, between `with` and its end. `where` keeps logs until `keep` has copied them."""
+
+    def __init__(self, where: Path, name: str, lifetime: float = 5.0, env: Mapping[str, str] | None = None) -> None:
+        self.where = where
+        self.name = name
+        self.lifetime = lifetime
+        self.log = where / "beats"
+        self.flags = where / "flags"
+        self.descriptor = where / "cluster.toml"
+        own = next(w[3:].strip() for w in Path("/proc/self/cgroup").read_text().splitlines() if w.startswith("0::"))
+        self.cgroups = f"{mount_point()}{own.rstrip('/')}/gds-lab-{name}"
+        times = {"LIFETIME": f"{lifetime:g}", "RENEW": "1", "ATTEMPT": "0.7", "MARGIN": "1", "ALLOW_OLD_ETCD": "true"}
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith("GDS_") and k != "NOTIFY_SOCKET"}
+        self.env.update({f"GDS_ETCD_{key}": value for key, value in times.items()})
+        self.env.update(env or {})
+        self.script_env = {**os.environ, "LAB_NAME": name, "LAB_DIR": str(where / "etcd")}
+        self.script_env["LAB_ETCD_ARGS"] = (
+            f"--quota-backend-bytes {QUOTA} --auto-compaction-mode revision --auto-compaction-retention 500"
+        )
+        self.endpoints = ""
+        self.nodes: dict[str, Node] = {}
+        self._read = 0
+        self._beats: list[Beat] = []
+
+    # -- its life -----------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        try:
+            self.up()
+        except BaseException:
+            self.down()
+            raise
+        return self
+
+    def __exit__(self, _k: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None) -> None:
+        self.down()
+
+    def up(self) -> None:
+        """Etcd, descriptors, runners; returns when each group has its master."""
+        self.flags.mkdir(parents=True, exist_ok=True)
+        self.endpoints = self.script("up", "3").strip().splitlines()[-1]
+        lists = {group: json.dumps(list(nodes)) for group, nodes in faults.GROUPS.items()}
+        words = {"python": sys.executable, "beat": BEAT, "log": self.log, "flags": self.flags}
+        self.descriptor.write_text(DESCRIPTOR.format(**lists, **words, stop=faults.STOP_TIMEOUT))
+        self.descriptor.chmod(0o644)
+        for name in faults.NODES:
+            self.nodes[name] = Node(self, name)
+            self.nodes[name].begin()
+
+    def down(self) -> None:
+        """Everything ended and removed, but the logs."""
+        for node in self.nodes.values():
+            node.wanted = False
+            if node.cgroup.exists():
+                node.freeze(False)
+                (node.cgroup / "cgroup.kill").write_text("1")
+            if node.process is not None:
+                node.process.wait(10)
+            eventually(lambda node=node: _removed(node.cgroup), f"cgroup {node.cgroup} is gone", 10)  # type: ignore[misc]
+        # the script removes all of its own directory, and its logs are wanted
+        for log in (self.where / "etcd").glob("n?.log"):
+            shutil.copy(log, self.where / f"etcd-{log.name}")
+        self.script("down")
+
+    def script(self, *words: str, check: bool = True) -> str:
+        """One verb of the lab's script; what it printed."""
+        # files, not pipes: members that it leaves behind keep their output open
+        with open(os.memfd_create("out"), "w+") as out, open(os.memfd_create("err"), "w+") as err:
+            code = subprocess.run(
+                [str(SCRIPT), *words], stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=self.script_env, timeout=90
+            ).returncode
+            out.seek(0)
+            err.seek(0)
+            if check and code != 0:
+                raise AssertionError(f"{' '.join(words)}: exit status {code}\n{out.read()}\n{err.read()}")
+            return out.read()
+
+    def ctl(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """etcdctl, from the client's network, against all members."""
+        argv = [str(SCRIPT), "ctl", *words]
+        return subprocess.run(
+            argv, input=stdin, capture_output=True, text=True, env=self.script_env, timeout=60, check=False
+        )
+
+    def namespace(self, node: str) -> str:
+        """Of its network."""
+        return f"gds-{self.name}-{node}"
+
+    def tend(self) -> None:
+        """To be called often: what ended is started again."""
+        for node in self.nodes.values():
+            node.tend()
+
+    def sleep(self, seconds: float) -> None:
+        """Let it run; not a wait for a fact, but a part of the schedule."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self.tend()
+            time.sleep(min(left, 0.05))
+
+    # -- what is written ----------------------------------------------------------------------------------------------
+
+    def beats(self) -> list[Beat]:
+        """All lines so far."""
+        if self.log.exists():
+            with self.log.open() as file:
+                file.seek(self._read)
+                text = file.read()
+            whole = text.rpartition("\n")[0]
+            if whole:
+                self._beats += parse(line + "\n" for line in whole.split("\n"))
+                self._read += len(whole) + 1
+        return self._beats
+
+    def lately(self, ns: int = QUIET) -> Iterator[Beat]:
+        """The beats of the last moment, the newest first."""
+        since = time.monotonic_ns() - ns
+        for beat in reversed(self.beats()):
+            if beat.at < since:
+                break
+            yield beat
+
+    def master(self, group: str) -> str:
+        """The node where it beats now, as the log has it; "" for none."""
+        return next((b.node for b in self.lately() if b.group == group), "")
+
+    def steady(self) -> bool:
+        """For the last second each group has beaten from one instance, without a stretch of silence."""
+        seen = list(self.lately(10**9))
+        for group in faults.GROUPS:
+            here = sorted(b.at for b in seen if b.group == group)
+            if len({b[:4] for b in seen if b.group == group}) != 1 or time.monotonic_ns() - here[-1] > QUIET:
+                return False
+            if time.monotonic_ns() - here[0] < 9 * 10**8 or any(b - a > QUIET for a, b in pairwise(here)):
+                return False
+        return True
+
+    def left(self) -> list[Left]:
+        """Every process of an application that is there now."""
+        return [Left(g, name, pid) for name, node in self.nodes.items() for g in faults.GROUPS for pid in node.apps(g)]
+
+    def healthy(self) -> bool:
+        """Each etcd member serves, and each runner answers."""
+        return (
+            all(n.gds("status", "--json", within=10).returncode == 0 for n in self.nodes.values())
+            and self.ctl("--command-timeout=2s", "endpoint", "health").returncode == 0
+        )
+
+    def keep(self, where: Path, *texts: tuple[str, str]) -> Path:
+        """All that was written, in a directory for a look; and `texts` as files of these names."""
+        where.mkdir(parents=True, exist_ok=True)
+        for name, node in self.nodes.items():
+            if node.log_path.exists():
+                shutil.copy(node.log_path, where / f"{name}.log")
+            for record in (node.where / "state").glob("history*"):
+                shutil.copy(record, where / f"{name}.{record.name}")
+        for log in [*(self.where / "etcd").glob("n?.log"), *self.where.glob("etcd-n?.log")]:
+            shutil.copy(log, where / f"etcd-{log.name.removeprefix('etcd-')}")
+        if self.log.exists():
+            shutil.copy(self.log, where / "beats")
+        for name, text in texts:
+            (where / name).write_text(text)
+        return where
+
+
+def kill(pids: Sequence[int], number: int = signal.SIGKILL) -> None:
+    """A signal to each that is still there."""
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue
+
+
+def _words(pid: int, what: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{what}").read_bytes().replace(b"\0", b"\n").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _removed(cgroup: Path) -> bool:
+    try:
+        for place in sorted(cgroup.rglob("*/"), key=lambda p: -len(p.parts)):
+            place.rmdir()
+        cgroup.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
