@@ -30,7 +30,8 @@ USAGE = """usage: gds run PATH... [OPTION...]            descriptors, or directo
   --runtime-dir DIR   sockets, and what lasts until the next boot
   --state-dir DIR     history, and what lasts over a boot
   --socket PATH       the control socket          --socket-group GROUP   who may read through it
-  --node NAME         the name of this node       --engine NAME          standalone
+  --node NAME         the name of this node       --engine NAME          standalone, etcd
+  --etcd-endpoints URL[,URL...]    the members of the etcd cluster; the rest of [runner.etcd]: gds explain etcd
   --log-format text|json                          --history-size SIZE    how large the history may become (32MiB)
 
 Signals: TERM, INT stop everything in order (a second one: SIGKILL); HUP reload; USR1 state to the log; USR2 reopen
@@ -43,6 +44,7 @@ _VALUED = {
     "--state-dir": "state_dir",
     "--node": "node",
     "--engine": "engine",
+    "--etcd-endpoints": "etcd_endpoints",
     "--socket": "socket",
     "--socket-group": "socket_group",
     "--log-format": "log_format",

@@ -105,7 +105,7 @@ def settle(
         return {}, [problem_to_plain(p) for p in found.problems]
     kept = {"file": (file, found.content), "values": found.from_file}
     for directory in cache_dirs:
-        if file and _kept(cache.settings_cache(directory), kept):
+        if file and found.is_whole and _kept(cache.settings_cache(directory), kept):
             break
     return places.settled(found.values, environ, euid), []
 

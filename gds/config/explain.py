@@ -9,7 +9,7 @@ from gds.config.lint import CODES
 from gds.config.refusal import nearest, shown
 from gds.config.values import plain
 from gds.model.glossary import GLOSSARY, Entry
-from gds.model.properties import GROUP, KINDS, RESOURCE, SETTINGS, TUNABLE_HELP, Property, default_of
+from gds.model.properties import ETCD, GROUP, KINDS, RESOURCE, SETTINGS, TUNABLE_HELP, Property, default_of
 from gds.model.resource import Output
 from gds.model.state import FailoverMode
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 PROPERTY, GROUP_PROPERTY, SETTING, WARNING = "key of [resource.NAME]", "key of [group.NAME]", "setting", "warning"
+ETCD_SETTING = "setting of [runner.etcd]"
+TABLES = ((PROPERTY, RESOURCE), (GROUP_PROPERTY, GROUP), (SETTING, SETTINGS), (ETCD_SETTING, ETCD))
 
 _EXIT = "exit "
 
@@ -29,21 +31,23 @@ def meanings(word: str) -> list[dict[str, Any]]:
     asked = asked.removeprefix(_EXIT).removeprefix("status ").strip()
     found: list[dict[str, Any]] = []
     if not exit_only:
-        for topic, table in ((PROPERTY, RESOURCE), (GROUP_PROPERTY, GROUP), (SETTING, SETTINGS)):
+        for topic, table in TABLES:
             found.extend([_property(topic, p) for p in table if asked in (p.name, p.sun.lower())])
         found.extend([_entry(Entry(code, WARNING, text)) for code, text in CODES.items() if code == asked])
     found.extend([_entry(e) for e in GLOSSARY if _is_asked(e, asked) and (not exit_only or "exit" in e.topic)])
     setting = asked.removeprefix("gds_")
     if setting != asked:
         found.extend([_property(SETTING, p) for p in SETTINGS if p.name == setting])
+    for before in ("etcd_", "etcd."):
+        if setting.startswith(before):
+            found.extend([_property(ETCD_SETTING, p) for p in ETCD if p.name == setting.removeprefix(before)])
     return found
 
 
 def all_words() -> dict[str, list[tuple[str, str]]]:
     """Every word with a line about it, by topic."""
     made: dict[str, list[tuple[str, str]]] = {
-        topic: [(p.name, p.help if p.supported else "not supported yet") for p in table]
-        for topic, table in ((PROPERTY, RESOURCE), (GROUP_PROPERTY, GROUP), (SETTING, SETTINGS))
+        topic: [(p.name, p.help if p.supported else "not supported yet") for p in table] for topic, table in TABLES
     }
     for entry in GLOSSARY:
         made.setdefault(entry.topic, []).append((entry.word, entry.text))
@@ -74,15 +78,19 @@ def _property(topic: str, prop: Property) -> dict[str, Any]:
     made: dict[str, Any] = {"word": prop.name, "topic": topic, "text": prop.help, "supported": prop.supported}
     if prop.kind in KINDS:
         made["value"] = "one of " + ", ".join([str(w) for w in prop.words]) if prop.words else KINDS[prop.kind]
+    elif prop in SETTINGS and prop.name == "etcd":
+        made["value"] = "a table of " + ", ".join([each.name for each in ETCD])
     if bounds := _bounds(prop):
         made["bounds"] = bounds
-    if prop.supported and (default := default_of(prop)) is not None:
+    if prop.supported and prop.kind != "table" and (default := default_of(prop)) is not None:
         made["default"] = shown_default(prop, default)
-    if topic != SETTING:
+    if topic not in (SETTING, ETCD_SETTING):
         made["tunable"] = f"{prop.tunable}: {TUNABLE_HELP[prop.tunable]}"
     if prop.sun and prop.sun.lower() != prop.name:
         made["sun"] = prop.sun
-    if topic == SETTING:
+    if topic == ETCD_SETTING:
+        made["variable"] = f"GDS_ETCD_{prop.name.upper()}"
+    elif topic == SETTING and prop.kind != "table":
         made["variable"] = f"GDS_{prop.name.upper()}"
     if prop.example:
         made["example"] = f"{prop.name} = {prop.example}"

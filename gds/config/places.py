@@ -21,9 +21,11 @@ SETTINGS_FILE = "/etc/gds/gds.toml"
 WORDS = {
     "log_format": ("text", "json"),
     "on_giveover": ("auto", "refuse", "exit"),
-    "engine": ("standalone",),
+    "engine": ("standalone", "etcd"),
 }
 """The words of some settings, as in `model/properties.py`, which is too heavy for here (a test compares them)."""
+
+_ETCD_FILES = tuple([ETCD + name for name in ("ca_file", "cert_file", "key_file", "password_file", "watchdog")])
 
 FREE = ("runtime_dir", "state_dir", "socket", "node_abort_command")
 """Settings that may be anything but empty."""
@@ -57,8 +59,8 @@ def is_plain(given: Mapping[str, str]) -> bool:
         if not value.strip() or "\0" in value:
             return False
         if key in WORDS:
-            if value not in WORDS[key]:
-                return False
+            if value not in WORDS[key] or (key == "engine" and value != "standalone"):
+                return False  # another engine needs more, which is looked at together
         elif (key == "node" and name_fault(value)) or key not in ("node", *FREE):
             return False
     return True
@@ -71,8 +73,8 @@ def settled(checked: Mapping[str, str], environ: Mapping[str, str], euid: int) -
     values["node"] = values["node"] or os.uname().nodename.partition(".")[0] or "localhost"
     values["runtime_dir"] = runtime_dir(values["runtime_dir"], environ, euid)
     values["state_dir"] = state_dir(values["state_dir"], environ, euid)
-    for key in ("runtime_dir", "state_dir", "socket"):
-        if values[key]:
+    for key in ("runtime_dir", "state_dir", "socket", *_ETCD_FILES):
+        if values.get(key):
             values[key] = os.path.abspath(values[key])
     return values
 

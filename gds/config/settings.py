@@ -20,13 +20,16 @@ from pydantic_settings import (
 )
 
 from gds.config.document import value_type
+from gds.config.etcdtable import crossed, etcd_fields
 from gds.config.facts import answer
 from gds.config.files import FileFault, read_trusted
 from gds.config.load import Problem, Unreadable, decode, parse, shown_keys
-from gds.config.places import settings_file, variables
+from gds.config.places import names, settings_file, variables
 from gds.config.positions import Keys, Positions
 from gds.config.refusal import NOT_YET, nearest, shown
+from gds.model.properties import ETCD as ETCD_TABLE
 from gds.model.properties import SETTINGS, by_name, default_of
+from gds.model.settings import ETCD, plain_text
 from gds.model.value import Value
 
 TYPE_CHECKING = False
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _KEYS = by_name(SETTINGS)
+_ETCD_KEYS = by_name(ETCD_TABLE)
 
 
 class Given(Value):
@@ -44,6 +48,10 @@ class Given(Value):
     problems: tuple[Problem, ...] = ()
     content: bytes | None = None
     from_file: dict[str, str] = {}  # noqa: RUF012 (a default that nobody changes)
+    is_whole: bool = True
+    """What the file says would do without environment and flags, so it may be kept."""
+    crossed: tuple[Problem, ...] = ()
+    """Of the problems those between keys: what is missing in the file, a variable may give."""
 
 
 def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], euid: int) -> Given:
@@ -84,17 +92,33 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], euid: in
         problem((runner_key,), f"expected a table [runner], not {shown(runner)}", False)
         runner = {}
     lowered: dict[str, Any] = {}
-    for key, value in runner.items():
-        if key.lower() in lowered:
-            problem((runner_key, key), "given twice, in different capitalisation")
-        spelled[key.lower()] = (runner_key, key)
-        lowered[key.lower()] = value
+
+    def take(table: dict[str, Any], above: Keys, before: str) -> None:
+        """Bring a table under flat names."""
+        seen = set()
+        for key, value in table.items():
+            keys, name = (*above, key), before + key.lower()
+            if key.lower() in seen:
+                problem(keys, "given twice, in different capitalisation")
+            seen.add(key.lower())
+            if not before and name == "etcd":
+                if isinstance(value, dict):
+                    take(value, keys, ETCD)
+                else:
+                    problem(keys, f"expected a table [runner.etcd], not {shown(value)}", False)
+            elif not before and name.startswith(ETCD) and name in names():
+                problem(keys, f"unknown key; it is {name.removeprefix(ETCD)} in [runner.etcd]")
+            else:
+                spelled[name] = keys
+                lowered[name] = value
+
+    take(runner, (runner_key,) if runner else (), "")
     merged = _merged(lowered, spelled, path, positions, flags, environ)
     alone = _merged(lowered, spelled, path, positions, {}, {})
     problems.extend(merged.problems)
     # A fault in the file is told also where something stronger hides it.
-    problems.extend([p for p in alone.problems if p not in problems])
-    return Given(merged.values, tuple(problems), content, alone.values)
+    problems.extend([p for p in alone.problems if p not in problems and p not in alone.crossed])
+    return Given(merged.values, tuple(problems), content, alone.values, not alone.problems)
 
 
 def _merged(
@@ -115,18 +139,26 @@ def _merged(
         place = positions.place(positions.offset_of(spelled[key], on_key))
         return Problem(path, place.line, place.column, shown_keys(spelled[key]), message)
 
+    problems = []
+    faulty: frozenset[str] = frozenset()
+    sources: list[Mapping[str, Any]] = [flags, variable, from_file]
     try:
         made = _model(variable, from_file)(**flags)
     except ValidationError as error:
-        problems = []
         for detail in error.errors(include_url=False):
             key = str(detail["loc"][0])
+            faulty |= {key}
             problems.append(told(key, _message(key, detail), detail["type"] == "extra_forbidden"))
-        return Given({}, tuple(problems))
-    values = {key: str(value) for key, value in made.model_dump(exclude_unset=True).items()}
+        # without those, for what the others say together
+        given, environment, file = [{k: v for k, v in each.items() if k not in faulty} for each in sources]
+        made = _model(environment, file)(**given)
+    values = {key: plain_text(value) for key, value in made.model_dump(exclude_unset=True).items()}
     group = values.get("socket_group", "")
     said = answer(("group", group)) if group else ""
-    return Given(values, (told("socket_group", f"group {group} {said}", False),) if said else ())
+    if said:
+        problems.append(told("socket_group", f"group {group} {said}", False))
+    crossed_ = tuple([told(key, message, False) for key, message in crossed(values, faulty)])
+    return Given({} if faulty else values, (*problems, *crossed_), crossed=crossed_)
 
 
 def _message(key: str, detail: ErrorDetails) -> str:
@@ -135,8 +167,9 @@ def _message(key: str, detail: ErrorDetails) -> str:
     if detail["type"] == "extra_forbidden":
         if key in _KEYS:
             return f"{key} is {NOT_YET}"
-        close = nearest(key, _KEYS)
-        return "unknown key" + (f"; did you mean {close}?" if close else f"; known: {', '.join(_KEYS)}")
+        known, word = (_ETCD_KEYS, key.removeprefix(ETCD)) if key.startswith(ETCD) else (_KEYS, key)
+        close = nearest(word, known)
+        return "unknown key" + (f"; did you mean {close}?" if close else f"; known: {', '.join(known)}")
     return f"expected a string, not {shown(detail['input'])}"
 
 
@@ -160,6 +193,7 @@ def _model(variable: dict[str, str], from_file: dict[str, Any]) -> type[BaseSett
     fields: dict[str, Any] = {
         p.name: (value_type(p), default_of(p)) for p in SETTINGS if p.supported and p.kind != "table"
     }
+    fields.update(etcd_fields())
     return create_model("RunnerSettings", __base__=Sources, **fields)
 
 

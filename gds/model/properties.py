@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from gds.model.names import ADDRESS_TYPES
 from gds.model.resource import Group, Resource
-from gds.model.settings import Settings
+from gds.model.settings import EtcdSettings, Settings
 from gds.model.state import FailoverMode
 from gds.model.tunable import Tunable as Tunable
 from gds.model.value import Value, defaults_of
@@ -76,6 +76,7 @@ KINDS = {
     "hosts": "an array of host names and addresses, or one string with commas",
     "interfaces": 'an array of network interfaces such as "eth0", or "eth0@n1" for one node, or one string with commas',
     "prefix": "a whole number from 1 to 128, or an array of at most one up to 32 (IPv4) and one above (IPv6)",
+    "endpoints": 'an array of URLs such as "https://etcd1:2379", or one string with commas',
     "command": "a string (handed to /bin/sh -c) or an array of strings (executed as it is)",
     "signal": 'the name of a signal such as "SIGINT" or "INT", or its number',
     "ports": 'an array of ports such as "8080/tcp" or "53/udp"; protocols tcp, tcp6, udp, udp6; without one tcp',
@@ -743,9 +744,9 @@ SETTINGS: tuple[Property, ...] = (
         "word",
         "Who says where groups live.",
         Tunable.NONE,
-        words=("standalone",),
-        example='"standalone"',
-        later=("etcd", "pacemaker"),
+        words=("standalone", "etcd"),
+        example='"etcd"',
+        later=("pacemaker",),
     ),
     Property(
         "history_size",
@@ -762,6 +763,93 @@ SETTINGS: tuple[Property, ...] = (
 )
 """The keys of `[runner]` in gds.toml; `GDS_` and the key in capitals is its variable."""
 
+ETCD: tuple[Property, ...] = (
+    Property(
+        "endpoints",
+        "endpoints",
+        "Where the members of the etcd cluster are reached; one that does not answer is left for the next.",
+        Tunable.NONE,
+        example='["https://etcd1:2379", "https://etcd2:2379"]',
+    ),
+    Property("prefix", "string", "What the keys of this cluster begin with.", Tunable.NONE, example='"/gds"'),
+    Property(
+        "ca_file",
+        "path",
+        "The certificates that etcd's own is checked against. Default: this machine's.",
+        Tunable.NONE,
+        example='"/etc/gds/ca.pem"',
+    ),
+    Property(
+        "cert_file",
+        "path",
+        "The certificate this node shows to etcd; its common name has to be empty.",
+        Tunable.NONE,
+        example='"/etc/gds/node.pem"',
+    ),
+    Property("key_file", "path", "The key of cert_file.", Tunable.NONE, example='"/etc/gds/node.key"'),
+    Property("user", "string", "The user of etcd to log in as.", Tunable.NONE, example='"gds"'),
+    Property(
+        "password_file",
+        "path",
+        "The file with that user's password in its first line.",
+        Tunable.NONE,
+        example='"/etc/gds/etcd.password"',
+    ),
+    Property(
+        "lifetime",
+        "duration",
+        "So long after its last renewal a node may be taken for dead; the same on every node. At least renew + the "
+        "larger of 3 attempts and one attempt with an election of etcd's leader (2.2 s) + margin + grace.",
+        Tunable.NONE,
+        example='"10s"',
+    ),
+    Property("renew", "duration", "How often a node says that it lives.", Tunable.NONE, example='"2s"'),
+    Property(
+        "attempt",
+        "duration",
+        "What one request may take before the next endpoint is asked.",
+        Tunable.NONE,
+        example='"1s"',
+    ),
+    Property(
+        "margin",
+        "duration",
+        "So long before its lifetime ends, a node that could not renew it kills what it runs.",
+        Tunable.NONE,
+        minimum=0.6,
+        example='"2s"',
+    ),
+    Property(
+        "grace",
+        "duration",
+        "So long before that it stops its groups in order; what needs longer is killed.",
+        Tunable.NONE,
+        example='"1s"',
+    ),
+    Property(
+        "watchdog",
+        "path",
+        "A hardware watchdog that resets the node when even the kill fails. Without the device no start.",
+        Tunable.NONE,
+        example='"/dev/watchdog"',
+    ),
+    Property(
+        "fence_command",
+        "string",
+        "Cuts the power of a node taken for dead (/bin/sh -c); only when it succeeds are its groups taken over.",
+        Tunable.NONE,
+        example='"/usr/local/sbin/power-off \\"$GDS_FENCE_NODE\\""',
+    ),
+    Property(
+        "allow_old_etcd",
+        "boolean",
+        "Use an etcd before 3.5.13 all the same.",
+        Tunable.NONE,
+        example="true",
+    ),
+)
+"""The keys of `[runner.etcd]`; `GDS_ETCD_` and the key in capitals is its variable."""
+
 
 def by_name(table: tuple[Property, ...]) -> dict[str, Property]:
     """The properties of a table by their names."""
@@ -770,7 +858,7 @@ def by_name(table: tuple[Property, ...]) -> dict[str, Property]:
 
 def default_of(prop: Property) -> Any:
     """The default of a property, or None when it has none."""
-    for cls, table in ((Resource, RESOURCE), (Group, GROUP), (Settings, SETTINGS)):
+    for cls, table in ((Resource, RESOURCE), (Group, GROUP), (Settings, SETTINGS), (EtcdSettings, ETCD)):
         if prop in table:
             return defaults_of(cls).get(prop.name)
     return None

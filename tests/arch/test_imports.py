@@ -36,6 +36,8 @@ LAW: dict[str, tuple[str, ...]] = {
     "gds.config": WORDS,
     # The picture of the order is drawn from the links the runner works with.
     "gds.config.graph": ("gds.rgm.order", *WORDS),
+    # Times that do not go together are refused by the rule the node lives by.
+    "gds.config.etcdtable": ("gds.config", "gds.rgm.tenure", *WORDS),
     "gds.config.scenario": ("gds.config", "gds.script", *JUDGES, *WORDS),
     "gds.config.recorded": ("gds.config", "gds.script", "gds.rgm", *WORDS),
     "gds.linux": ("gds.ports", *WORDS),
@@ -44,8 +46,10 @@ LAW: dict[str, tuple[str, ...]] = {
     "gds.api": ("gds.ports", *WORDS),
     "gds.testing": ("gds.ports", *WORDS),
     "gds.late": ("gds.daemon", "gds.api", "gds.linux", "gds.ports", *JUDGES, *WORDS),
+    # What a runner with an engine loads beside; no other runner loads any of it.
+    "gds.joining": ("gds.daemon", "gds.engine", "gds.linux", "gds.ports", *JUDGES, *WORDS),
     "gds.runner": (
-        *("gds.late", "gds.daemon", "gds.api", "gds.config", "gds.linux", "gds.engine", "gds.ports"),
+        *("gds.joining", "gds.late", "gds.daemon", "gds.api", "gds.config", "gds.linux", "gds.engine", "gds.ports"),
         *(*JUDGES, *WORDS),
     ),
     "gds.cli": ("gds.api.client", "gds.config", "gds.script", "gds.simulate", "gds.runner", *WORDS),
@@ -69,6 +73,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("gds.cli.run", "gds.linux.compiling"): "the compiler process is started before there is a runner",
     ("gds.cli.run", "gds.linux.journal"): "the log is made before the runner, which is handed it",
     ("gds.cli.run", "gds.daemon.reloading"): "one sentence for a fault of a descriptor, at start and at reload",
+    ("gds.testing.engine", "gds.engine.dictionary"): "a cluster in memory is the store of a cluster of one, shared",
     ("gds.cli.tell", "gds.linux.archive"): "the history is read without a runner",
     ("gds.cli.tell", "gds.linux.history"): "and where it is",
     ("gds.cli.validate", "gds.daemon.environment"): "runs a method without a runner, in the environment of one",

@@ -46,16 +46,20 @@ def test_a_file_without_runner_says_nothing(tmp_path: Path) -> None:
 
 MISTAKES: list[tuple[str, str, list[str]]] = [
     ("an unknown key", "[runner]\nsokcet = '/x'\n", ["gds.toml:2:1: runner.sokcet: unknown key; did you mean socket?"]),
-    ("an engine's table", "[runner]\n[runner.etcd]\n", ["gds.toml:2:2: runner.etcd: etcd is not supported yet"]),
+    (
+        "an engine's table",
+        "[runner]\n[runner.pacemaker]\n",
+        ["gds.toml:2:2: runner.pacemaker: pacemaker is not supported yet"],
+    ),
     (
         "another engine",
-        "[runner]\nengine = 'etcd'\n",
-        ['gds.toml:2:10: runner.engine: "etcd" is not supported yet; known: "standalone"'],
+        "[runner]\nengine = 'pacemaker'\n",
+        ['gds.toml:2:10: runner.engine: "pacemaker" is not supported yet; known: "standalone", "etcd"'],
     ),
     (
         "no engine at all",
         "[runner]\nengine = 'etdc'\n",
-        ['gds.toml:2:10: runner.engine: expected one of "standalone", not "etdc"'],
+        ['gds.toml:2:10: runner.engine: expected one of "standalone", "etcd", not "etdc"; did you mean "etcd"?'],
     ),
     ("a number", "[runner]\nnode = 1\n", ["gds.toml:2:8: runner.node: expected a string, not 1"]),
     ("nothing", "[runner]\nstate_dir = ''\n", ["gds.toml:2:13: runner.state_dir: may not be empty"]),
