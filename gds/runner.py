@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from gds.daemon.receptionist import Receptionist
     from gds.daemon.rmapi import Rmapi
     from gds.daemon.setting import Setting
+    from gds.joining import Joining
     from gds.linux.journal import Log
     from gds.linux.zygote import Zygote
     from gds.model.resource import Plan, Resource
@@ -146,6 +147,7 @@ class Runner:
         # HARD and a failed stop: the node must not come back with the application still on it.
         world.abort = life.abort
         world.observed = self._observed
+        world.cluster = None
         world.wall = clock.wall
         world.chance = _chance
         self._rgmd = life.rgmd = Rgmd(world)
@@ -200,8 +202,27 @@ class Runner:
             self._history.flush,
             handover.Ferry(loop, self._reaper),
         )
+        # Several nodes: an engine says where groups run, and the guard ends what may no longer.
+        self._joining: Joining | None = None
+        if settings.engine != "standalone":
+            from gds.joining import Joining
+
+            self._joining = Joining(
+                loop,
+                self._reaper,
+                self._forest,
+                settings,
+                self._runtime_dir,
+                world,
+                self._rgmd,
+                self._groups,
+                life,
+                self._house,
+                log,
+            )
         if facts:
             self._resume(facts)
+            self._begin_joining()
             return
         BringUp(
             self._rgmd,
@@ -214,6 +235,11 @@ class Runner:
             life.await_start,
             self._groups,
         ).begin(plan)
+        self._begin_joining()
+
+    def _begin_joining(self) -> None:
+        if self._joining is not None:
+            self._joining.begin()
 
     def _resume(self, facts: dict[str, Any]) -> None:
         """Instead of bringing up: nobody shall notice."""
@@ -326,6 +352,8 @@ class Runner:
             self._log.error(f"{error}; applications run, but nobody can ask or tell this runner anything")
             return
         self._receptionist = Receptionist(self._rgmd, self._groups, self._house, os.geteuid())
+        if self._joining is not None:
+            self._joining.serve(self._receptionist)
         self._receptionist.acting["upgrade"] = self._upgrade.asked  # type: ignore[assignment]  # of Connections
         self._upgrade.server = self._server
         parcel, self._handed = self._handed, None

@@ -122,6 +122,11 @@ class BringUp:
         if not self._groups.is_managed(app.resource.group):
             app.view = app.view.replace(because="its group is unmanaged")
             return
+        if self._groups.cluster is not None and not (
+            was is not Life.OFFLINE and self._groups.is_started_by_itself(app.resource.group)
+        ):
+            app.view = app.view.replace(life=Life.OFFLINE, because="it starts where the cluster wants it")
+            return
         if was is Life.OFFLINE and not self._groups.is_started_by_itself(app.resource.group):
             app.wanted = False
             app.view = app.view.replace(because="auto_start_on_new_cluster is false: it starts when somebody asks")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from gds.daemon.app import App
     from gds.daemon.rgmd import Rgmd
+    from gds.daemon.world import Cluster
     from gds.model.resource import Plan, Resource
     from gds.model.state import GroupState
 
@@ -45,6 +46,8 @@ class Groups:
         self.declared: dict[str, Group] = {}
         self._told: dict[str, GroupState] = {}
         self._changed: set[str] = set()
+        self.cluster: Cluster | None = None
+        """Says where groups run; None: they run here."""
 
     def take(self, plan: Plan, going: Iterable[Resource] = ()) -> None:
         """This is declared from now on. `going`: no longer declared, and needs what it needed until it is down."""
@@ -52,6 +55,8 @@ class Groups:
         self._rgmd.graph = order.graph_of(plan.replace(resources=(*plan.resources, *going)))
         self._rgmd.addresses = tuple([each.name for each in plan.resources if each.is_address])
         self._rgmd.suspended = {name: _SUSPENDED for name in self.declared if self._switch(name, "suspended", False)}
+        if self.cluster is not None:
+            self.cluster.redeclared()
 
     # -- what is so ---------------------------------------------------------------------------------------------------
 
@@ -72,6 +77,8 @@ class Groups:
 
     def is_started_by_itself(self, name: str) -> bool:
         """False when the node has just booted and the group waits for a person (auto_start_on_new_cluster)."""
+        if self.cluster is not None:
+            return self.cluster.is_taken_up(name)
         group = self.declared.get(name)
         wants = group is None or (group.auto_start_on_new_cluster and group.desired_primaries > 0)
         return wants or not self._joined
@@ -152,6 +159,8 @@ class Groups:
     def observed(self, app: App) -> None:
         """The life or status of one of its resources changed: the log hears of the group when this turn is over."""
         name = app.resource.group
+        if self.cluster is not None:
+            self.cluster.observed(app)
         group = self.declared.get(name)
         if group is None or len(group.resources) < 2:
             return  # of one resource all is said already

@@ -85,6 +85,8 @@ class House:
         self._released = released
         self.began = rgmd.loop.now()
         """The instant at which this runner began; an upgrade does not make it younger."""
+        self.cluster: Callable[[], dict[str, Any]] | None = None
+        """What `gds status` shows of the cluster; None: there is none."""
         self.setting: Callable[[], Setting]
         """The desk where properties are changed, made when it is first asked for; set by who can make it."""
         self.is_set: Callable[[], bool]
@@ -113,6 +115,8 @@ class House:
             made["problems"] = problems
         if self.stopping:
             made["stopping"] = True
+        if self.cluster is not None:
+            made["cluster"] = self.cluster()
         return made
 
     def log_paths(self, app: App) -> dict[str, Any]:

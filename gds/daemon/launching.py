@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gds.daemon import environment
 from gds.daemon.environment import Call
+from gds.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 TOLD_MAIN_PID = frozenset(("Stop", "Probe", "Update"))
 """Methods whose commands get MAINPID (design.md 3)."""
+BRINGING_UP = frozenset(("Prenet_start", "Start"))
+"""Methods that only a master may run."""
 
 
 class Launching:
@@ -79,6 +82,8 @@ class Launching:
     ) -> Launch:
         resource = app.resource
         world = self._world
+        if world.cluster is not None and method in BRINGING_UP and (why := world.cluster.refusal(resource.group)):
+            raise ConfigError(f"cannot start {app.name}: {why}")
         account = world.accounts(resource)
         now = world.loop.now()
         span = resource.retry_interval
@@ -103,6 +108,8 @@ class Launching:
             world.everything,
             environment.hostnames_of(resource, self._addresses()),
         )
+        if world.cluster is not None:
+            env["GDS_FENCING_TOKEN"] = str(world.cluster.token(resource.group))
         return world.launch(
             environment.with_hostnames(command.argv, env["GDS_HOSTNAMES"]),
             env,

@@ -97,6 +97,8 @@ class OwnLife:
         self._aborting = 0
         self._for_tags = False
         self._alone = False
+        self.farewell: Callable[[Callable[[], None], bool], None] | None = None
+        """Tells the cluster that we go, and calls back; True: something could not be stopped."""
 
     def begin(self, for_tags: bool) -> None:
         """The loop is about to run. `for_tags`: there is nothing but tags, and we end with the last of them."""
@@ -229,7 +231,7 @@ class OwnLife:
             self._left.add(TAG_MARK)
             self.tags.end(because)
         elif not apps:
-            self._loop.stop()
+            self._end()
 
     def _settled(self, app: App) -> None:
         if app.view.life not in SETTLED or app.view.life is Life.ONLINE:
@@ -244,7 +246,21 @@ class OwnLife:
             if failed:
                 self._log.error(f"cannot stop {', '.join(failed)}")
                 self.code = FAILED
+            self._end(bool(failed))
+
+    def _end(self, failed: bool = False) -> None:
+        if self.farewell is None:
             self._loop.stop()
+        else:
+            farewell, self.farewell = self.farewell, lambda _then, _failed: None
+            farewell(self._loop.stop, failed)
+
+    def refused(self, because: str) -> None:
+        """We cannot be what we were started as: everything stops, and the runner ends with a failure."""
+        self._log.error(because)
+        self.code = FAILED
+        if not self.stopping:
+            self._stop_all(because)
 
     # -- nametags -----------------------------------------------------------------------------------------------------
 

@@ -60,6 +60,7 @@ class Receptionist:
         self._own_uid = own_uid
         self._names = Names(rgmd)
         self.acting: dict[str, Callable[[Client, dict[str, Any]], None]] = {
+            **dict.fromkeys(("node.drain", "node.evacuate", "node.resume", "rg.switch"), self._alone),
             "monitor": self._monitor,
             "unmonitor": self._unmonitor,
             "probe": self._probe,
@@ -77,6 +78,8 @@ class Receptionist:
             "logs": self._logs,
             "get": self._get,
             "diff": self._diff,
+            "nodes": self._alone,
+            "cluster.picture": self._alone,
             "ping": lambda client, _request: client.done(OK),
         }
 
@@ -94,6 +97,10 @@ class Receptionist:
                 self.acting[verb](client, request)
         else:
             client.done(USAGE, f"cannot {verb}: this runner (gds {self._house.version}) does not know that verb")
+
+    def _alone(self, client: Client, request: dict[str, Any]) -> None:
+        """What only several nodes can do; a cluster's desk puts itself in these places."""
+        client.done(FAILED, f"cannot {request['verb'].replace('.', ' ')}: this runner is alone; it has no engine")
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -263,7 +270,7 @@ class Receptionist:
             return
         app = up[0]
         because = f"giveover: {because_of(client, 'giveover')}"
-        refusal = self._rgmd.giveover_refused()
+        refusal = self._rgmd.giveover_refused(app)
         if refusal:
             self._rgmd.purge(app)  # surprise 7: after a giveover, even a refused one, the counters are 0
             self._rgmd.kept.decided(app, "giveover refused", f"{because}; {refusal}")

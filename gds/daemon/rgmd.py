@@ -22,11 +22,13 @@ from gds.rgm import resource as life_of
 from gds.rgm.events import (
     ClearAsked,
     DelayOver,
+    GiveoverAsked,
     NeedsMet,
     PostnetSucceeded,
     RestartAsked,
     StartAsked,
     StopAsked,
+    StopSucceeded,
     UsersGone,
 )
 from gds.rgm.resource import ALONE, Life, ResourceView
@@ -140,7 +142,7 @@ class Rgmd:
         around = order.around(self.graph, app.name, self._look, self.leaving) if linked and not self.hurried else ALONE
         if app.resource.group in self.suspended:
             around = around.replace(suspended=self.suspended[app.resource.group])
-        mode, on_giveover = app.resource.failover_mode, self._world.on_giveover
+        mode, on_giveover = app.resource.failover_mode, self._on_giveover(app, event)
         made = life_of.step(before, event, mode, on_giveover, self.loop.now(), around)
         self.kept.stepped(app, event, made, around, on_giveover)
         if made.ignored:
@@ -235,7 +237,10 @@ class Rgmd:
             app.history = verdict.gave_over()
             self.kept.changed(app)
         elif isinstance(wanted, commands.LeaveNode):
-            self._world.leave(wanted.because)
+            if self._world.cluster is not None:
+                self._world.cluster.giveover(app, wanted.because)
+            else:
+                self._world.leave(wanted.because)
         elif isinstance(wanted, commands.AbortNode):
             self._world.abort(wanted.because)
         else:
@@ -399,9 +404,15 @@ class Rgmd:
         app.history = verdict.gave_over()
         self.kept.changed(app)
 
-    def giveover_refused(self) -> str:
+    def _on_giveover(self, app: App, event: Event) -> str:
+        """Where a giveover leads. Several nodes are asked about only for events that may lead to one."""
+        if self._world.cluster is None or not isinstance(event, GiveoverAsked | StopSucceeded):
+            return self._world.on_giveover
+        return self._world.cluster.on_giveover(app.resource.group)
+
+    def giveover_refused(self, app: App) -> str:
         """Why a giveover would be refused now; "" when it would be granted."""
-        ruling = control.giveover(self._world.on_giveover)
+        ruling = control.giveover(self._on_giveover(app, GiveoverAsked("")))
         return ruling.because if isinstance(ruling, control.Refused) else ""
 
     def public(self, app: App) -> ResourceState:

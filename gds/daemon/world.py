@@ -55,6 +55,17 @@ if TYPE_CHECKING:
         def tried(self, app: App, message: str, came: Tried) -> None: ...
         def forget(self, app: App) -> None: ...
 
+    class Cluster(Protocol):
+        """Several nodes: says where groups may run (daemon/tenant.py)."""
+
+        def observed(self, app: App) -> None: ...
+        def redeclared(self) -> None: ...
+        def is_taken_up(self, group: str) -> bool: ...
+        def token(self, group: str) -> int: ...
+        def refusal(self, group: str) -> str: ...
+        def on_giveover(self, group: str) -> str: ...
+        def giveover(self, app: App, because: str) -> None: ...
+
     class Log(Protocol):
         """The runner's own log."""
 
@@ -70,6 +81,7 @@ class World:
         "abort",
         "accounts",
         "chance",
+        "cluster",
         "environ",
         "everything",
         "fed",
@@ -107,6 +119,7 @@ class World:
     socket: str
     on_giveover: str
     leave: Callable[[str], None]
+    cluster: Cluster | None
     abort: Callable[[str], None]
     observed: Callable[[App], None]
     wall: Callable[[], float]

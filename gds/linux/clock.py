@@ -11,6 +11,11 @@ monotonic = time.monotonic
 wall = time.time
 
 
+def boottime() -> float:
+    """Seconds since the machine was booted; those in which it was suspended count."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 def boot_id() -> str:
     """The kernel's name for this boot; empty when it does not say."""
     try:

@@ -91,10 +91,11 @@ GRANTED = Granted()
 
 
 def giveover(on_giveover: str) -> Ruling:
-    """The answer of a cluster of one. `on_giveover` is exit or refuse ("auto" is decided before)."""
-    if on_giveover == "exit":
+    """Whether there is somewhere to go. `on_giveover`: exit or refuse, in a cluster of one ("auto" is decided before);
+    move, or "refuse: " and the reason, where there are several nodes."""
+    if on_giveover in ("exit", "move"):
         return GRANTED
-    return Refused("there is no other node to run it on")
+    return Refused(on_giveover.removeprefix("refuse").removeprefix(": ") or "there is no other node to run it on")
 
 
 def judge(optag: Optag, standing: Standing) -> Ruling:

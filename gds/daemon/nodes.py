@@ -1,0 +1,237 @@
+"""What people ask of the cluster through one of its runners: nodes, switches, goals. Each is one transaction."""
+
+from __future__ import annotations
+
+from gds.daemon.names import FAILED, OK, UNKNOWN, USAGE, because_of
+from gds.model.store import Committed, Conflict, Delete, Put, Rejected, Transaction
+from gds.rgm import placement, records
+from gds.rgm.mastery import goal_value
+from gds.rgm.placement import first_goal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from gds.daemon.groups import Groups
+    from gds.daemon.names import Client
+    from gds.daemon.tenant import Tenant
+    from gds.model.cluster import Cluster, Goal
+    from gds.model.store import Answer, Operation
+
+
+class NodesDesk:
+    """See the module."""
+
+    def __init__(self, tenant: Tenant, groups: Groups, boottime: Callable[[], float]) -> None:
+        self._tenant = tenant
+        self._groups = groups
+        self._boottime = boottime
+        self._count = 0
+        self.acting: dict[str, Callable[[Client, dict[str, Any]], None]] = {
+            "node.drain": lambda c, r: self._drain(c, r, evacuate=False),
+            "node.evacuate": lambda c, r: self._drain(c, r, evacuate=True),
+            "node.resume": self._resume,
+            "rg.switch": self._switch,
+            "rg.online": lambda c, r: self._want(c, r, True),
+            "rg.offline": lambda c, r: self._want(c, r, False),
+            "rg.suspend": lambda c, r: self._suspend(c, r, True),
+            "rg.resume": lambda c, r: self._suspend(c, r, False),
+        }
+        self.reading: dict[str, Callable[[Client, dict[str, Any]], None]] = {
+            "nodes": lambda client, _request: client.done(OK, cluster=self._tenant.identity()),
+        }
+
+    def picture(self) -> Cluster:
+        """The cluster as this node sees it."""
+        return self._tenant.masteries.picture(self._boottime())
+
+    # -- groups -------------------------------------------------------------------------------------------------------
+
+    def _named(self, client: Client, request: dict[str, Any]) -> list[str] | None:
+        names = request.get("names")
+        if not isinstance(names, list) or not names:
+            client.done(USAGE, "cannot act: no group is given")
+            return None
+        for name in names:
+            if name not in self._groups.declared:
+                client.done(UNKNOWN, f"cannot find {name}: no group of this node's files has that name", unknown=name)
+                return None
+        return names
+
+    def _goal(self, group: str) -> Goal:
+        goal = self._tenant.member.board.goals.get(group)
+        return goal if goal is not None else first_goal(self._groups.declared[group])
+
+    def _set_goals(
+        self, client: Client, request: dict[str, Any], goals: dict[str, Goal], verb: str, so: Callable[[], str | None]
+    ) -> None:
+        """`so`: "" when it has come about, why it never will, or None as long as it may."""
+        member = self._tenant.member
+        keys = [records.goal_key(group) for group in goals]
+        changes = Transaction(
+            tuple(member.same(key) for key in keys),
+            tuple(Put(key, goal_value(goal)) for key, goal in zip(keys, goals.values(), strict=True)),
+        )
+        self._commit(client, request, changes, verb, so)
+
+    def _commit(
+        self,
+        client: Client,
+        request: dict[str, Any],
+        changes: Transaction,
+        verb: str,
+        so: Callable[[], str | None],
+    ) -> None:
+        def done(answer: Answer) -> None:
+            if isinstance(answer, Committed):
+                self._await(client, request, verb, so, answer.revision)
+            elif isinstance(answer, Conflict):
+                client.done(FAILED, f"cannot {verb}: somebody else changed the same just now; try again")
+            elif isinstance(answer, Rejected):
+                client.done(FAILED, f"cannot {verb}: the store refuses it: {answer.because}")
+            else:
+                client.done(
+                    FAILED,
+                    f"cannot {verb}: the store did not answer ({answer.because}); it may have happened all the same,"
+                    " see `gds status`",
+                )
+
+        self._tenant.commit(changes, done)
+
+    def _await(
+        self, client: Client, request: dict[str, Any], verb: str, so: Callable[[], str | None], revision: int
+    ) -> None:
+        if request.get("no_wait"):
+            client.done(OK)
+            return
+
+        def come_about() -> bool:
+            if self._tenant.member.revision < revision:
+                return False
+            why = so()
+            if why is None:
+                return False
+            client.done(FAILED if why else OK, f"cannot {verb}: {why}" if why else "")
+            return True
+
+        self._tenant.waiting.append(come_about)
+        self._tenant.look()
+
+    def _states(self, group: str) -> dict[str, str]:
+        """Node -> state, of its masters."""
+        return {m.node: m.state for m in self.picture().masteries if m.group == group}
+
+    def _want(self, client: Client, request: dict[str, Any], online: bool) -> None:
+        names = self._named(client, request)
+        if names is None:
+            return
+        goals = {name: self._goal(name).replace(online=online, targets=()) for name in names}
+
+        def so() -> str | None:
+            for name in names:
+                states = self._states(name)
+                stuck = [n for n, state in states.items() if state == "ERROR_STOP_FAILED"]
+                if stuck:
+                    return f"{name} could not be stopped on {', '.join(stuck)}"
+                if online:
+                    if not states:
+                        decision = placement.decide(self.picture(), name)
+                        if not decision.take and not decision.will:
+                            return f"{name}: {decision.because}"
+                        return None
+                    if any(
+                        state not in ("ONLINE", "ONLINE_FAULTED", "PENDING_ONLINE_BLOCKED") for state in states.values()
+                    ):
+                        return None
+                elif states:
+                    return None
+            return ""
+
+        self._set_goals(client, request, goals, "bring it online" if online else "take it offline", so)
+
+    def _suspend(self, client: Client, request: dict[str, Any], suspended: bool) -> None:
+        names = self._named(client, request)
+        if names is None:
+            return
+        for name in names:
+            self._groups.suspend(name, suspended)
+        goals = {name: self._goal(name).replace(suspended=suspended) for name in names}
+        self._set_goals(client, request, goals, "suspend" if suspended else "resume", lambda: "")
+
+    def _switch(self, client: Client, request: dict[str, Any]) -> None:
+        names = request.get("names")
+        if not isinstance(names, list) or len(names) < 2:
+            client.done(USAGE, "cannot switch: a group and a node are wanted: gds rg switch GROUP NODE")
+            return
+        group, *targets = names
+        if self._named(client, {"names": [group]}) is None:
+            return
+        picture = self.picture()
+        self._count += 1
+        request_id = f"{self._tenant.member.me}.{self._tenant.member.birth}.{self._count}"
+        goal = self._goal(group).replace(online=True, targets=tuple(targets), request=request_id)
+        trial = picture.replace(goals={**picture.goals, group: goal})
+        able = {c.node: c.because_not for c in placement.candidates(trial, group)}
+        for target in targets:
+            why = able.get(target, "it is no node of the group's nodelist")
+            if why and target not in self._states(group):
+                client.done(FAILED, f"cannot switch {group} to {target}: {why}")
+                return
+
+        def so() -> str | None:
+            states = self._states(group)
+            stuck = [n for n, state in states.items() if state == "ERROR_STOP_FAILED"]
+            if stuck:
+                return f"it could not be stopped on {stuck[0]}"
+            if set(states) != set(targets):
+                goal_now = self._tenant.member.board.goals.get(group)
+                if states and (goal_now is None or not goal_now.targets):
+                    return f"it went to {', '.join(sorted(states))} instead"
+                return None
+            return "" if all(s in ("ONLINE", "ONLINE_FAULTED") for s in states.values()) else None
+
+        client.tell({"line": f"{group} goes to {', '.join(targets)}"})
+        self._set_goals(client, request, {group: goal}, f"switch {group}", so)
+
+    # -- nodes --------------------------------------------------------------------------------------------------------
+
+    def _node(self, client: Client, request: dict[str, Any]) -> str | None:
+        names = request.get("names")
+        if not isinstance(names, list) or len(names) != 1 or not isinstance(names[0], str):
+            client.done(USAGE, "cannot act: one node is wanted")
+            return None
+        known = [peer.name for peer in self.picture().nodes]
+        if names[0] not in known:
+            client.done(
+                UNKNOWN, f"cannot find {names[0]}: no node of that name; there are {', '.join(known)}", unknown=names[0]
+            )
+            return None
+        return names[0]
+
+    def _drain(self, client: Client, request: dict[str, Any], evacuate: bool) -> None:
+        node = self._node(client, request)
+        if node is None:
+            return
+        verb = "evacuate" if evacuate else "drain"
+        said = records.encode(because=because_of(client, verb), evacuate=evacuate)
+        key = records.drain_key(node)
+
+        def so() -> str | None:
+            picture = self.picture()
+            there = [m.group for m in picture.masteries if m.node == node]
+            if not evacuate or not there:
+                return ""
+            left = [g for g in there if not placement.decide(picture, g).leave]
+            if len(left) == len(there):
+                return f"{', '.join(left)} can go nowhere else: {placement.decide(picture, left[0]).because}"
+            return None
+
+        operations: tuple[Operation, ...] = (Put(key, said),)
+        self._commit(client, request, Transaction((), operations), f"{verb} {node}", so)
+
+    def _resume(self, client: Client, request: dict[str, Any]) -> None:
+        node = self._node(client, request)
+        if node is not None:
+            gone = Transaction((), (Delete(records.drain_key(node)),))
+            self._commit(client, request, gone, f"resume {node}", lambda: "")

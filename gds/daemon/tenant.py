@@ -1,0 +1,379 @@
+"""The cluster's driver on one node: engine, guard and RGM meet here; decisions are those of rgm/member.py.
+
+Facts: what the engine tells and answers, how each group is on this node, what people ask. Orders: transactions to the
+engine, deadlines to the guard, groups up and down to the RGM. Loaded only by a runner that has an engine.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from gds.model.state import GroupState, ResourceState
+from gds.rgm import member as life
+from gds.rgm.events import GiveoverAsked, StartAsked
+from gds.rgm.mastery import Local, Masteries
+from gds.rgm.member import FOREVER, Member
+from gds.rgm.resource import Life
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, Protocol
+
+    from gds.daemon.app import App
+    from gds.daemon.fed import Result
+    from gds.daemon.groups import Groups
+    from gds.daemon.rgmd import Rgmd
+    from gds.model.resource import Group, Resource
+    from gds.model.store import Answer, Change, Record, Transaction
+    from gds.ports import ClusterEngine, TimerHandle
+
+    class Deadline(Protocol):
+        """What kills everything at an instant (CLOCK_BOOTTIME seconds)."""
+
+        def arm(self, deadline: float) -> None: ...
+        def disarm(self) -> None: ...
+        def describe(self) -> dict[str, Any]: ...
+
+
+class Tenant:
+    """See the module. `boottime`: CLOCK_BOOTTIME in seconds; `digest`: of what the files say of a group; `keep`:
+    remember our life for the runner after us; `refuse`: this runner cannot be a node of the cluster."""
+
+    def __init__(
+        self,
+        rgmd: Rgmd,
+        groups: Groups,
+        engine: ClusterEngine,
+        guard: Deadline,
+        member: Member,
+        boottime: Callable[[], float],
+        digest: Callable[[str], str],
+        keep: Callable[[str], None],
+        refuse: Callable[[str], None],
+    ) -> None:
+        self._rgmd = rgmd
+        self._groups = groups
+        self._loop = rgmd.loop
+        self.engine = engine
+        self._guard = guard
+        self.member = member
+        self._boottime = boottime
+        self._digest = digest
+        self._keep = keep
+        self._refuse = refuse
+        self.masteries = Masteries(member, (), {}, {})
+        self.away = "it has not answered yet"
+        """Why the engine cannot be asked; "" = it can."""
+        self._timer: TimerHandle | None = None
+        self._is_due = False
+        self._changed: set[str] = set()
+        self._able: dict[str, tuple[tuple[str, ...], str]] = {}
+        self._cancelled: dict[str, str] = {}
+        self._asker: dict[str, tuple[App, str, bool]] = {}
+        self._tried: set[str] = set()
+        self._farewell: Callable[[], None] | None = None
+        self.waiting: list[Callable[[], bool]] = []
+        """Who waits for the picture to be as they want: called at each turn until they say True."""
+
+    def begin(self) -> None:
+        """Connect. The RGM has taken back what was left here by the runner before us."""
+        self.redeclared()
+        for name in self._groups.declared:
+            self._changed.add(name)
+        self.look()
+        self.engine.begin(self)
+
+    # -- what the engine tells ----------------------------------------------------------------------------------------
+
+    def engine_loaded(self, records: dict[str, Record], revision: int) -> None:
+        """See ports.EngineListener."""
+        self._back()
+        self.member.loaded(records, revision, self._boottime())
+        self.masteries.stale = True
+        self.look()
+
+    def engine_changed(self, changes: tuple[Change, ...], revision: int) -> None:
+        """See ports.EngineListener."""
+        if self.member.changed(changes, revision, self._boottime()):
+            self.masteries.stale = True
+            self.look()
+
+    def engine_away(self, because: str) -> None:
+        """See ports.EngineListener."""
+        if not self.away:
+            self._rgmd.log.warning(f"the {self.engine.traits.name} engine is away: {because}")
+        self.away = because
+
+    def engine_back(self) -> None:
+        """See ports.EngineListener."""
+        self._back()
+
+    def _back(self) -> None:
+        if self.away:
+            self._rgmd.log.info(f"the {self.engine.traits.name} engine answers")
+        self.away = ""
+
+    def commit(self, transaction: Transaction, done: Callable[[Answer], None]) -> None:
+        """For what people ask."""
+        self.engine.commit(transaction, max(self.member.attempt, 2.0), done)
+
+    # -- what the RGM tells -------------------------------------------------------------------------------------------
+
+    def observed(self, app: App) -> None:
+        """The life or status of one of its resources changed."""
+        self._changed.add(app.resource.group)
+        self.look()
+
+    def redeclared(self) -> None:
+        """The files say something else of the groups than before."""
+        declared = self._groups.declared
+        limits = {}
+        for name in declared:
+            asked = [a.resource for a in self._groups.apps(name) if a.resource.monitor_check_command is not None]
+            if asked:
+                limits[name] = max(r.monitor_check_timeout for r in asked)
+        self.masteries.redeclare(tuple(declared.values()), {name: self._digest(name) for name in declared}, limits)
+        self._changed.update(declared)
+        self.look()
+
+    def is_taken_up(self, group: str) -> bool:
+        """Whether what ran of it before a crash of the runner may go on: our tenure has not ended meanwhile."""
+        return group in self._groups.declared and self.member.may_go_on(self._boottime())
+
+    def token(self, group: str) -> int:
+        """The fencing token under which commands of that group run; 0: none."""
+        return self.masteries.token(group)
+
+    def refusal(self, group: str) -> str:
+        """Why nothing of that group may be started now; "" = it may."""
+        hold = self.masteries.held.get(group)
+        if hold is None and self.member.may_go_on(self._boottime()):
+            return ""
+        if hold is None:
+            return "this node is not its master"
+        if not self.member.may_run(self._boottime()):
+            return "contact with the cluster is lost"
+        return ""
+
+    def on_giveover(self, group: str) -> str:
+        """As rgm/control.py wants it: "move", or "refuse: " and why."""
+        if group in self._cancelled:
+            return f"refuse: {self._cancelled[group]}"
+        if group not in self._able:
+            self._able[group] = self.masteries.somewhere(group, self._boottime())
+        able, why = self._able[group]
+        return "move" if able else f"refuse: {why}"
+
+    def giveover(self, app: App, because: str) -> None:
+        """The RGM grants it."""
+        group = app.resource.group
+        self._asker[group] = (app, because, app.view.life is Life.START_FAILED)
+        self.masteries.giveover(group, because, self._boottime())
+        self.look()
+
+    def leave(self, then: Callable[[], None], failed: bool) -> None:
+        """The runner ends: give up what we hold; `then` follows. `failed`: something could not be stopped, so that our
+        record stays, and the guard ends what is left before anybody else may start it."""
+        self._farewell = then
+        if failed:
+            self.member.hopeless()
+        else:
+            self.member.end(self._boottime())
+        self.look()
+
+    # -- one turn -----------------------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Something is new: decide, when this turn of the loop is over."""
+        if not self._is_due:
+            self._is_due = True
+            self._loop.soon(self._turn)
+
+    def _turn(self) -> None:
+        self._is_due = False
+        self._able.clear()
+        self._note_changes()
+        for order in self.member.step(self._boottime()):
+            self._carry_out(order)
+        self.waiting = [each for each in self.waiting if not each()]
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        now = self._boottime()
+        due = self.member.due(now)
+        if due != FOREVER:
+            self._timer = self._loop.after(due - now, self.look)
+
+    def _note_changes(self) -> None:
+        changed, self._changed = self._changed, set()
+        for group in changed:
+            if group in self._groups.declared:
+                self.masteries.local(group, self._local(group))
+
+    def _local(self, group: str) -> Local:
+        rgmd = self._rgmd
+        apps = self._groups.apps(group)
+        state = self._groups.state(group, apps)
+        down = all(a.view.life is Life.OFFLINE and a.name not in rgmd.busy for a in apps)
+        stuck = [a for a in apps if a.view.life is Life.STOP_FAILED]
+        faults = [
+            a for a in apps if a.view.why and rgmd.public(a) in (ResourceState.STOP_FAILED, ResourceState.START_FAILED)
+        ]
+        because = next((f"{a.name}: {a.view.why}" for a in (*stuck, *faults)), "")
+        shown = tuple([(a.name, rgmd.public(a).value, a.view.status.value) for a in apps])
+        if down and state is GroupState.ONLINE:
+            state = GroupState.OFFLINE
+        if state in (GroupState.ONLINE, GroupState.ONLINE_FAULTED) and not stuck:
+            self._cancelled.pop(group, None)
+            if state is GroupState.ONLINE:
+                self._tried.discard(group)
+        return Local(state.value, because, down, bool(stuck), shown)
+
+    def _carry_out(self, order: life.Order) -> None:
+        if isinstance(order, life.Commit):
+            self.engine.commit(order.transaction, self.member.attempt, partial(self._answered, order.tag))
+        elif isinstance(order, life.Arm):
+            self._guard.arm(order.until)
+        elif isinstance(order, life.Online):
+            self._groups.online(order.group, order.because)
+        elif isinstance(order, life.Offline):
+            self._groups.offline(order.group, order.because)
+            self._changed.add(order.group)
+        elif isinstance(order, life.Check):
+            self._check(order.group, order.request)
+        elif isinstance(order, life.Cancelled):
+            self._not_given_over(order.group, order.because)
+        elif isinstance(order, life.Told):
+            self._tell(order)
+        elif isinstance(order, life.Joined):
+            self._keep(order.life)
+        elif isinstance(order, life.Refuse):
+            self._refuse(order.because)
+        else:
+            self._left()
+
+    def _answered(self, tag: tuple[str, ...], answer: Answer) -> None:
+        self.member.answered(tag, answer, self._boottime())
+        self.look()
+
+    def _tell(self, told: life.Told) -> None:
+        say = self._rgmd.log.warning if told.bad else self._rgmd.log.info
+        if told.group:
+            say(told.because, group=told.group)
+            apps = self._groups.apps(told.group)
+            if apps:
+                self._rgmd.kept.decided(apps[0], "cluster", told.because)
+        else:
+            say(told.because)
+
+    def _left(self) -> None:
+        if not any(not how.down for how in self.masteries.locals.values()):
+            self._guard.disarm()
+        self._keep("")
+        self.engine.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        farewell, self._farewell = self._farewell, None
+        if farewell is not None:
+            farewell()
+
+    # -- giveover -----------------------------------------------------------------------------------------------------
+
+    def _check(self, group: str, request: str) -> None:
+        """Monitor_check of each resource that has one; the first that says no decides. Sun: semantics.md 7.3."""
+        apps = [a for a in self._groups.apps(group) if a.resource.monitor_check_command is not None]
+        left = {a.name for a in apps}
+        bad: list[str] = []
+
+        def done(app: App, result: Result) -> None:
+            left.discard(app.name)
+            if not (result.kind == "exit" and result.code == 0):
+                bad.append(f"{app.name}: monitor_check_command {result.said}")
+            if not left:
+                self.masteries.checked(group, request, "; ".join(bad), self._boottime())
+                self.look()
+
+        for app in apps:
+            command = app.resource.monitor_check_command
+            assert command is not None
+            limit = app.resource.monitor_check_timeout
+            self._rgmd.run_method(app, "Monitor_check", command, limit, partial(done, app), "a giveover elsewhere")
+
+    def _not_given_over(self, group: str, because: str) -> None:
+        """Sun's rule for a giveover that is refused: one restart is tried here (design.md 2)."""
+        app, asked, had_failed = self._asker.pop(group, (None, "", False))
+        if app is None:
+            return
+        self._rgmd.kept.decided(app, "giveover cancelled", because)
+        self._rgmd.log.warning(f"giveover cancelled: {because}", resource=app.name)
+        self._cancelled[group] = because
+        if app.view.life in (Life.ONLINE, Life.STARTING):
+            self._rgmd.submit(app, GiveoverAsked(asked))
+        elif had_failed and app.view.life is Life.START_FAILED and app.name not in self._tried:
+            self._tried.add(app.name)
+            self._rgmd.submit(app, StartAsked(f"giveover cancelled, {because}: one more try"))
+        self._cancelled.pop(group, None)
+
+    # -- what is shown ------------------------------------------------------------------------------------------------
+
+    def identity(self) -> dict[str, Any]:
+        """The part of `gds status --json` about the cluster."""
+        now = self._boottime()
+        member = self.member
+        tenure = member.tenure
+        return {
+            "engine": self.engine.traits.name,
+            "away": self.away,
+            "member": bool(member.birth),
+            "waiting": member.waiting,
+            "may_run_seconds": round(max(0.0, tenure.until - now), 3) if member.birth else 0.0,
+            "lifetime_seconds": tenure.lifetime,
+            "settled": bool(member.board.settled),
+            "guard": self._guard.describe(),
+            "store": self.engine.describe(),
+            "strange": dict(member.board.strange),
+            "nodes": self._nodes(now),
+            "groups": {name: self._group(name, now) for name in self._groups.declared},
+        }
+
+    def _nodes(self, now: float) -> list[dict[str, Any]]:
+        picture = self.masteries.picture(now)
+        versions = {node.name: node.version for node in self.member.board.nodes.values()}
+        return [
+            {
+                "node": peer.name,
+                "alive": peer.alive,
+                "drained": peer.drained,
+                "evacuated": peer.evacuated,
+                "because": peer.because,
+                "version": versions.get(peer.name, ""),
+                "masters": [m.group for m in picture.masteries if m.node == peer.name],
+            }
+            for peer in picture.nodes
+        ]
+
+    def _group(self, name: str, now: float) -> dict[str, Any]:
+        board = self.member.board
+        picture = self.masteries.picture(now)
+        decision = self.masteries.decisions.get(name)
+        return {
+            "masters": [{"node": m.node, "token": m.token} for m in picture.masteries if m.group == name],
+            "nodes": {node: board.report_of(node, name) for node in sorted(board.reports)},
+            "wanted": bool(picture.goals[name].online),
+            "because": decision.because if decision is not None else "",
+            "nowhere": dict(decision.nowhere) if decision is not None else {},
+            "barred": {bar.node: bar.because for bar in picture.bars if bar.group == name},
+        }
+
+
+def digest_of(group: Group, resources: Iterable[Resource]) -> str:
+    """What the files say of a group, in few characters: equal on two nodes if and only if they say the same."""
+    import hashlib
+    import json
+
+    from gds.model.codec import pack
+
+    ordered = sorted(resources, key=lambda r: r.name)
+    said = json.dumps(pack((group, *ordered)), sort_keys=True, default=str)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]

@@ -1,0 +1,122 @@
+"""Composition of what several nodes need: the engine, the guard, the member of the cluster and its driver.
+
+Loaded by a runner whose settings name an engine, and by no other.
+"""
+
+from __future__ import annotations
+
+import os
+
+from gds import __version__
+from gds.daemon.nodes import NodesDesk
+from gds.daemon.tenant import Tenant, digest_of
+from gds.engine import FACTORIES
+from gds.errors import ConfigError, EngineError
+from gds.linux import clock, procfs
+from gds.linux.guarding import Guard
+from gds.linux.resolving import Names
+from gds.rgm.member import Member
+from gds.rgm.tenure import Tenure, refusal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gds.daemon.groups import Groups
+    from gds.daemon.house import House
+    from gds.daemon.ownlife import OwnLife
+    from gds.daemon.receptionist import Receptionist
+    from gds.daemon.rgmd import Rgmd
+    from gds.daemon.world import World
+    from gds.linux.journal import Log
+    from gds.linux.loop import Loop
+    from gds.linux.reaper import Reaper
+    from gds.model.settings import Settings
+    from gds.ports import LastingForest
+
+LIFE = "cluster-life"
+"""In the runtime directory: the life of this node in the cluster, for the runner after us."""
+
+
+class Joining:
+    """See the module. Raises ConfigError (78) and EngineError when this machine or these settings cannot have it."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        reaper: Reaper,
+        forest: LastingForest,
+        settings: Settings,
+        runtime_dir: str,
+        world: World,
+        rgmd: Rgmd,
+        groups: Groups,
+        life: OwnLife,
+        house: House,
+        log: Log,
+    ) -> None:
+        if not runtime_dir:
+            raise EngineError("cannot be a node of a cluster: there is no runtime_dir to remember it in")
+        etcd = settings.etcd
+        wrong = refusal(etcd.lifetime, etcd.renew, etcd.attempt, etcd.margin, etcd.grace)
+        if wrong:
+            raise ConfigError(wrong)
+        self._path = f"{runtime_dir}/{LIFE}"
+        self._log = log
+        self._groups = groups
+        self._rgmd = rgmd
+        # It kills everything when our tenure ends, also when we are stopped or dead; it outlives us.
+        self._guard = Guard(loop, reaper, forest, runtime_dir, settings.etcd.watchdog, log)
+        was = (procfs.read(self._path) or b"").decode("ascii", "replace").strip()
+        until = self._guard.deadline()
+        sent = until - etcd.lifetime + etcd.margin if until else 0.0
+        facts = os.stat(runtime_dir)
+        member = Member(
+            settings.node,
+            Tenure(etcd.lifetime, etcd.margin, etcd.grace, 0.0),
+            etcd.renew,
+            etcd.attempt,
+            f"{clock.boot_id()}:{facts.st_dev}:{facts.st_ino}",
+            __version__,
+            lambda: os.urandom(8).hex(),
+            was if sent else "",
+            sent,
+        )
+        # Reaches the store. Names are resolved outside of the loop, for a resolver may hang.
+        engine = FACTORIES[settings.engine](settings, loop, settings.node, Names(loop, reaper.expect))
+        self._tenant = Tenant(
+            rgmd,
+            groups,
+            engine,
+            self._guard,
+            member,
+            clock.boottime,
+            lambda group: digest_of(groups.declared[group], [a.resource for a in groups.apps(group)]),
+            self._keep,
+            life.refused,
+        )
+        # Who starts, gives over or shows something asks the cluster.
+        world.cluster = groups.cluster = self._tenant
+        life.farewell = self._tenant.leave
+        house.cluster = self._tenant.identity
+
+    def begin(self) -> None:
+        """What a runner before us left is taken back: connect."""
+        self._tenant.begin()
+
+    def serve(self, receptionist: Receptionist) -> None:
+        """The verbs of several nodes."""
+        desk = NodesDesk(self._tenant, self._groups, clock.boottime)
+        receptionist.acting.update(desk.acting)
+        receptionist.reading.update(desk.reading)
+
+    def _keep(self, life: str) -> None:
+        try:
+            if life:
+                with open(self._path + ".new", "w") as file:
+                    file.write(life + "\n")
+                os.replace(self._path + ".new", self._path)
+            elif os.path.exists(self._path):
+                os.unlink(self._path)
+        except OSError as error:
+            self._log.error(
+                f"cannot write {self._path}: {error.strerror}; a crash of this runner would end what it runs"
+            )
