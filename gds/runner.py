@@ -147,7 +147,6 @@ class Runner:
         # HARD and a failed stop: the node must not come back with the application still on it.
         world.abort = life.abort
         world.observed = self._observed
-        world.cluster = None
         world.wall = clock.wall
         world.chance = _chance
         self._rgmd = life.rgmd = Rgmd(world)

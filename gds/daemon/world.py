@@ -124,3 +124,6 @@ class World:
     observed: Callable[[App], None]
     wall: Callable[[], float]
     chance: Callable[[], float]
+
+    def __init__(self) -> None:
+        self.cluster = None
