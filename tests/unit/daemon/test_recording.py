@@ -67,7 +67,7 @@ class Recorded(Both):
     """The scenario through the drivers, recorded; with the receptionist's part of a giveover."""
 
     def asked(self, app: App, act: str) -> None:
-        refused = act == "giveover" and app.view.life is Life.ONLINE and self.here.rgmd.giveover_refused()
+        refused = act == "giveover" and app.view.life is Life.ONLINE and self.here.rgmd.giveover_refused(app)
         super().asked(app, act)
         if refused:
             self.here.rgmd.kept.decided(app, "giveover refused", refused)

@@ -281,7 +281,7 @@ class Both:
         elif act == "clear":
             rgmd.clear(app)
         elif act == "giveover":
-            if app.view.life is Life.ONLINE and rgmd.giveover_refused():
+            if app.view.life is Life.ONLINE and rgmd.giveover_refused(app):
                 rgmd.purge(app)
             elif app.view.life is Life.ONLINE:
                 rgmd.submit(app, GiveoverAsked(f"giveover: {because}", by_monitor=False))
