@@ -6,7 +6,8 @@ import signal
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.system.cluster import faults
-from tests.system.cluster.lab import QUOTA, ClusterLab, Node, kill
+from tests.system.cluster.lab import QUOTA, ClusterLab
+from tests.system.cluster.node import Node, kill
 from tests.system.running import eventually
 
 if TYPE_CHECKING:

@@ -1,9 +1,6 @@
 """Three etcd members and three runners on one machine, each pair in a network of its own; and their processes, by pid.
 
-The members and the networks are made by tests/lab/etcd-cluster.sh. A runner is entered into its network by nsenter
-(not by `ip netns exec`, which hides the cgroups below a new /sys), and into a cgroup of its node's own, in which all
-of the node stays: its runner, guard, applications. So a node is crashed and frozen as a whole, and what is left of it
-is known. Nothing outlives `down`.
+The members and the networks are made by tests/lab/etcd-cluster.sh, the runners by node.py. Nothing outlives `down`.
 """
 
 from __future__ import annotations
@@ -11,29 +8,26 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gds.linux.cgroupforest import mount_point
 from tests.system.cluster import faults
 from tests.system.cluster.checker import QUIET, Beat, Left, parse
-from tests.system.lab import LAB, REPO
-from tests.system.running import GDS, alive, eventually
+from tests.system.cluster.node import BEAT, Node
+from tests.system.lab import LAB
+from tests.system.running import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
     from typing import Self
 
 SCRIPT = LAB / "etcd-cluster.sh"
-BEAT = REPO / "tests" / "system" / "cluster" / "beat.py"
-AGAIN = 0.2
-"""Seconds until a runner that ended is started again, as systemd would (RestartSec)."""
 QUOTA = 16 << 20
 """Bytes that a member of etcd may hold, so that it can be filled."""
 DESCRIPTOR = """
@@ -46,7 +40,7 @@ group = "web"
 start_command = ["{python}", "-I", "-S", "{beat}", "{log}", "--flags", "{flags}"]
 stop_command = "test ! -e {flags}/deaf || exec sleep 1000"
 stop_timeout = {stop}
-retry_count = 2
+retry_count = {retries}
 retry_interval = 8
 
 [group.db]
@@ -59,140 +53,28 @@ start_command = ["{python}", "-I", "-S", "{beat}", "{log}", "--flags", "{flags}"
 stop_timeout = {stop}
 port_list = ["7001/tcp"]
 thorough_probe_interval = 5
-retry_count = 2
+retry_count = {retries}
 retry_interval = 8
 """
 """Two applications: one that is ended by a command, one that forks, listens, and is ended by TERM."""
 
 
-class Node:
-    """A node: its cgroup, and the runner in it."""
-
-    def __init__(self, lab: ClusterLab, name: str) -> None:
-        self.lab = lab
-        self.name = name
-        self.where = lab.where / name
-        self.where.mkdir(parents=True, exist_ok=True)
-        self.runtime = self.where / "run"
-        self.log_path = self.where / "log"
-        self.cgroup = Path(f"{lab.cgroups}-{name}")
-        self.process: subprocess.Popen[bytes] | None = None
-        self.wanted = False
-        self.ended_at = 0.0
-        self.lives = 0
-
-    # -- its life -----------------------------------------------------------------------------------------------------
-
-    def begin(self) -> None:
-        """Start the runner."""
-        self.cgroup.mkdir(exist_ok=True)
-        options = ["--engine", "etcd", "--etcd-endpoints", self.lab.endpoints, "--node", self.name]
-        where = ["--runtime-dir", str(self.runtime), "--state-dir", str(self.where / "state")]
-        enter = ["nsenter", f"--net=/run/netns/{self.lab.namespace(self.name)}"]
-        shell = ["sh", "-c", 'echo 0 >"$0/cgroup.procs" && exec "$@"', str(self.cgroup)]
-        with self.log_path.open("ab") as log:
-            log.write(f"-- life {self.lives} at {time.monotonic_ns()}\n".encode())
-            self.process = subprocess.Popen(
-                [*shell, *enter, *GDS, "run", *where, *options, str(self.lab.descriptor)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self.lab.env,
-                cwd="/",
-                start_new_session=True,
-            )
-        self.lives += 1
-        self.wanted = True
-
-    def tend(self) -> None:
-        """What systemd would do: a runner that ended is started again after a moment."""
-        if self.process is None or self.process.poll() is None:
-            self.ended_at = 0.0
-        elif not self.ended_at:
-            self.ended_at = time.monotonic()
-            with self.log_path.open("a") as log:
-                log.write(f"-- the runner ended with {self.process.returncode} at {time.monotonic_ns()}\n")
-        elif self.wanted and time.monotonic() - self.ended_at >= AGAIN:
-            self.ended_at = 0.0
-            self.begin()
-
-    def signal_runner(self, number: int) -> None:
-        """To the runner itself."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(number)
-
-    def crash(self) -> None:
-        """Every process of the node ends at once, and what lived until the next boot is gone."""
-        self.wanted = False
-        (self.cgroup / "cgroup.kill").write_text("1")
-        eventually(lambda: not self.pids(), f"{self.name} is dead", 10)
-        if self.process is not None:
-            self.process.wait(10)
-        shutil.rmtree(self.runtime, ignore_errors=True)
-
-    def freeze(self, frozen: bool) -> None:
-        """Every process of the node stands still, or goes on."""
-        (self.cgroup / "cgroup.freeze").write_text("1" if frozen else "0")
-
-    # -- its processes ------------------------------------------------------------------------------------------------
-
-    def pids(self) -> list[int]:
-        """All of the node: runner, guard, applications."""
-        found = []
-        for place in [self.cgroup, *self.cgroup.rglob("*/")]:
-            try:
-                found += [int(word) for word in (place / "cgroup.procs").read_text().split()]
-            except OSError:
-                continue  # removed under us
-        return [pid for pid in found if alive(pid)]
-
-    def guard(self) -> int:
-        """The guard's pid, or 0."""
-        for pid in self.pids():
-            if _words(pid, "comm").startswith("gds-guard"):
-                return pid
-        return 0
-
-    def apps(self, group: str = "") -> list[int]:
-        """Processes of the application (of one group)."""
-        found = [pid for pid in self.pids() if str(BEAT) in _words(pid, "cmdline")]
-        return [pid for pid in found if not group or f"GDS_GROUP={group}\n" in _words(pid, "environ") + "\n"]
-
-    # -- asking -------------------------------------------------------------------------------------------------------
-
-    @property
-    def socket(self) -> Path:
-        """Its control socket."""
-        return self.runtime / "control.sock"
-
-    def gds(self, *words: str, within: float = 60.0) -> subprocess.CompletedProcess[str]:
-        """`gds WORDS` against this node's runner; exit status 124 when it did not end in time. The lab is tended
-        meanwhile."""
-        env = {**self.lab.env, "GDS_SOCKET": str(self.socket)}
-        asked = subprocess.Popen([*GDS, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
-        deadline = time.monotonic() + within
-        while True:
-            try:
-                out, err = asked.communicate(timeout=0.05)
-                return subprocess.CompletedProcess(words, asked.returncode, out, err)
-            except subprocess.TimeoutExpired:
-                self.lab.tend()
-            if time.monotonic() > deadline:
-                asked.kill()
-                out, err = asked.communicate()
-                return subprocess.CompletedProcess(words, 124, out, f"{err}no answer within {within} s")
-
-    def status(self) -> dict[str, Any] | None:
-        """The whole document; None while it does not answer."""
-        asked = self.gds("status", "--json", within=10)
-        return json.loads(asked.stdout) if asked.returncode == 0 else None
-
-
 class ClusterLab:
-    """All of it, between `with` and its end. `where` keeps logs until `keep` has copied them."""
+    """All of it, between `with` and its end. `where` keeps logs until `keep` has copied them.
+    `naive`: the wrong runner of naive.py instead of gds."""
 
-    def __init__(self, where: Path, name: str, lifetime: float = 5.0, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        where: Path,
+        name: str,
+        lifetime: float = 5.0,
+        env: Mapping[str, str] | None = None,
+        naive: bool = False,
+        retry_count: int = 2,
+    ) -> None:
         self.where = where
+        self.naive = naive
+        self.retry_count = retry_count
         self.name = name
         self.lifetime = lifetime
         self.log = where / "beats"
@@ -232,7 +114,9 @@ class ClusterLab:
         self.endpoints = self.script("up", "3").strip().splitlines()[-1]
         lists = {group: json.dumps(list(nodes)) for group, nodes in faults.GROUPS.items()}
         words = {"python": sys.executable, "beat": BEAT, "log": self.log, "flags": self.flags}
-        self.descriptor.write_text(DESCRIPTOR.format(**lists, **words, stop=faults.STOP_TIMEOUT))
+        self.descriptor.write_text(
+            DESCRIPTOR.format(**lists, **words, stop=faults.STOP_TIMEOUT, retries=self.retry_count)
+        )
         self.descriptor.chmod(0o644)
         for name in faults.NODES:
             self.nodes[name] = Node(self, name)
@@ -333,7 +217,7 @@ class ClusterLab:
     def healthy(self) -> bool:
         """Each etcd member serves, and each runner answers."""
         return (
-            all(n.gds("status", "--json", within=10).returncode == 0 for n in self.nodes.values())
+            all(self.naive or n.status() is not None for n in self.nodes.values())
             and self.ctl("--command-timeout=2s", "endpoint", "health").returncode == 0
         )
 
@@ -352,22 +236,6 @@ class ClusterLab:
         for name, text in texts:
             (where / name).write_text(text)
         return where
-
-
-def kill(pids: Sequence[int], number: int = signal.SIGKILL) -> None:
-    """A signal to each that is still there."""
-    for pid in pids:
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            continue
-
-
-def _words(pid: int, what: str) -> str:
-    try:
-        return Path(f"/proc/{pid}/{what}").read_bytes().replace(b"\0", b"\n").decode(errors="replace")
-    except OSError:
-        return ""
 
 
 def _removed(cgroup: Path) -> bool:
