@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 _WHERE = {"--socket": "socket", "--runtime-dir": "runtime_dir"}
-_WAITING = ("start", "stop", "restart", "enable", "disable", "rg.online", "rg.offline", "rg.restart")
+_WAITING = (
+    *("start", "stop", "restart", "enable", "disable", "rg.online", "rg.offline", "rg.restart", "rg.switch"),
+    *("node.drain", "node.evacuate", "node.resume"),
+)
 
 
 def failed(error: GdsError) -> int:
@@ -65,7 +68,9 @@ def talk(message: dict[str, Any]) -> None:
         print(message["line"], file=sys.stderr)
 
 
-def _act(verb: str, argv: list[str], usage: str, need_names: bool = True) -> tuple[int, list[dict[str, Any]]]:
+def _act(
+    verb: str, argv: list[str], usage: str, need_names: bool = True, by_name: bool = True
+) -> tuple[int, list[dict[str, Any]]]:
     flags = {"--no-wait": "no_wait"} if verb in _WAITING else {}
     valued = {**_WHERE, "--timeout": "timeout"}
     if verb == "reload":
@@ -81,7 +86,7 @@ def _act(verb: str, argv: list[str], usage: str, need_names: bool = True) -> tup
             raise UsageError(f"cannot {verb} {typed.names[0]}: it takes no name\nusage: {usage}")
         timeout = options.seconds(typed.values["timeout"], "--timeout") if "timeout" in typed.values else None
         code = 0
-        for path, names in owners(typed.names, typed).items():
+        for path, names in _asked(verb, typed, by_name).items():
             request: dict[str, Any] = {"verb": verb, "names": names, **dict.fromkeys(typed.flags, True)}
             answer = client.ask(path, request, talk, timeout)
             answers.append(answer)
@@ -98,9 +103,20 @@ def _act(verb: str, argv: list[str], usage: str, need_names: bool = True) -> tup
     return code, answers
 
 
-def act(verb: str, argv: list[str], usage: str) -> int:
-    """A verb of `gds rg`."""
-    return _act(verb, argv, usage)[0]
+def _asked(verb: str, typed: options.Options, by_name: bool) -> dict[str, list[str]]:
+    """Which runner is asked for which names."""
+    if by_name:
+        return owners(typed.names, typed)
+    # the names are of nodes, or the first alone is of a group: any runner of the cluster will do, if there is but one
+    paths = list(owners(typed.names[:1] if verb == "rg.switch" else [], typed))
+    if len(paths) > 1:
+        raise UsageError(f"cannot choose: there are runners at {' and at '.join(paths)}; name one with --socket")
+    return {paths[0]: typed.names}
+
+
+def act(verb: str, argv: list[str], usage: str, by_name: bool = True) -> int:
+    """A verb of `gds rg` or `gds node`. `by_name`: the names say which runner is meant."""
+    return _act(verb, argv, usage, by_name=by_name)[0]
 
 
 def start(argv: list[str]) -> int:

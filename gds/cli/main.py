@@ -26,6 +26,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "get": ("gds.cli.get", "main", "properties in force, and where each comes from"),
     "diff": ("gds.cli.get", "diff", "what runs against what the descriptors say now"),
     "rg": ("gds.cli.rg", "main", "whole groups: online, offline, manage, suspend, …"),
+    "nodes": ("gds.cli.nodes", "main", "the nodes of the cluster, how they are, and what they master"),
+    "node": ("gds.cli.nodes", "node", "evacuate, drain or resume a node"),
     "why": ("gds.cli.tell", "why", "the chain of facts behind the present state"),
     "history": ("gds.cli.tell", "history", "the decisions, with times and reasons"),
     "logs": ("gds.cli.tell", "logs", "what an application printed"),

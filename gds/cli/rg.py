@@ -11,6 +11,7 @@ VERBS = {
     "online": "bring up what is enabled of it, in order",
     "offline": "take it down, in reverse",
     "restart": "down and up again; never counted in a budget",
+    "switch": "to another node: gds rg switch GROUP NODE",
     "suspend": "no automatic restart, giveover or second try until it is resumed",
     "resume": "recover automatically again",
     "manage": "take it under management (runs Init)",
@@ -37,4 +38,6 @@ def main(argv: list[str]) -> int:
         return 2
     if verb == "status":
         return status.main(rest)
+    if verb == "switch":
+        return control.act("rg.switch", rest, USAGE.replace("VERB GROUP...", "switch GROUP NODE..."), by_name=False)
     return control.act(f"rg.{verb}", rest, USAGE.replace("VERB", verb))

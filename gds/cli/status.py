@@ -8,13 +8,16 @@ import sys
 from gds.api import client
 from gds.cli import options
 from gds.cli.control import failed, owners
-from gds.errors import GdsError
+from gds.errors import GdsError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-USAGE = """usage: gds status [NAME...] [--json] [--watch [--interval SECONDS]] [--socket PATH] [--runtime-dir DIR]
+USAGE = """usage: gds status [NAME...] [--json] [--watch [--interval SECONDS]] [--node NODE]
+                  [--socket PATH] [--runtime-dir DIR]
+
+With an engine all nodes are shown; --node narrows that to one.
 
 Exit status with NAME: 0 online, 3 not online (or FAULTED), 4 no runner, or no such name."""
 UP = ("ONLINE", "ONLINE_NOT_MONITORED", "MONITOR_FAILED")
@@ -26,7 +29,7 @@ def main(argv: list[str]) -> int:
         typed = options.parse(
             argv,
             {"--json": "json", "--watch": "watch", "-w": "watch"},
-            {"--socket": "socket", "--runtime-dir": "runtime_dir", "--interval": "interval"},
+            {"--socket": "socket", "--runtime-dir": "runtime_dir", "--interval": "interval", "--node": "node"},
         )
         if "watch" in typed.flags:
             return _watch(typed)
@@ -73,7 +76,8 @@ def _once(typed: options.Options) -> int:
 
         print(json.dumps(status, ensure_ascii=False))
         return 0
-    print("\n".join(table(status, _coloured())))
+    shown = _of_node(status, typed.values["node"]) if "node" in typed.values else table(status, _coloured())
+    print("\n".join(shown))
     return verdict(status, typed.names) if typed.names else 0
 
 
@@ -126,7 +130,28 @@ def table(status: dict[str, Any], coloured: bool) -> list[str]:
         f"runner pid {status['pid']}, up {_span(status['uptime_seconds'])}, node {status['node']}, tracking {tracking}"
     )
     lines += [f"problem: {p}" for p in status.get("problems", [])]
+    if "cluster" in status:
+        from gds.cli import nodes
+
+        lines += nodes.lines(status["cluster"])
     return lines
+
+
+def _of_node(status: dict[str, Any], node: str) -> list[str]:
+    """One node alone, as it reports itself."""
+    from gds.cli import nodes
+
+    cluster = status.get("cluster")
+    if cluster is None:
+        raise UsageError(f"cannot narrow to node {node}: this runner is alone; it has no engine")
+    known = [each["node"] for each in cluster["nodes"]]
+    if node not in known:
+        raise UsageError(f"cannot find node {node}; there are {', '.join(known)}")
+    lines = []
+    for group, facts in cluster["groups"].items():
+        for name, (state, said) in facts["nodes"].get(node, {}).get("resources", {}).items():
+            lines.append(f"{name}  {group}  {state}  {said}")
+    return lines + nodes.lines(cluster, node)
 
 
 def _groups(groups: list[dict[str, Any]]) -> list[str]:

@@ -238,7 +238,7 @@ class Rgmd:
             self.kept.changed(app)
         elif isinstance(wanted, commands.LeaveNode):
             if self._world.cluster is not None:
-                self._world.cluster.giveover(app, wanted.because)
+                self._world.cluster.giveover(app, wanted.because, wanted.by_monitor)
             else:
                 self._world.leave(wanted.because)
         elif isinstance(wanted, commands.AbortNode):

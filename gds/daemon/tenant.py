@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from gds.model.state import GroupState, ResourceState
+from gds.model.state import GroupState, ResourceState, ResourceStatus
 from gds.rgm import member as life
 from gds.rgm.events import GiveoverAsked, StartAsked
 from gds.rgm.mastery import Local, Masteries
@@ -151,7 +151,7 @@ class Tenant:
         if hold is None and self.member.may_go_on(self._boottime()):
             return ""
         if hold is None:
-            return "this node is not its master"
+            return f"this node is not its master; `gds rg switch {group} {self.member.me}` brings it here"
         if not self.member.may_run(self._boottime()):
             return "contact with the cluster is lost"
         return ""
@@ -165,10 +165,10 @@ class Tenant:
         able, why = self._able[group]
         return "move" if able else f"refuse: {why}"
 
-    def giveover(self, app: App, because: str) -> None:
-        """The RGM grants it."""
+    def giveover(self, app: App, because: str, by_monitor: bool) -> None:
+        """The RGM grants it, if somebody takes it."""
         group = app.resource.group
-        self._asker[group] = (app, because, app.view.life is Life.START_FAILED)
+        self._asker[group] = (app, because, by_monitor)
         self.masteries.giveover(group, because, self._boottime())
         self.look()
 
@@ -302,15 +302,17 @@ class Tenant:
 
     def _not_given_over(self, group: str, because: str) -> None:
         """Sun's rule for a giveover that is refused: one restart is tried here (design.md 2)."""
-        app, asked, had_failed = self._asker.pop(group, (None, "", False))
+        app, asked, by_monitor = self._asker.pop(group, (None, "", False))
         if app is None:
             return
         self._rgmd.kept.decided(app, "giveover cancelled", because)
         self._rgmd.log.warning(f"giveover cancelled: {because}", resource=app.name)
         self._cancelled[group] = because
-        if app.view.life in (Life.ONLINE, Life.STARTING):
+        if not by_monitor:
+            self._rgmd.set_status(app, ResourceStatus.UNKNOWN, f"giveover cancelled: {because}")
+        elif app.view.life in (Life.ONLINE, Life.STARTING):
             self._rgmd.submit(app, GiveoverAsked(asked))
-        elif had_failed and app.view.life is Life.START_FAILED and app.name not in self._tried:
+        elif app.view.life is Life.START_FAILED and app.name not in self._tried:
             self._tried.add(app.name)
             self._rgmd.submit(app, StartAsked(f"giveover cancelled, {because}: one more try"))
         self._cancelled.pop(group, None)

@@ -54,9 +54,11 @@ class PurgeHistory(Value):
 
 
 class LeaveNode(Value):
-    """The giveover is granted: everything here stops, and the outside is told."""
+    """The giveover is granted: everything here stops, and the outside is told; of several nodes, the group goes to
+    another, if one takes it. `by_monitor`: no person asked for it."""
 
     because: str
+    by_monitor: bool = True
 
 
 class AbortNode(Value):

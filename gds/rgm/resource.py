@@ -337,7 +337,7 @@ def _giveover(
     ruling = control.giveover(on_giveover)
     if isinstance(ruling, control.Granted):
         leaving = view.replace(because=because, status=ResourceStatus.FAULTED, status_msg=because, told=False)
-        return Step(leaving, (commands.PurgeHistory(), commands.LeaveNode(because)), because)
+        return Step(leaving, (commands.PurgeHistory(), commands.LeaveNode(because, event.by_monitor)), because)
     if view.life is Life.STARTING:
         # deaths inside Start have used up the budget: the Start has failed, and its end decides
         return _abandon(view, because, now, left_alone=False)

@@ -1,0 +1,130 @@
+"""gds nodes, gds node: the nodes of a cluster, what is asked of one, and what `gds status` says of them."""
+
+from __future__ import annotations
+
+import sys
+
+from gds.api import client
+from gds.cli import control, options
+from gds.cli.control import failed, owners
+from gds.errors import GdsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+VERBS = {
+    "evacuate": "its groups go elsewhere, and none comes until `gds node resume`",
+    "drain": "no group comes any more; those that are there stay",
+    "resume": "it takes groups again",
+}
+USAGE = "gds node VERB NODE [--no-wait] [--timeout SECONDS] [--socket PATH]"
+NODES_USAGE = "usage: gds nodes [--json] [--socket PATH] [--runtime-dir DIR]"
+
+
+def node(argv: list[str]) -> int:
+    """gds node; the exit status (design.md 4)."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print(f"usage: {USAGE}\n")
+        for verb, said in VERBS.items():
+            print(f"  {verb:9} {said}")
+        return 0 if argv else 2
+    verb, rest = argv[0], argv[1:]
+    if verb not in VERBS:
+        import difflib
+
+        near = difflib.get_close_matches(verb, VERBS, 1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        print(f"gds: cannot node {verb}: there is no such verb{meant}\nusage: {USAGE}", file=sys.stderr)
+        return 2
+    return control.act(f"node.{verb}", rest, USAGE.replace("VERB", verb), by_name=False)
+
+
+def main(argv: list[str]) -> int:
+    """gds nodes: every node, how it is, and what it masters."""
+    try:
+        typed = options.parse(argv, {"--json": "json"}, {"--socket": "socket", "--runtime-dir": "runtime_dir"})
+        found: list[dict[str, Any]] = []
+        for path in owners([], typed):
+            answer = client.ask(path, {"verb": "nodes"}, timeout=30.0)
+            if answer["code"]:
+                print(f"gds: {answer['message']}", file=sys.stderr)
+                return int(answer["code"])
+            found.append(answer["cluster"])
+    except options.HelpAsked:
+        print(NODES_USAGE)
+        return 0
+    except GdsError as error:
+        return failed(error)
+    if "json" in typed.flags:
+        import json
+
+        print(json.dumps(found[0] if len(found) == 1 else found, ensure_ascii=False))
+        return 0
+    for cluster in found:
+        print("\n".join(_table(cluster)))
+    return 0
+
+
+def _columns(rows: list[list[str]]) -> list[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _table(cluster: dict[str, Any]) -> list[str]:
+    rows = [["NODE", "STATE", "MASTERS", "VERSION"]]
+    for each in cluster["nodes"]:
+        state = "alive" if each["alive"] else "dead"
+        if each["drained"]:
+            state += ", evacuated" if each["evacuated"] else ", drained"
+        rows.append([each["node"], state, ", ".join(each["masters"]) or "-", each["version"] or "-"])
+    lines = _columns(rows)
+    for each in cluster["nodes"]:
+        why = each["because"] or each["drained"]
+        if why:
+            lines.append(f"    {each['node']}: {why}")
+    return lines + believes(cluster)
+
+
+def believes(cluster: dict[str, Any]) -> list[str]:
+    """What this node believes, and until when it may."""
+    lines = []
+    name = cluster["engine"]
+    if cluster["member"]:
+        lines.append(
+            f"cluster: member by {name}; what it masters may run {cluster['may_run_seconds']:.1f} s longer without it"
+        )
+    else:
+        lines.append(f"cluster: no member: {cluster['waiting']}")
+    if cluster["away"]:
+        lines.append(f"cluster: {name} is away: {cluster['away']}")
+    elif cluster["member"] and not cluster["settled"]:
+        lines.append(f"cluster: the store is new; nothing is taken for {cluster['lifetime_seconds']:g} s")
+    guard = cluster["guard"]
+    if not guard.get("alive", True):
+        lines.append("cluster: the guard is not running: what this node masters is not fenced if the runner hangs")
+    if not guard.get("watchdog"):
+        lines.append("cluster: no hardware watchdog stands behind the guard")
+    lines += [f"cluster: key {key} is not ours: {why}" for key, why in sorted(cluster["strange"].items())]
+    return lines
+
+
+def lines(cluster: dict[str, Any], only: str = "") -> list[str]:
+    """For `gds status`: each group on each node. `only`: one node."""
+    names = [each["node"] for each in cluster["nodes"] if only in ("", each["node"])]
+    rows = [["GROUP", "MASTER", *names]]
+    for group, facts in cluster["groups"].items():
+        masters = ", ".join(f"{m['node']} (token {m['token']})" for m in facts["masters"]) or "-"
+        rows.append([group, masters, *[str(facts["nodes"].get(n, {}).get("state", "-")) for n in names]])
+    made = _columns(rows)
+    for group, facts in cluster["groups"].items():
+        if not facts["masters"] and facts["because"]:
+            made.append(f"    {group}: {facts['because']}")
+        made += [f"    {group} not on {n}: {why}" for n, why in facts["barred"].items() if only in ("", n)]
+        for n in names:
+            said = facts["nodes"].get(n, {}).get("because", "")
+            if said and n != "":
+                made.append(f"    {group} on {n}: {said}")
+    dead = [each for each in cluster["nodes"] if (not each["alive"] or each["drained"]) and only in ("", each["node"])]
+    made += [f"    node {each['node']}: {each['because'] or each['drained']}" for each in dead]
+    return made + believes(cluster)
