@@ -296,7 +296,7 @@ def test_a_last_try_that_succeeded_is_over() -> None:
 def test_a_granted_giveover_leaves_the_node_and_forgets(life: Life, by_monitor: bool) -> None:
     made, orders, said = go(view(life), GiveoverAsked("why", by_monitor), SOFT, "exit")
     assert (made.life, made.status, made.status_msg) == (life, ResourceStatus.FAULTED, "why")
-    assert (orders, said) == ((commands.PurgeHistory(), commands.LeaveNode("why")), "why")
+    assert (orders, said) == ((commands.PurgeHistory(), commands.LeaveNode("why", by_monitor)), "why")
 
 
 def test_surprise_6_a_refused_giveover_leads_to_one_restart_and_an_empty_history() -> None:
