@@ -1,6 +1,6 @@
 """The import law: five bands, imports only point down.
 
-    5 doors       cli   dsdl   runner            late: what the runner loads when it is first needed
+    5 doors       cli   dsdl   ocf   runner      late: what the runner loads when it is first needed
     4 drivers     api   daemon
     3 edges       config   linux   engine        ports: all we ask of the world
     2 judgement   rgm   fault   pmf              seam: fault asks rgm; simulate: the three judges at one table
@@ -55,6 +55,12 @@ LAW: dict[str, tuple[str, ...]] = {
     "gds.cli": ("gds.api.client", "gds.config", "gds.script", "gds.simulate", "gds.runner", *WORDS),
     # Runs in other people's programs: it talks to a runner, and judges as the runner does.
     "gds.dsdl": ("gds.api.client", "gds.seam", "gds.rgm.control", "gds.fault", "gds.pmf", *WORDS),
+    # Pacemaker's agent: a process for each action. It talks to a runner, and where none lives it looks for what is left
+    # with the eyes of those who put it there.
+    "gds.ocf": (
+        *("gds.api.client", "gds.config.places", "gds.linux.cgroupforest", "gds.linux.keeperrecord"),
+        *("gds.linux.lineage", "gds.linux.procfs", "gds.linux.striking", *WORDS),
+    ),
     "gds.__main__": ("gds.cli",),
     # One process for each method of a LogicalHostname: it looks, asks the judge and acts; no runner loads any of it.
     "gds.cli.hostname": (
@@ -174,6 +180,10 @@ def test_nothing_that_is_shipped_imports_the_test_kit() -> None:
         ("gds.cli.hostname", "gds.linux.loop", False, False),
         ("gds.errors", "gds.model.value", False, False),
         ("gds.runner", "gds.cli.main", False, False),
+        ("gds.ocf.agent", "gds.api.client", False, True),
+        ("gds.ocf.remains", "gds.linux.lineage", False, True),
+        ("gds.ocf.remains", "gds.linux.loop", False, False),
+        ("gds.ocf.agent", "gds.config.load", False, False),
         ("gds.late", "gds.runner", True, False),
     ],
 )
