@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.system.cluster import checker
+from tests.system.cluster import acts, checker, faults
 from tests.system.cluster.checker import SECOND, Beat, Fault, Left, judge, parse
 
 TICK = SECOND // 100
@@ -186,14 +186,13 @@ def test_what_a_fault_lets_go_on_is_held_to_it(keeps: str, node: str, token: int
     assert rules([*beats, *new], [fault], new[-1].at) == broken
 
 
-@pytest.mark.parametrize(("ms", "broken"), [(60, set()), (200, {"two masters"})])
+@pytest.mark.parametrize(("ms", "broken"), [(60, set()), (200, {"two masters", "older token"})])
 def test_a_trial_known_for_an_overlap_is_refused_beyond_it(ms: int, broken: set[str]) -> None:
     beats, _, ended = log_of([Life("n1", 50, 1, False, 1)])
     fault = Fault(1, "node frozen", "n1", ended + 1, ended + SECOND, bound=9.0, tolerates=100.0)
     old = [beats[-1]._replace(at=ended + SECOND + n * SECOND // 1000) for n in range(ms)]
     new = [Beat("web", "n2", 1, 99, 5, ended + SECOND // 2 + n * TICK) for n in range(200)]
-    found = rules(sorted([*beats, *old, *new], key=lambda b: b.at), [fault], new[-1].at)
-    assert found - {"older token"} == broken
+    assert rules(sorted([*beats, *old, *new], key=lambda b: b.at), [fault], new[-1].at) == broken
 
 
 @pytest.mark.parametrize("count", [0, 2])
@@ -222,3 +221,37 @@ def test_a_torn_line_makes_the_log_worth_nothing(line: str) -> None:
 
 def test_lines_are_read_as_they_were_written() -> None:
     assert parse(["web n1 1 2 3 4 beat\n"]) == [Beat("web", "n1", 1, 2, 3, 4, "beat")]
+
+
+# -- the schedule -----------------------------------------------------------------------------------------------------
+
+
+def test_a_seed_gives_the_same_schedule_and_another_seed_another() -> None:
+    assert faults.schedule(7, 200, 5.0) == faults.schedule(7, 200, 5.0)
+    assert faults.schedule(7, 200, 5.0) != faults.schedule(8, 200, 5.0)
+
+
+@given(st.integers(0, 10**6), st.sampled_from((4.0, 5.0, 10.0)))
+def test_a_schedule_is_numbered_and_never_ends_runner_and_guard_of_a_node_together(seed: int, lifetime: float) -> None:
+    steps = faults.schedule(seed, 60, lifetime)
+    each = [s for step in steps for s in (step, step.beside) if s is not None]
+    assert [s.number for s in each] == list(range(1, 61))
+    assert {s.kind for s in each} <= set(faults.KINDS)
+    assert not {s.kind for s in each} & set(faults.TRIALS)
+    for step in steps:
+        pair = {step.kind, step.beside.kind if step.beside else ""}
+        assert not (any("runner" in k for k in pair) and any("guard" in k for k in pair))
+        assert step.seconds <= 3 * lifetime
+
+
+def test_every_kind_of_fault_comes_and_each_can_be_done() -> None:
+    each = [s for step in faults.schedule(1, 2000, 5.0) for s in (step, step.beside) if s is not None]
+    assert {s.kind for s in each} == set(faults.KINDS)
+    assert faults.KINDS.keys() | faults.TRIALS.keys() == acts.KNOWN
+
+
+def test_the_kinds_a_person_names_are_all_that_come() -> None:
+    only = ("cut", "app-kill")
+    each = [s for step in faults.schedule(1, 50, 5.0, only, longest=2.0) for s in (step, step.beside) if s is not None]
+    assert {s.kind for s in each} == set(only)
+    assert max(s.seconds for s in each) <= 2.0

@@ -264,3 +264,5 @@ _ACTS: dict[str, Callable[[Aim], Callable[[], None]]] = {
     "evacuate": _kept_off("evacuate"),
     "drain": _kept_off("drain"),
 }
+KNOWN = frozenset(_ACTS)
+"""Every kind that can be performed."""

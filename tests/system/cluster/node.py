@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 BEAT = REPO / "tests" / "system" / "cluster" / "beat.py"
 AGAIN = 0.2
 """Seconds until a runner that ended is started again, as systemd would (RestartSec)."""
+BOOT_TIMES = {"n1": 0, "n2": 1_000_000, "n3": 31_000_000}
+"""Seconds that a node's CLOCK_BOOTTIME is ahead: no clock of one node may mean anything to another."""
 
 
 class Node:
@@ -53,11 +55,12 @@ class Node:
         """Start the runner."""
         self.cgroup.mkdir(exist_ok=True)
         enter = ["nsenter", f"--net=/run/netns/{self.lab.namespace(self.name)}"]
+        booted = ["unshare", "--time", "--boottime", str(BOOT_TIMES[self.name])]
         shell = ["sh", "-c", 'echo 0 >"$0/cgroup.procs" && exec "$@"', str(self.cgroup)]
         with self.log_path.open("ab") as log:
             log.write(f"-- life {self.lives} at {time.monotonic_ns()}\n".encode())
             self.process = subprocess.Popen(
-                [*shell, *enter, *self.command()],
+                [*shell, *enter, *booted, *self.command()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
