@@ -104,9 +104,7 @@ class Pass:
         return None
 
     def is_firm(self, name: str, node: str) -> bool:
-        """Another group can build on it there: it is or comes up on that node now, and stays."""
-        if name in self.made and node in self.made[name].take:
-            return True
+        """Another group can build on it there: it is master there, and stays."""
         mastery = self.holds(name, node)
         return mastery is not None and mastery.state not in UNSTEADY and node in self.will(name)
 
@@ -167,16 +165,15 @@ class Pass:
     def _offended(self, wish: Wish, node: str) -> str:
         """Which other group stands against it."""
         for target in wish.together:
-            if not self.is_firm(target, node):
-                coming = node in self.will(target)
-                return f"must be where {target} is, which {'is not up there yet' if coming else 'is not there'} (++)"
+            if node not in self.will(target):
+                return f"must be where {target} is, which is not there (++)"
         for target in wish.apart:
             if node in self.will(target):
                 return f"must not be where {target} is (--)"
             if self.holds(target, node) is not None:
                 return f"must not be where {target} is, which has not left it yet (--)"
         for target in wish.group.rg_dependencies:
-            if not self.is_online(target) and not self.is_firm(target, node):
+            if not self.will(target):
                 return f"comes up after {target}, which is online on no node (rg_dependencies)"
         for source in self.view.web.avoiders.get(wish.group.name, ()):
             stuck = self._why_stuck(source, node)
@@ -196,9 +193,19 @@ class Pass:
             return "it is suspended"
         return "" if goal.managed else "it is unmanaged"
 
-    def waits_for(self, name: str, node: str) -> str:
-        """Who keeps away from it and has not left the node yet."""
-        for source in self.view.web.avoiders.get(name, ()):
+    def waits_for(self, wish: Wish, node: str) -> str:
+        """What has to come about before the node, which can take it, does."""
+        for source in self.view.web.avoiders.get(wish.group.name, ()):
             if self.holds(source, node) is not None:
-                return source
+                return f"{source}, which must not be with it, has left {node}"
+        return self.waits_on(wish, node)
+
+    def waits_on(self, wish: Wish, node: str) -> str:
+        """The part of it that other groups bring about that know nothing of this one."""
+        for target in wish.together:
+            if not self.is_firm(target, node):
+                return f"{target} is up there"
+        for target in wish.group.rg_dependencies:
+            if not self.is_online(target) and not self.is_firm(target, node):
+                return f"{target} is online"
         return ""

@@ -88,7 +88,8 @@ def candidates(cluster: Cluster | View, group_name: str) -> tuple[Candidate, ...
     found = []
     for rank, node in enumerate(known.ordered(wish)):
         why = "is its master already" if known.holds(group_name, node) else known.why_not(wish, node)
-        found.append(Candidate(node, rank, why))
+        waits = "" if why else known.waits_for(wish, node)
+        found.append(Candidate(node, rank, why or (f"waits until {waits}" if waits else "")))
     return tuple(found)
 
 
@@ -154,7 +155,7 @@ def _decide(known: Pass, wish: Wish) -> Decision:
     new = [node for node in chosen if node not in stay]
     leave += [(node, _why_less(goal, chosen, new, wanted)) for node in stay if node not in chosen]
     room = max(0, group.maximum_primaries - len(held))
-    free = [node for node in new if not known.waits_for(group.name, node)][:room]
+    free = [node for node in new if not known.waits_for(wish, node)][:room]
     later = [node for node in new if node not in free]
     stays = [node for node in chosen if node in stay]
     because = _because(known, wish, stays, free, later, nowhere, wanted)
@@ -195,6 +196,8 @@ def _choose(
         if len(chosen) >= wanted and node not in goal.targets:
             continue
         why = "" if node in stay else known.why_not(wish, node)
+        if stay and not why and node not in stay and (waits := known.waits_on(wish, node)):
+            why = f"waits until {waits}"  # and it runs on where it is meanwhile
         if why:
             nowhere.append((node, why))
         else:
@@ -225,11 +228,8 @@ def _because(
     if free:
         said.append(f"{_listed(free)} should take it: {_why_best(known, wish, free[0])}")
     for node in later:
-        source = known.waits_for(wish.group.name, node)
-        others = [m.node for m in known.view.held.get(wish.group.name, ()) if m.node not in stays]
-        said.append(
-            f"{node} takes it when {f'{source} has left {node}' if source else f'{_listed(others)} has left it'}"
-        )
+        gone = _listed([m.node for m in known.view.held.get(wish.group.name, ()) if m.node not in stays])
+        said.append(f"{node} takes it when {known.waits_for(wish, node) or f'{gone} gave it up'}")
     if len(stays) + len(free) + len(later) < wanted:
         why = _listed([f"{node} {because}" for node, because in nowhere], "; ") or "there is no node"
         said.append(f"{'no other node can take it' if said else 'stays down'}: {why}")
