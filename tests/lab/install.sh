@@ -6,6 +6,7 @@
 #   podman                     what container-box.sh runs (podman, runc, conmon, mmdebstrap)
 #   network                    namespaces and switches of addresses (ip, nsenter, unshare, setpriv)
 #   etcd                       what etcd-cluster.sh runs (etcd, etcdctl, ip, nft, openssl, strace)
+#   clocks                     a wall clock that jumps (libfaketime)
 #   pacemaker                  what pacemaker-cluster.sh brings up (corosync, pacemaker, crmsh, ocf-tester, nft)
 #   all                        every one of them
 #
@@ -54,8 +55,9 @@ missing() {
             [ -x /usr/sbin/nft ] || echo nftables
             [ -x /usr/bin/openssl ] || echo openssl
             [ -x /usr/bin/strace ] || echo strace;;
-        all) local c; for c in nginx postgresql redis podman network etcd; do missing "$c"; done;;
-        *) die "cannot install $1: known are nginx postgresql redis systemd podman network pacemaker etcd all";;
+        clocks) compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || echo libfaketime;;
+        all) local c; for c in nginx postgresql redis podman network etcd clocks; do missing "$c"; done;;
+        *) die "cannot install $1: known are nginx postgresql redis systemd podman network pacemaker etcd clocks all";;
     esac
 }
 
