@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from gds import __version__
+from gds.daemon.agreement import Agreement
 from gds.daemon.nodes import NodesDesk
 from gds.daemon.tenant import Tenant, digest_of
 from gds.engine import FACTORIES
@@ -63,6 +64,7 @@ class Joining:
         self._log = log
         self._groups = groups
         self._rgmd = rgmd
+        self._house = house
         # It kills everything when our tenure ends, also when we are stopped or dead; it outlives us.
         self._guard = Guard(loop, reaper, forest, runtime_dir, settings.etcd.watchdog, log)
         was = (procfs.read(self._path) or b"").decode("ascii", "replace").strip()
@@ -105,8 +107,11 @@ class Joining:
     def serve(self, receptionist: Receptionist) -> None:
         """The verbs of several nodes."""
         desk = NodesDesk(self._tenant, self._groups, clock.boottime)
-        receptionist.acting.update(desk.acting)
-        receptionist.reading.update(desk.reading)
+        # What all nodes have to agree on: properties, and the files themselves.
+        agreement = Agreement(self._tenant, self._rgmd, self._groups, self._house.setting, clock.boottime)
+        receptionist.acting.update({**desk.acting, "set": agreement.set})
+        receptionist.reading.update({**desk.reading, "diff.cluster": agreement.diff})
+        self._tenant.each_turn.append(agreement.look)
 
     def _keep(self, life: str) -> None:
         try:

@@ -17,10 +17,12 @@ USAGE = """usage: gds get NAME [KEY...] [--json] [--socket PATH]
 
 Prints each property as it is in force, written as in a descriptor, and where it comes from: default, file:line, or who
 set it and when. Exit status: 0, 4 unknown name, 78 unknown key."""
-DIFF = """usage: gds diff [NAME...] [--json] [--socket PATH]
+DIFF = """usage: gds diff [NAME...] [--cluster] [--json] [--socket PATH]
 
 What runs against what the descriptors say now: values that were set, and changes of files that no reload took over
-yet. Exit status: 0 no difference, 1 difference, 4 unknown name, 78 a descriptor does not compile."""
+yet. --cluster: what the nodes of the cluster say differently.
+
+Exit status: 0 no difference, 1 difference, 4 unknown name, 78 a descriptor does not compile."""
 _WHERE = {"--socket": "socket", "--runtime-dir": "runtime_dir"}
 
 
@@ -58,7 +60,9 @@ def diff(argv: list[str]) -> int:
     merged: dict[str, list[Any]] = {"differences": [], "fresh": [], "gone": []}
     code = 0
     try:
-        typed = options.parse(argv, {"--json": "json"}, _WHERE)
+        typed = options.parse(argv, {"--json": "json", "--cluster": "cluster"}, _WHERE)
+        if "cluster" in typed.flags:
+            return _between_nodes(typed)
         for path, names in owners(typed.names, typed).items():
             answer = client.ask(path, {"verb": "diff", "names": names}, timeout=60.0)
             if answer["code"] not in (0, 1) or "differences" not in answer:
@@ -83,6 +87,25 @@ def diff(argv: list[str]) -> int:
     for name in merged["gone"]:
         print(f"{name}: runs, and no descriptor names it any more; `gds reload` stops it")
     return code
+
+
+def _between_nodes(typed: options.Options) -> int:
+    """gds diff --cluster"""
+    found: list[dict[str, Any]] = []
+    for path, names in owners(typed.names, typed).items():
+        answer = client.ask(path, {"verb": "diff.cluster", "names": names}, timeout=60.0)
+        if "differences" not in answer:
+            return _refused(answer)
+        found += answer["differences"]
+    if "json" in typed.flags:
+        import json
+
+        print(json.dumps({"schema": 1, "differences": found}, ensure_ascii=False))
+        return 1 if found else 0
+    for each in found:
+        said = ", ".join(f"{node}: {text or 'not given'}" for node, text in each["nodes"].items())
+        print(f"{each['name']}: {each['key']} differs: {said}")
+    return 1 if found else 0
 
 
 def _line(each: dict[str, Any]) -> str:

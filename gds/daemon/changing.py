@@ -58,6 +58,8 @@ class Change:
         self._unset = unset
         self._restart = restart
         self.dry = False
+        self.trial = False
+        """Only judged and validated, as on the nodes of a cluster before one of them changes anything."""
         self._user = user_name(client.uid)
         self._who = f"{self._user or 'somebody'} (uid {client.uid})"
         keys = ", ".join([key for key, _ in pairs] + [f"--unset {key}" for key in unset])
@@ -210,7 +212,9 @@ class Change:
     # -- carried out --------------------------------------------------------------------------------------------------
 
     def _go(self) -> None:
-        if not self._plan.is_live:
+        if self.trial:
+            self._end(OK)
+        elif not self._plan.is_live:
             app = self._desk.rgmd.apps[self.name]
             self._desk.rgmd.submit(app, StopAsked(self.because))
             self._desk.rgmd.settled(app, partial(self._stopped, app))

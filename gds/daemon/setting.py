@@ -94,6 +94,7 @@ class Setting:
             return
         change = Change(self, client, names[0], pairs, unset, bool(request.get("restart")))
         change.dry = bool(request.get("dry_run"))
+        change.trial = bool(request.get("trial"))
         why = self.refuses() or self.store.unreadable
         if why:
             client.done(FAILED if why is self.store.unreadable else BUSY, f"cannot set {change.name}: {why}")

@@ -73,6 +73,8 @@ class Tenant:
         self._asker: dict[str, tuple[App, str, bool]] = {}
         self._tried: set[str] = set()
         self._farewell: Callable[[], None] | None = None
+        self.each_turn: list[Callable[[], None]] = []
+        """Called at each turn, for drivers that read the same records."""
         self.waiting: list[Callable[[], bool]] = []
         """Who waits for the picture to be as they want: called at each turn until they say True."""
 
@@ -196,6 +198,8 @@ class Tenant:
         self._note_changes()
         for order in self.member.step(self._boottime()):
             self._carry_out(order)
+        for each in self.each_turn:
+            each()
         self.waiting = [each for each in self.waiting if not each()]
         if self._timer is not None:
             self._timer.cancel()

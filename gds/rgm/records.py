@@ -10,6 +10,9 @@ Keys (engines.md 5.4; without the cluster's prefix). Every value is a JSON objec
     rg/G/goal          an operator's: online, suspended, managed, where to
     rg/G/avoid/N       N may not take G for pingpong_interval, and why
     rg/G/check/N       Monitor_check: asked by the master, answered by N
+    rg/G/files/N       what the files of N, and what was set there, say of G; for `gds diff --cluster`
+    rg/G/set           `gds set` for all nodes: what, and whether it is being checked, or to be carried out
+    rg/G/set/N         what N says to that
 
 What is foreign, garbage or of a newer schema is never touched: it is kept in `strange` with the reason, and a slot that
 cannot be read counts as taken, for better down than twice up.
@@ -79,6 +82,16 @@ def encode(**facts: object) -> str:
     return json.dumps({"schema": SCHEMA, **facts}, sort_keys=True, separators=(",", ":"))
 
 
+def files_key(group: str, node: str) -> str:
+    """What its files say of it."""
+    return f"rg/{group}/files/{node}"
+
+
+def set_key(group: str, node: str = "") -> str:
+    """A change of its properties; with a node, what that node says to it."""
+    return f"rg/{group}/set/{node}" if node else f"rg/{group}/set"
+
+
 class Slot(Value):
     """Somebody holds a group. `node` "": whoever it is, we cannot read it."""
 
@@ -126,6 +139,9 @@ class Board:
         self.drains: dict[str, tuple[str, bool]] = {}
         self.reports: dict[str, dict[str, Any]] = {}
         self.checks: dict[tuple[str, str], dict[str, Any]] = {}
+        self.files: dict[tuple[str, str], dict[str, Any]] = {}
+        self.sets: dict[tuple[str, str], dict[str, Any]] = {}
+        """(group, node or "" for what is asked of all)."""
         self.strange: dict[str, str] = {}
         self.modified: dict[str, int] = {}
         """key -> the revision of its last change, for comparisons."""
@@ -174,6 +190,10 @@ class Board:
                 self.marks.pop((group, node), None)
             case ["rg", group, "check", node]:
                 self.checks.pop((group, node), None)
+            case ["rg", group, "files", node]:
+                self.files.pop((group, node), None)
+            case ["rg", group, "set", *node]:
+                self.sets.pop((group, "".join(node)), None)
             case _:
                 pass  # it was strange
 
@@ -219,6 +239,12 @@ class Board:
                 self.marks[group, node] = Mark(group, node, because, by, record.modified, now)
             case ["rg", group, "check", node] if not fault:
                 self.checks[group, node] = facts
+            case ["rg", group, "files", node] if not fault:
+                self.files[group, node] = facts
+            case ["rg", group, "set"] if not fault:
+                self.sets[group, ""] = facts
+            case ["rg", group, "set", node] if not fault:
+                self.sets[group, node] = facts
             case ["report" | "rg", *_]:
                 if not fault:
                     self.strange[key] = "this version of gds has no such key"
