@@ -31,10 +31,10 @@ SHORT_ONES = (
 @pytest.fixture(scope="module")
 def lab() -> Iterator[ClusterLab]:
     """One cluster for all rows: what one leaves behind, the next must bear."""
-    install("etcd")
+    install("etcd", "clocks")
     where = Path(tempfile.mkdtemp(prefix="gds-cluster-"))
     try:
-        with ClusterLab(where, f"test{os.getpid()}", LIFETIME) as made:
+        with ClusterLab(where, f"test{os.getpid()}", LIFETIME, clocks=True) as made:
             yield made
     finally:
         shutil.rmtree(where, ignore_errors=True)

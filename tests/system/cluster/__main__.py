@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
         for row in ROWS.values():
             print(f"{row.name:36} {'check' if row.in_check else '--rows':8} {row.must}")
         return 0
-    install("etcd")
+    install("etcd", "clocks")
     if typed.measure:
         return measure(typed)
     if typed.rows is not None:
@@ -84,7 +84,7 @@ def run(steps: Sequence[Step], typed: argparse.Namespace, seed: int) -> tuple[li
         part += 1
         where = Path(tempfile.mkdtemp(prefix="gds-cluster-"))
         try:
-            with ClusterLab(where, typed.name, typed.lifetime, naive=typed.naive) as lab:
+            with ClusterLab(where, typed.name, typed.lifetime, naive=typed.naive, clocks=typed.rows is not None) as lab:
                 trial = Trial(lab, lambda text: print(text, flush=True))
                 found = one_part(trial, left, typed.first)
                 if found:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.system.cluster import faults
@@ -11,7 +13,7 @@ from tests.system.cluster.node import Node, kill
 from tests.system.running import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 class Aim(NamedTuple):
@@ -114,6 +116,65 @@ def _node_crash(aim: Aim) -> Callable[[], None]:
 def _node_freeze(aim: Aim) -> Callable[[], None]:
     aim.node.freeze(True)
     return lambda: aim.node.freeze(False)
+
+
+def _starve(aim: Aim) -> Callable[[], None]:
+    # processor time is rationed by the old hierarchy only, which here is mounted beside the new one
+    place = Path(f"/sys/fs/cgroup/cpu/gds-lab-{aim.lab.name}-{aim.node.name}")
+    place.mkdir()
+    (place / "cpu.cfs_period_us").write_text("50000")
+    (place / "cpu.cfs_quota_us").write_text("5000")
+    _move(aim.node.pids(), place)
+
+    def feed() -> None:
+        def fed() -> bool:
+            _move([int(word) for word in (place / "cgroup.procs").read_text().split()], place.parent)
+            return not (place / "cgroup.procs").read_text()
+
+        eventually(fed, f"nobody is in {place} any more", 10)
+        place.rmdir()
+
+    return feed
+
+
+def _move(pids: Sequence[int], place: Path) -> None:
+    for pid in pids:
+        try:
+            (place / "cgroup.procs").write_text(str(pid))
+        except OSError:
+            continue  # it has ended
+
+
+def _twin(aim: Aim) -> Callable[[], None]:
+    """A second runner of that name, on another node: it must refuse to be a node, and end."""
+    others = [name for name in faults.NODES if name != aim.node.name]
+    twin = Node(aim.lab, others[0], called=aim.node.name)
+    twin.begin()
+    process = twin.process
+    assert process is not None
+    try:
+        deadline = time.monotonic() + 30
+        while process.poll() is None:
+            aim.lab.sleep(0.05)
+            if time.monotonic() > deadline:
+                raise AssertionError(f"a second {aim.node.name} lives for 30 s: {twin.log_path.read_text()[-500:]}")
+    finally:
+        twin.end()
+    return nothing
+
+
+def _clock_jump(aim: Aim) -> Callable[[], None]:
+    if not aim.lab.clocks:
+        raise Refused("the lab was brought up without clocks that jump")
+    for jump in ("+1h", "-1d"):
+        aim.node.clock.write_text(f"{jump}\n")
+        aim.lab.sleep(aim.lab.lifetime / 2)
+    return lambda: _drop(str(aim.node.clock.write_text("+0\n")))
+
+
+def _upgrade(aim: Aim) -> Callable[[], None]:
+    _command(aim, "upgrade")
+    return nothing
 
 
 # -- etcd -------------------------------------------------------------------------------------------------------------
@@ -247,6 +308,10 @@ _ACTS: dict[str, Callable[[Aim], Callable[[], None]]] = {
     "app-pause": _app_pause,
     "node-crash": _node_crash,
     "node-freeze": _node_freeze,
+    "starve": _starve,
+    "clock-jump": _clock_jump,
+    "twin": _twin,
+    "upgrade": _upgrade,
     "etcd-kill": _etcd_kill,
     "etcd-pause": _etcd_pause,
     "etcd-flicker": _etcd_majority,

@@ -93,6 +93,9 @@ KINDS = {
              bound=(0.0, STOP_TIMEOUT + 4.0), hits="group"),
         Kind("giveover", "gds giveover", MASTERS, bound=(0.0, 4.0), hits="group", weight=6),
         Kind("evacuate", "gds node evacuate, resume later", MASTERS, ((0, 0.5), (0, 2)), (0.0, 4.0)),
+        Kind("upgrade", "gds upgrade", ANY, keeps="instance", weight=2),
+        Kind("starve", "all of a node gets a tenth of a processor", ANY, AROUND, HEALED, from_healing=True, weight=2),
+        Kind("twin", "another runner with the node's name", NODES, keeps="instance", hits="all", weight=1),
         Kind("drain", "gds node drain, resume later", MASTERS, ((0, 0.5), (0, 2)), keeps="instance", weight=2),
     )
 }  # fmt: skip
@@ -104,9 +107,10 @@ TRIALS = {
              tolerates=250.0),
         Kind("runner-and-guard", "SIGKILL to runner and guard at once", MASTERS, ((1.01, 4), (1.01, 4)), TAKEN_OVER,
              tolerates=1e6),
+        Kind("clock-jump", "the wall clock an hour ahead, then a day back", ANY, keeps="instance", hits="all"),
     )
 }  # fmt: skip
-"""What software alone cannot promise: never in a schedule, but measured by itself."""
+"""Never in a schedule: what software alone cannot promise, and is measured; what needs a lab of its own."""
 
 BESIDE = ("runner-kill", "app-kill", "etcd-kill", "cut-short", "cut", "giveover", "switch", "switch-deaf", "loss",
           "app-pause", "evacuate")  # fmt: skip

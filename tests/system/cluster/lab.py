@@ -20,7 +20,6 @@ from tests.system.cluster import faults
 from tests.system.cluster.checker import QUIET, Beat, Left, parse
 from tests.system.cluster.node import BEAT, Node
 from tests.system.lab import LAB
-from tests.system.running import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,7 +60,7 @@ retry_interval = 8
 
 class ClusterLab:
     """All of it, between `with` and its end. `where` keeps logs until `keep` has copied them.
-    `naive`: the wrong runner of naive.py instead of gds."""
+    `naive`: the wrong runner of naive.py instead of gds. `clocks`: wall clocks may jump."""
 
     def __init__(
         self,
@@ -71,10 +70,12 @@ class ClusterLab:
         env: Mapping[str, str] | None = None,
         naive: bool = False,
         retry_count: int = 2,
+        clocks: bool = False,
     ) -> None:
         self.where = where
         self.naive = naive
         self.retry_count = retry_count
+        self.clocks = clocks
         self.name = name
         self.lifetime = lifetime
         self.log = where / "beats"
@@ -125,13 +126,9 @@ class ClusterLab:
     def down(self) -> None:
         """Everything ended and removed, but the logs."""
         for node in self.nodes.values():
-            node.wanted = False
-            if node.cgroup.exists():
-                node.freeze(False)
-                (node.cgroup / "cgroup.kill").write_text("1")
-            if node.process is not None:
-                node.process.wait(10)
-            eventually(lambda node=node: _removed(node.cgroup), f"cgroup {node.cgroup} is gone", 10)  # type: ignore[misc]
+            node.end()
+        for place in Path("/sys/fs/cgroup/cpu").glob(f"gds-lab-{self.name}-*"):
+            place.rmdir()
         # the script removes all of its own directory, and its logs are wanted
         for log in (self.where / "etcd").glob("n?.log"):
             shutil.copy(log, self.where / f"etcd-{log.name}")
@@ -215,9 +212,9 @@ class ClusterLab:
         return [Left(g, name, pid) for name, node in self.nodes.items() for g in faults.GROUPS for pid in node.apps(g)]
 
     def healthy(self) -> bool:
-        """Each etcd member serves, and each runner answers."""
+        """Each etcd member serves, and each runner answers and is a node of the cluster."""
         return (
-            all(self.naive or n.status() is not None for n in self.nodes.values())
+            all(self.naive or n.is_member() for n in self.nodes.values())
             and self.ctl("--command-timeout=2s", "endpoint", "health").returncode == 0
         )
 
@@ -236,15 +233,3 @@ class ClusterLab:
         for name, text in texts:
             (where / name).write_text(text)
         return where
-
-
-def _removed(cgroup: Path) -> bool:
-    try:
-        for place in sorted(cgroup.rglob("*/"), key=lambda p: -len(p.parts)):
-            place.rmdir()
-        cgroup.rmdir()
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    return True

@@ -34,16 +34,20 @@ BOOT_TIMES = {"n1": 0, "n2": 1_000_000, "n3": 31_000_000}
 
 
 class Node:
-    """A node: its cgroup, and the runner in it."""
+    """A node: its cgroup, and the runner in it. `called`: what the runner is told that its node is called, if that is
+    not the name of the place where it runs."""
 
-    def __init__(self, lab: ClusterLab, name: str) -> None:
+    def __init__(self, lab: ClusterLab, name: str, called: str = "") -> None:
         self.lab = lab
         self.name = name
-        self.where = lab.where / name
+        self.called = called or name
+        label = f"{self.called}-on-{name}" if called else name
+        self.where = lab.where / label
         self.where.mkdir(parents=True, exist_ok=True)
         self.runtime = self.where / "run"
         self.log_path = self.where / "log"
-        self.cgroup = Path(f"{lab.cgroups}-{name}")
+        self.cgroup = Path(f"{lab.cgroups}-{label}")
+        self.clock = self.where / "clock"
         self.process: subprocess.Popen[bytes] | None = None
         self.wanted = False
         self.ended_at = 0.0
@@ -64,7 +68,7 @@ class Node:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self.lab.env,
+                env={**self.lab.env, **self.jumping()},
                 cwd="/",
                 start_new_session=True,
             )
@@ -75,11 +79,24 @@ class Node:
         """How its runner is started."""
         lab = self.lab
         if lab.naive:
-            given = [self.name, f"{lab.lifetime:g}", lab.endpoints, str(lab.log), str(lab.flags), *faults.GROUPS]
+            given = [self.called, f"{lab.lifetime:g}", lab.endpoints, str(lab.log), str(lab.flags), *faults.GROUPS]
             return [sys.executable, str(BEAT.with_name("naive.py")), *given]
-        options = ["--engine", "etcd", "--etcd-endpoints", lab.endpoints, "--node", self.name]
+        options = ["--engine", "etcd", "--etcd-endpoints", lab.endpoints, "--node", self.called]
         where = ["--runtime-dir", str(self.runtime), "--state-dir", str(self.where / "state")]
         return [*GDS, "run", *where, *options, str(lab.descriptor)]
+
+    def jumping(self) -> dict[str, str]:
+        """What makes the runner's wall clock follow a file, and leaves the others alone."""
+        if not self.lab.clocks:
+            return {}
+        self.clock.write_text("+0\n")
+        library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+        return {
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(self.clock),
+            "FAKETIME_NO_CACHE": "1",
+            "DONT_FAKE_MONOTONIC": "1",
+        }
 
     def tend(self) -> None:
         """What systemd would do: a runner that ended is started again after a moment."""
@@ -106,6 +123,16 @@ class Node:
         if self.process is not None:
             self.process.wait(10)
         shutil.rmtree(self.runtime, ignore_errors=True)
+
+    def end(self) -> None:
+        """Nothing of it is left, but its logs."""
+        self.wanted = False
+        if self.cgroup.exists():
+            self.freeze(False)
+            (self.cgroup / "cgroup.kill").write_text("1")
+        if self.process is not None:
+            self.process.wait(10)
+        eventually(lambda: _removed(self.cgroup), f"cgroup {self.cgroup} is gone", 10)
 
     def freeze(self, frozen: bool) -> None:
         """Every process of the node stands still, or goes on."""
@@ -164,6 +191,12 @@ class Node:
         asked = self.gds("status", "--json", within=10)
         return json.loads(asked.stdout) if asked.returncode == 0 else None
 
+    def is_member(self) -> bool:
+        """It is a node of the cluster, and knows that the store answers."""
+        status = self.status()
+        cluster = status.get("cluster", {}) if status is not None else {}
+        return bool(cluster.get("member")) and not cluster.get("away")
+
 
 def kill(pids: Sequence[int], number: int = signal.SIGKILL) -> None:
     """A signal to each that is still there."""
@@ -179,3 +212,15 @@ def _words(pid: int, what: str) -> str:
         return Path(f"/proc/{pid}/{what}").read_bytes().replace(b"\0", b"\n").decode(errors="replace")
     except OSError:
         return ""
+
+
+def _removed(cgroup: Path) -> bool:
+    try:
+        for place in sorted(cgroup.rglob("*/"), key=lambda p: -len(p.parts)):
+            place.rmdir()
+        cgroup.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
