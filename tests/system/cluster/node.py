@@ -152,9 +152,13 @@ class Node:
 
     def guard(self) -> int:
         """The guard's pid, or 0."""
-        for pid in self.pids():
-            if _words(pid, "comm").startswith("gds-guard"):
-                return pid
+        for place in self.cgroup.rglob("guard/"):  # it has a cgroup of its own, below the runner's
+            try:
+                words = (place / "cgroup.procs").read_text().split()
+            except OSError:
+                continue  # removed under us
+            if words:
+                return int(words[0])
         return 0
 
     def apps(self, group: str = "") -> list[int]:
