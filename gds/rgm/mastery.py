@@ -81,6 +81,7 @@ class Masteries:
         self.held: dict[str, Hold] = {}
         self.locals: dict[str, Local] = {group.name: Local() for group in groups}
         self._open: dict[str, float] = {}
+        self._reasons: dict[str, str] = {}
         self._checked: dict[tuple[str, str], str] = {}
         self._ordered_down: set[str] = set()
         self._reported = ""
@@ -123,6 +124,7 @@ class Masteries:
         """Of a transaction of ours."""
         self.stale = True
         if tag[0] == "claim" and isinstance(answer, Committed):
+            self._member._tell(f"taken: {self._reasons.get(tag[1], '')}", tag[1])
             self._take(tag[1], int(tag[2]), answer.revision)
         elif tag[0] == "release" and isinstance(answer, Committed):
             self._released(tag[1], int(tag[2]))
@@ -303,7 +305,8 @@ class Masteries:
     def _consider(self, group: Group, now: float) -> None:
         name = group.name
         decision = self.decisions.get(name)
-        if decision is None or not decision.take or name in self.held or not self.locals[name].down:
+        idle = name not in self.held and self.locals[name].down and self._member.board.settled
+        if decision is None or not decision.take or not idle:
             self._open.pop(name, None)
             return
         since = self._open.setdefault(name, now)
@@ -327,8 +330,6 @@ class Masteries:
     def _claim(self, group: Group, decision: Decision, now: float) -> None:
         member = self._member
         board = member.board
-        if not board.settled:
-            return
         slots = board.slots.get(group.name, {})
         index = next((i for i in range(group.maximum_primaries) if i not in slots or not board.is_held(slots[i])), -1)
         if index < 0:
@@ -350,7 +351,7 @@ class Masteries:
             operations.append(Put(goal, goal_value(wanted.replace(targets=()))))
         claim = Transaction(tuple(compares), tuple(operations))
         if member.ask(("claim", group.name, str(index)), claim, now):
-            member._tell(f"taking it: {decision.because}", group.name)
+            self._reasons[group.name] = decision.because
 
     # -- giveover -----------------------------------------------------------------------------------------------------
 
