@@ -20,6 +20,12 @@ def _standalone(_settings: Settings, loop: EngineLoop, _node: str, _names: Names
     return Standalone(loop)
 
 
-FACTORIES: dict[str, Factory] = {"standalone": _standalone}
+def _etcd(settings: Settings, loop: EngineLoop, node: str, names: Names) -> ClusterEngine:
+    from gds.engine.etcd import EtcdEngine
+
+    return EtcdEngine(settings.etcd, loop, node, names)
+
+
+FACTORIES: dict[str, Factory] = {"standalone": _standalone, "etcd": _etcd}
 """Name -> (settings, loop, this node's name, resolver) -> engine. A factory raises EngineError when the settings name
 something that is not there (a file, a URL that is none); it asks nobody yet."""

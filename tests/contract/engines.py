@@ -351,6 +351,7 @@ def what_was_missed_is_told_before_back(bench: SharedBench) -> None:
     b, heard_b = begun(bench, "b")
     write(bench, a, Put("x", "0"))
     bench.restart()
+    bench.rest()  # the old connections are noticed as broken; a write into one would be unknown
     for number in range(1, 6):
         write(bench, b, Put("x", str(number)))
     last = write(bench, b, Delete("x"), Put("y", "end"))
@@ -384,7 +385,7 @@ def another_store_at_the_same_place_is_noticed(bench: SharedBench) -> None:
     bench.wipe()
     bench.until(lambda: commit(bench, a, Transaction((), (Put("k", "new"),)), 1.0) and "back" in heard.words)
     assert heard.words.count("loaded") == 2
-    assert any("another store answers" in reason for reason in heard.reasons), heard.reasons
+    assert any("another store answers" in text for text in (*heard.reasons, str(a.describe()))), heard.reasons
     last = write(bench, a, Put("k", "newer"))
     bench.until(lambda: heard.revision >= last)
     assert heard.values == {"k": "newer"}
