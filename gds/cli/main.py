@@ -31,6 +31,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "why": ("gds.cli.tell", "why", "the chain of facts behind the present state"),
     "history": ("gds.cli.tell", "history", "the decisions, with times and reasons"),
     "logs": ("gds.cli.tell", "logs", "what an application printed"),
+    "plan": ("gds.cli.plan", "main", "what if a node died: where would each group run, and why"),
     "simulate": ("gds.cli.simulate", "main", "play a script of facts to the same judges; nothing is started"),
     "explain": ("gds.cli.explain", "main", "what a property, state, status or exit status means"),
     "schema": ("gds.cli.explain", "schema", "JSON schema of descriptors, for editors"),

@@ -32,6 +32,7 @@ LAW: dict[str, tuple[str, ...]] = {
     "gds.stage": ("gds.script", *JUDGES, *WORDS),
     "gds.troupe": ("gds.script", "gds.stage", *JUDGES, *WORDS),
     "gds.simulate": ("gds.seam", "gds.script", "gds.stage", "gds.troupe", *JUDGES, *WORDS),
+    "gds.whatif": ("gds.rgm", *WORDS),
     "gds.ports": WORDS,
     "gds.config": WORDS,
     # The picture of the order is drawn from the links the runner works with.
@@ -52,7 +53,7 @@ LAW: dict[str, tuple[str, ...]] = {
         *("gds.joining", "gds.late", "gds.daemon", "gds.api", "gds.config", "gds.linux", "gds.engine", "gds.ports"),
         *(*JUDGES, *WORDS),
     ),
-    "gds.cli": ("gds.api.client", "gds.config", "gds.script", "gds.simulate", "gds.runner", *WORDS),
+    "gds.cli": ("gds.api.client", "gds.config", "gds.script", "gds.simulate", "gds.whatif", "gds.runner", *WORDS),
     # Runs in other people's programs: it talks to a runner, and judges as the runner does.
     "gds.dsdl": ("gds.api.client", "gds.seam", "gds.rgm.control", "gds.fault", "gds.pmf", *WORDS),
     # Pacemaker's agent: a process for each action. It talks to a runner, and where none lives it looks for what is left

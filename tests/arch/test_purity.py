@@ -22,6 +22,7 @@ PURE = (
     "gds.stage",
     "gds.simulate",
     "gds.troupe",
+    "gds.whatif",
     "gds.dsdl.asking",
     "gds.dsdl.effects",
     "gds.dsdl.monitoring",
