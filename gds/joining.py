@@ -66,7 +66,7 @@ class Joining:
         self._rgmd = rgmd
         self._house = house
         # It kills everything when our tenure ends, also when we are stopped or dead; it outlives us.
-        self._guard = Guard(loop, reaper, forest, runtime_dir, settings.etcd.watchdog, log)
+        self._guard = Guard(loop, reaper, forest, runtime_dir, etcd.watchdog, log, etcd.margin, etcd.lifetime)
         was = (procfs.read(self._path) or b"").decode("ascii", "replace").strip()
         until = self._guard.deadline()
         sent = until - etcd.lifetime + etcd.margin if until else 0.0

@@ -101,7 +101,7 @@ def believes(cluster: dict[str, Any]) -> list[str]:
     elif cluster["member"] and not cluster["settled"]:
         lines.append(f"cluster: the store is new; nothing is taken for {cluster['lifetime_seconds']:g} s")
     guard = cluster["guard"]
-    if not guard.get("alive", True):
+    if not guard.get("pid"):
         lines.append("cluster: the guard is not running: what this node masters is not fenced if the runner hangs")
     if not guard.get("watchdog"):
         lines.append("cluster: no hardware watchdog stands behind the guard")

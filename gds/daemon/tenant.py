@@ -31,8 +31,12 @@ if TYPE_CHECKING:
     class Deadline(Protocol):
         """What kills everything at an instant (CLOCK_BOOTTIME seconds)."""
 
+        pid: int
+
         def arm(self, deadline: float) -> None: ...
-        def disarm(self) -> None: ...
+        def killed(self) -> tuple[int, float]: ...
+        def addresses(self, resources: Iterable[str]) -> None: ...
+        def close(self) -> None: ...
         def describe(self) -> dict[str, Any]: ...
 
 
@@ -73,6 +77,7 @@ class Tenant:
         self._asker: dict[str, tuple[App, str, bool]] = {}
         self._tried: set[str] = set()
         self._farewell: Callable[[], None] | None = None
+        self._kills = guard.killed()[0]
         self.each_turn: list[Callable[[], None]] = []
         """Called at each turn, for drivers that read the same records."""
         self.waiting: list[Callable[[], bool]] = []
@@ -135,6 +140,7 @@ class Tenant:
             asked = [a.resource for a in self._groups.apps(name) if a.resource.monitor_check_command is not None]
             if asked:
                 limits[name] = max(r.monitor_check_timeout for r in asked)
+        self._guard.addresses([a.name for a in self._rgmd.apps.values() if a.resource.is_address])
         self.masteries.redeclare(tuple(declared.values()), {name: self._digest(name) for name in declared}, limits)
         self._changed.update(declared)
         self.look()
@@ -156,6 +162,8 @@ class Tenant:
             return f"this node is not its master; `gds rg switch {group} {self.member.me}` brings it here"
         if not self.member.may_run(self._boottime()):
             return "contact with the cluster is lost"
+        if not self._guard.pid:
+            return "the guard is not running, which would end it if this node lost the cluster"
         return ""
 
     def on_giveover(self, group: str) -> str:
@@ -196,6 +204,7 @@ class Tenant:
         self._is_due = False
         self._able.clear()
         self._note_changes()
+        self._hear_of_kills()
         for order in self.member.step(self._boottime()):
             self._carry_out(order)
         for each in self.each_turn:
@@ -208,6 +217,17 @@ class Tenant:
         due = self.member.due(now)
         if due != FOREVER:
             self._timer = self._loop.after(due - now, self.look)
+
+    def _hear_of_kills(self) -> None:
+        """What the guard killed is no failure of the applications: it comes up again as if they had been stopped."""
+        count, at = self._guard.killed()
+        if count == self._kills:
+            return
+        self._kills = count
+        self._rgmd.log.warning(f"the guard has killed what ran here, {self._boottime() - at:.2f} s ago")
+        self.masteries.killed("the guard has killed it: no renewal in time")
+        for app in self._rgmd.apps.values():
+            self._rgmd.purge(app)
 
     def _note_changes(self) -> None:
         changed, self._changed = self._changed, set()
@@ -272,8 +292,8 @@ class Tenant:
             say(told.because)
 
     def _left(self) -> None:
-        if not any(not how.down for how in self.masteries.locals.values()):
-            self._guard.disarm()
+        if all(how.down for how in self.masteries.locals.values()):
+            self._guard.close()  # else it stays, and ends what we could not
         self._keep("")
         self.engine.close()
         if self._timer is not None:

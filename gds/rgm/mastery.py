@@ -120,6 +120,13 @@ class Masteries:
         self._checked.clear()
         self._reported = ""
 
+    def killed(self, because: str) -> None:
+        """The guard has ended everything here, though we may have renewed since."""
+        for group, hold in self.held.items():
+            if hold.phase in (UP, ASKING):
+                hold.phase = DOWN
+                self._down(group, because)
+
     def answered(self, tag: tuple[str, ...], answer: Answer, now: float) -> None:
         """Of a transaction of ours."""
         self.stale = True
