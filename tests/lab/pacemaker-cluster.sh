@@ -41,7 +41,7 @@ keep() { echo "$2 $(started_at "$2")" >"$LAB/$1.pid"; }
 recorded() {
     local pid start
     read -r pid start 2>/dev/null <"$LAB/$1.pid" || return 1
-    [ "$(started_at "$pid")" = "$start" ] && [[ $(state_of "$pid") != [ZX] ]] || return 1
+    [ -n "$start" ] && [ "$(started_at "$pid")" = "$start" ] && [[ $(state_of "$pid") != [ZX] ]] || return 1
     echo "$pid"
 }
 
@@ -130,9 +130,11 @@ nodelist {"
 
 # PID 1 of a node.
 first_process() {
-    local node=$1 own=$LAB/$1 each
+    local node=$1 own=$LAB/$1 each pid
+    read -r pid each </proc/self/stat               # still the machine's /proc, which knows us by our number outside
     mount --make-rprivate /
     mount -t proc proc /proc
+    mount -t cgroup2 cgroup2 /sys/fs/cgroup         # ip netns gave us a /sys of our own, without it
     hostname "$node"
     for each in pacemaker corosync gds; do
         mkdir -p "/var/lib/$each"
@@ -152,6 +154,7 @@ first_process() {
     chmod 750 /run/crm
     export PATH="$PATH:$SYSTEM_PATH"
     export PCMK_logfile=/var/log/pacemaker/pacemaker.log PCMK_logpriority=notice PCMK_logfacility=none
+    echo "$pid" >"$own/born"
     corosync -f </dev/null >"$own/log-corosync/stdout" 2>&1 &
     for each in $(seq 200); do ! corosync-cfgtool -s >/dev/null 2>&1 || break; sleep 0.05; done
     pacemakerd -f </dev/null >"$own/log-pacemaker/stdout" 2>&1 &
@@ -160,12 +163,13 @@ first_process() {
 }
 
 boot() {
-    local node=$1 own=$LAB/$1 outer inner="" each cgroup
+    local node=$1 own=$LAB/$1 each cgroup
     ! recorded "$node" >/dev/null || return 0
     mkdir -p "$own"/{log-pacemaker,log-corosync,etc-corosync,lib-corosync,lib-gds} "$own"/lib-pacemaker/{cib,pengine,blackbox,cores}
     chown -R hacluster:haclient "$own/lib-pacemaker" "$own/log-pacemaker"
     chmod 750 "$own/lib-pacemaker" "$own"/lib-pacemaker/*
     cp "$LAB/corosync.conf" "$own/etc-corosync/corosync.conf"
+    rm -f "$own/born"
     cgroup=$(cgroups)/$node
     mkdir -p "$cgroup"
     (
@@ -173,21 +177,15 @@ boot() {
         exec setsid ip netns exec "$(namespace "$node")" unshare --mount --uts --ipc --pid --fork --kill-child \
             "$SELF" -n "$NAME" __first_process "$node"
     ) </dev/null >"$own/console" 2>&1 &
-    outer=$!
-    for each in $(seq 200); do
-        inner=$(cat "/proc/$outer/task/$outer/children" 2>/dev/null) || break
-        inner=${inner// /}
-        [ -z "$inner" ] || break
-        sleep 0.02
-    done
-    [ -n "$inner" ] || { cat "$own/console" >&2; die "cannot start $node"; }
-    keep "$node" "$inner"
+    for each in $(seq 500); do [ ! -s "$own/born" ] || break; sleep 0.02; done
+    [ -s "$own/born" ] || { cat "$own/console" >&2; die "cannot start $node; its console says no more than this"; }
+    keep "$node" "$(cat "$own/born")"
 }
 
 crash() {
     local pid
     pid=$(recorded "$1") || return 0
-    kill -KILL "$pid"
+    kill -KILL "$pid" 2>/dev/null || true
     while recorded "$1" >/dev/null; do sleep 0.01; done
 }
 
@@ -265,6 +263,7 @@ up() {
     for node in $(nodes); do boot "$node"; done
     # A cluster that has not elected anybody yet waits this long before it does; nobody else will come here.
     while [ "$(online)" != "$(cat "$LAB/count")" ]; do
+        for node in $(nodes); do recorded "$node" >/dev/null || die "cannot bring up lab $NAME: $node has ended; see $LAB/$node"; done
         [ $SECONDS -lt $end ] || die "cannot bring up lab $NAME: not all nodes are online after 90 s; see $LAB"
         sleep 0.2
     done
