@@ -10,7 +10,7 @@ from functools import partial
 
 from gds.model.state import GroupState, ResourceState, ResourceStatus
 from gds.rgm import member as life
-from gds.rgm.events import GiveoverAsked, StartAsked
+from gds.rgm.events import GiveoverAsked, StartAsked, StopAsked
 from gds.rgm.mastery import Local, Masteries
 from gds.rgm.member import FOREVER, Member
 from gds.rgm.resource import Life
@@ -34,10 +34,16 @@ if TYPE_CHECKING:
         pid: int
 
         def arm(self, deadline: float) -> None: ...
+        def disarm(self) -> None: ...
         def killed(self) -> tuple[int, float]: ...
+        def is_quiet(self) -> bool: ...
         def addresses(self, resources: Iterable[str]) -> None: ...
         def close(self) -> None: ...
         def describe(self) -> dict[str, Any]: ...
+
+
+SETTLING = 0.05
+"""Seconds between two looks at whether the guard has found nothing more."""
 
 
 class Tenant:
@@ -228,6 +234,20 @@ class Tenant:
         self.masteries.killed("the guard has killed it: no renewal in time")
         for app in self._rgmd.apps.values():
             self._rgmd.purge(app)
+        self._loop.after(SETTLING, self._clean_up)
+
+    def _clean_up(self) -> None:
+        """Nothing runs any more, so the guard may rest while what is left to be tidied up is: methods of ours that run
+        past the deadline would be killed as well, and those that were have failed."""
+        if self.member.may_run(self._boottime()):
+            return
+        if not self._guard.is_quiet():
+            self._loop.after(SETTLING, self._clean_up)
+            return
+        self._guard.disarm()
+        for app in self._rgmd.apps.values():
+            if app.view.life is Life.STOP_FAILED:
+                self._rgmd.submit(app, StopAsked("once more, for the guard has killed everything meanwhile"))
 
     def _note_changes(self) -> None:
         changed, self._changed = self._changed, set()

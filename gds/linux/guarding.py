@@ -126,6 +126,10 @@ class Guard:
         """How often it met something to kill since the machine was booted, and when last (CLOCK_BOOTTIME seconds)."""
         return self._fields[guard.KILLS], self._fields[guard.KILLED_AT] / guard.NS
 
+    def is_quiet(self) -> bool:
+        """Nothing was left when it looked last, since its last kill."""
+        return self._fields[guard.QUIET_AT] >= self._fields[guard.KILLED_AT]
+
     def addresses(self, resources: Iterable[str]) -> None:
         """These resources may hold addresses, which go when it kills. None is ever taken back: where no address has
         the resource's marks, nothing is removed. Raises EngineError when there are too many."""
