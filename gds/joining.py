@@ -6,9 +6,11 @@ Loaded by a runner whose settings name an engine, and by no other.
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from gds import __version__
 from gds.daemon.agreement import Agreement
+from gds.daemon.environment import DEFAULT_PATH
 from gds.daemon.nodes import NodesDesk
 from gds.daemon.tenant import Tenant, digest_of
 from gds.engine import FACTORIES
@@ -16,11 +18,15 @@ from gds.errors import ConfigError, EngineError
 from gds.linux import clock, procfs
 from gds.linux.guarding import Guard
 from gds.linux.resolving import Names
+from gds.model.launch import Launch
 from gds.rgm.member import Member
 from gds.rgm.tenure import Tenure, refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gds.daemon.fed import Result
     from gds.daemon.groups import Groups
     from gds.daemon.house import House
     from gds.daemon.ownlife import OwnLife
@@ -33,6 +39,8 @@ if TYPE_CHECKING:
     from gds.model.settings import Settings
     from gds.ports import LastingForest
 
+FENCE_LIMIT = 60.0
+"""Seconds for fence_command."""
 LIFE = "cluster-life"
 """In the runtime directory: the life of this node in the cluster, for the runner after us."""
 
@@ -81,6 +89,7 @@ class Joining:
             lambda: os.urandom(8).hex(),
             was if sent else "",
             sent,
+            bool(etcd.fence_command),
         )
         # Reaches the store. Names are resolved outside of the loop, for a resolver may hang.
         engine = FACTORIES[settings.engine](settings, loop, settings.node, Names(loop, reaper.expect))
@@ -94,6 +103,7 @@ class Joining:
             lambda group: digest_of(groups.declared[group], [a.resource for a in groups.apps(group)]),
             self._keep,
             life.refused,
+            partial(self._fence, world, etcd.fence_command),
         )
         # Who starts, gives over or shows something asks the cluster.
         world.cluster = groups.cluster = self._tenant
@@ -112,6 +122,12 @@ class Joining:
         receptionist.acting.update({**desk.acting, "set": agreement.set})
         receptionist.reading.update({**desk.reading, "diff.cluster": agreement.diff})
         self._tenant.each_turn.append(agreement.look)
+
+    def _fence(self, world: World, command: str, node: str, done: Callable[[Result], None]) -> None:
+        """fence_command, with the node's name in GDS_FENCED_NODE."""
+        env = {"PATH": world.environ.get("PATH", DEFAULT_PATH), "GDS_NODE": world.node, "GDS_FENCED_NODE": node}
+        argv = ("/bin/sh", "-c", command)
+        world.fed.run(f"gds:Fence-{node}", lambda out: Launch(argv, env, out, out), FENCE_LIMIT, done)
 
     def _keep(self, life: str) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gds.daemon.names import FAILED, OK, UNKNOWN, USAGE, because_of
+from gds.model.picture import to_json
 from gds.model.store import Committed, Conflict, Delete, Put, Rejected, Transaction
 from gds.rgm import placement, records
 from gds.rgm.mastery import goal_value
@@ -40,6 +41,7 @@ class NodesDesk:
         }
         self.reading: dict[str, Callable[[Client, dict[str, Any]], None]] = {
             "nodes": lambda client, _request: client.done(OK, cluster=self._tenant.identity()),
+            "cluster.picture": lambda client, _request: client.done(OK, cluster=to_json(self.picture())),
         }
 
     def picture(self) -> Cluster:

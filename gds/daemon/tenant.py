@@ -46,9 +46,14 @@ SETTLING = 0.05
 """Seconds between two looks at whether the guard has found nothing more."""
 
 
+HOOK_AGAIN = 5.0
+"""Seconds until a fence_command that failed is tried again."""
+
+
 class Tenant:
     """See the module. `boottime`: CLOCK_BOOTTIME in seconds; `digest`: of what the files say of a group; `keep`:
-    remember our life for the runner after us; `refuse`: this runner cannot be a node of the cluster."""
+    remember our life for the runner after us; `refuse`: this runner cannot be a node of the cluster; `fence`: run the
+    fence hook against a node."""
 
     def __init__(
         self,
@@ -61,6 +66,7 @@ class Tenant:
         digest: Callable[[str], str],
         keep: Callable[[str], None],
         refuse: Callable[[str], None],
+        fence: Callable[[str, Callable[[Result], None]], None],
     ) -> None:
         self._rgmd = rgmd
         self._groups = groups
@@ -72,6 +78,7 @@ class Tenant:
         self._digest = digest
         self._keep = keep
         self._refuse = refuse
+        self._fence = fence
         self.masteries = Masteries(member, (), {}, {})
         self.away = "it has not answered yet"
         """Why the engine cannot be asked; "" = it can."""
@@ -288,6 +295,8 @@ class Tenant:
             self._check(order.group, order.request)
         elif isinstance(order, life.Cancelled):
             self._not_given_over(order.group, order.because)
+        elif isinstance(order, life.Fence):
+            self._run_hook(order.node)
         elif isinstance(order, life.Told):
             self._tell(order)
         elif isinstance(order, life.Joined):
@@ -299,6 +308,22 @@ class Tenant:
 
     def _answered(self, tag: tuple[str, ...], answer: Answer) -> None:
         self.member.answered(tag, answer, self._boottime())
+        self.look()
+
+    def _run_hook(self, node: str) -> None:
+        def done(result: Result) -> None:
+            well = result.kind == "exit" and result.code == 0
+            say = self._rgmd.log.info if well else self._rgmd.log.error
+            then = "" if well else f"; {node} may still run what it had: nothing of it is taken, and it is tried again"
+            say(f"fence_command against {node} {result.said}{then}")
+            again = 0.0 if well else HOOK_AGAIN
+            self._loop.after(again, lambda: self._hooked(node, well))
+
+        self._rgmd.log.warning(f"{node} is silent: fence_command is run")
+        self._fence(node, done)
+
+    def _hooked(self, node: str, well: bool) -> None:
+        self.member.hooked(node, well)
         self.look()
 
     def _tell(self, told: life.Told) -> None:

@@ -76,6 +76,12 @@ class Cancelled(Value):
     because: str
 
 
+class Fence(Value):
+    """Run the fence hook against a node that is silent: end it, or cut it off; tell `hooked` how that went."""
+
+    node: str
+
+
 class Told(Value):
     """For the log and the history. `bad`: somebody should look."""
 
@@ -101,12 +107,13 @@ class Left(Value):
 
 
 if TYPE_CHECKING:
-    Order: TypeAlias = Commit | Arm | Online | Offline | Check | Cancelled | Told | Joined | Refuse | Left
+    Order: TypeAlias = Commit | Arm | Online | Offline | Check | Cancelled | Fence | Told | Joined | Refuse | Left
 
 
 class Member:
     """See the module. `life` and `sent`: those of the runner before us whose directory we hold, which may still be
-    valid; "" and 0.0: there was none. `identity` names this machine, this boot and this directory."""
+    valid; "" and 0.0: there was none. `identity` names this machine, this boot and this directory. `hook`: a silent
+    node has to be fenced by a command first."""
 
     def __init__(
         self,
@@ -119,6 +126,7 @@ class Member:
         new_life: Callable[[], str],
         life: str = "",
         sent: float = 0.0,
+        hook: bool = False,
     ) -> None:
         self.me = me
         self.tenure = tenure.replace(sent_at=sent) if life else tenure
@@ -138,6 +146,9 @@ class Member:
         self._seq = 0
         self._first_join = 0.0
         self._rival: tuple[int, float] | None = None
+        self._hook = hook
+        self._hooks: dict[tuple[str, int], bool | None] = {}
+        """(node, its last revision) -> whether the hook has ended it; None: it runs."""
         self._asked: dict[tuple[str, ...], float] = {}
         self._not_before: dict[tuple[str, ...], float] = {}
         self._renew_at = 0.0
@@ -362,8 +373,27 @@ class Member:
             return
         for node in list(self.board.nodes.values()):
             silent = now >= self._given_up(node.name, node.seen)
-            if node.name != self.me and silent and self.masteries.is_wanted_from(node.name):
+            if node.name != self.me and silent and self.masteries.is_wanted_from(node.name) and self._is_hooked(node):
                 self._remove(node.name, now)
+
+    def _is_hooked(self, node: records.Node) -> bool:
+        """The hook, where there is one, has ended it."""
+        if not self._hook:
+            return True
+        key = (node.name, node.modified)
+        if key not in self._hooks:
+            self._hooks[key] = None
+            self.orders.append(Fence(node.name))
+        return bool(self._hooks[key])
+
+    def hooked(self, name: str, well: bool) -> None:
+        """The fence hook has ended; when it failed it is tried again, for its node may still run what we would take."""
+        for key, state in list(self._hooks.items()):
+            if key[0] == name and state is None:
+                if well:
+                    self._hooks[key] = True
+                else:
+                    del self._hooks[key]
 
     def _remove(self, name: str, now: float) -> None:
         node = self.board.nodes[name]
