@@ -28,12 +28,16 @@ class Refused(Exception):
     """The fault could not be done, and why: an operator's command said no."""
 
 
+class Broken(Exception):
+    """The runner did not do what it must, whatever is beating; nothing is left to be undone."""
+
+
 def nothing() -> None:
     """What heals by itself."""
 
 
 def perform(kind: str, aim: Aim) -> Callable[[], None]:
-    """Do it; what is returned undoes it. Raises Refused."""
+    """Do it; what is returned undoes it. Raises Refused, Broken."""
     return _ACTS[kind](aim)
 
 
@@ -157,7 +161,7 @@ def _twin(aim: Aim) -> Callable[[], None]:
         while process.poll() is None:
             aim.lab.sleep(0.05)
             if time.monotonic() > deadline:
-                raise AssertionError(f"a second {aim.node.name} lives for 30 s: {twin.log_path.read_text()[-500:]}")
+                raise Broken(f"a second {aim.node.name} lives for 30 s: {twin.log_path.read_text()[-500:]}")
     finally:
         twin.end()
     return nothing

@@ -52,6 +52,7 @@ start_command = ["{python}", "-I", "-S", "{beat}", "{log}", "--flags", "{flags}"
 stop_timeout = {stop}
 port_list = ["7001/tcp"]
 thorough_probe_interval = 5
+probe_timeout = 2
 retry_count = {retries}
 retry_interval = 8
 """

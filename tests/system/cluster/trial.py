@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 45.0
 """Seconds beyond every bound after which a cluster that is not steady again is called stuck."""
+SEEN = SECOND // 20
+"""Nanoseconds of silence that are shown as an outage: five ticks."""
 
 
 class Stuck(AssertionError):
@@ -70,13 +72,22 @@ class Trial:
         """One, until everything is steady again, and judged. Raises Stuck."""
         kind = (faults.KINDS | faults.TRIALS)[step.kind]
         began = time.monotonic_ns()
-        made, refused = self._do(step, kind)
+        broken: list[Violation] = []
+        made: list[Fault] = []
+        refused = ""
+        try:
+            made, refused = self._do(step, kind)
+        except acts.Broken as why:
+            broken.append(Violation("broken", "", began, 0.0, str(why), step.number))
+        except AssertionError as why:
+            raise Stuck(f"at {step}: {why}") from why
         self.faults += made
         try:
             self.settle()
         except Stuck as stuck:
             raise Stuck(f"after {step}: {stuck}") from None
         done = self._judged(step, made, began, refused)
+        done = done._replace(violations=(*broken, *done.violations))
         self.done.append(done)
         self._tell(done)
         return done
@@ -140,7 +151,7 @@ class Trial:
         beats = [b for b in self.lab.beats() if b.at > began - SECOND]
         found = checker.judge(beats, made, ended, self.lab.left())
         hit = {g for f in made for g in (f.hits or faults.GROUPS)}
-        lost = tuple(checker.longest(checker.outages(beats, g), began, ended) for g in sorted(hit - {"-"}))
+        lost = tuple(checker.longest(checker.outages(beats, g, SEEN), began, ended) for g in sorted(hit - {"-"}))
         ms = max([ms for _, _, _, ms in checker.overlaps(checker.instances(beats))], default=0.0)
         name = f"{step.kind} + {step.beside.kind}" if step.beside else step.kind
         return Done(step, name, lost, ms, tuple(found), refused)
