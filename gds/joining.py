@@ -12,6 +12,7 @@ from gds import __version__
 from gds.daemon.agreement import Agreement
 from gds.daemon.environment import DEFAULT_PATH
 from gds.daemon.nodes import NodesDesk
+from gds.daemon.switching import Switching
 from gds.daemon.tenant import Tenant, digest_of
 from gds.engine import FACTORIES
 from gds.errors import ConfigError, EngineError
@@ -119,9 +120,10 @@ class Joining:
         desk = NodesDesk(self._tenant, self._groups, clock.boottime)
         # What all nodes have to agree on: properties, and the files themselves.
         agreement = Agreement(self._tenant, self._rgmd, self._groups, self._house.setting, clock.boottime)
-        receptionist.acting.update({**desk.acting, "set": agreement.set})
+        switching = Switching(self._tenant, self._rgmd, receptionist.acting)
+        receptionist.acting.update({**desk.acting, **switching.acting, "set": agreement.set})
         receptionist.reading.update({**desk.reading, "diff.cluster": agreement.diff})
-        self._tenant.each_turn.append(agreement.look)
+        self._tenant.each_turn += [agreement.look, switching.look]
 
     def _fence(self, world: World, command: str, node: str, done: Callable[[Result], None]) -> None:
         """fence_command, with the node's name in GDS_FENCED_NODE."""

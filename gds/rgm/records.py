@@ -11,6 +11,7 @@ Keys (engines.md 5.4; without the cluster's prefix). Every value is a JSON objec
     rg/G/avoid/N       N may not take G for pingpong_interval, and why
     rg/G/check/N       Monitor_check: asked by the master, answered by N
     rg/G/files/N       what the files of N, and what was set there, say of G; for `gds diff --cluster`
+    rg/G/switches      enabled and monitored of each resource of G, where somebody has switched them
     rg/G/set           `gds set` for all nodes: what, and whether it is being checked, or to be carried out
     rg/G/set/N         what N says to that
 
@@ -87,6 +88,11 @@ def files_key(group: str, node: str) -> str:
     return f"rg/{group}/files/{node}"
 
 
+def switches_key(group: str) -> str:
+    """What was switched of its resources."""
+    return f"rg/{group}/switches"
+
+
 def set_key(group: str, node: str = "") -> str:
     """A change of its properties; with a node, what that node says to it."""
     return f"rg/{group}/set/{node}" if node else f"rg/{group}/set"
@@ -140,6 +146,7 @@ class Board:
         self.reports: dict[str, dict[str, Any]] = {}
         self.checks: dict[tuple[str, str], dict[str, Any]] = {}
         self.files: dict[tuple[str, str], dict[str, Any]] = {}
+        self.switches: dict[str, dict[str, dict[str, bool]]] = {}
         self.sets: dict[tuple[str, str], dict[str, Any]] = {}
         """(group, node or "" for what is asked of all)."""
         self.strange: dict[str, str] = {}
@@ -192,6 +199,8 @@ class Board:
                 self.checks.pop((group, node), None)
             case ["rg", group, "files", node]:
                 self.files.pop((group, node), None)
+            case ["rg", group, "switches"]:
+                self.switches.pop(group, None)
             case ["rg", group, "set", *node]:
                 self.sets.pop((group, "".join(node)), None)
             case _:
@@ -241,6 +250,8 @@ class Board:
                 self.checks[group, node] = facts
             case ["rg", group, "files", node] if not fault:
                 self.files[group, node] = facts
+            case ["rg", group, "switches"] if not fault:
+                self.switches[group] = _switches(facts)
             case ["rg", group, "set"] if not fault:
                 self.sets[group, ""] = facts
             case ["rg", group, "set", node] if not fault:
@@ -354,6 +365,17 @@ def _text(facts: dict[str, Any], key: str) -> str:
 def _seconds(facts: dict[str, Any], key: str) -> float:
     value = facts.get(key, 0.0)
     return float(value) if isinstance(value, int | float) and 0 <= value < 1e6 else 0.0
+
+
+def _switches(facts: dict[str, Any]) -> dict[str, dict[str, bool]]:
+    """Resource -> enabled, monitored; what cannot be read was switched by nobody."""
+    of = facts.get("of")
+    found = of.items() if isinstance(of, dict) else ()
+    return {
+        name: {what: value for what, value in said.items() if isinstance(value, bool)}
+        for name, said in found
+        if isinstance(said, dict)
+    }
 
 
 def _goal(facts: dict[str, Any]) -> Goal:

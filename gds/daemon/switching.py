@@ -1,0 +1,137 @@
+"""enable, disable, monitor and unmonitor on a cluster: switched on every node, as at Sun (clresource without -n).
+
+What a person switches is carried out where they ask; when that went well it stands in the store, and every other node
+follows, now or when it comes back. So what was disabled here is not started elsewhere by a failover.
+"""
+
+from __future__ import annotations
+
+from gds.daemon.agreement import Proxy
+from gds.daemon.names import FAILED, OK
+from gds.model.store import Committed, Put, Transaction
+from gds.rgm import records
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    from gds.daemon.app import App
+    from gds.daemon.names import Client
+    from gds.daemon.rgmd import Rgmd
+    from gds.daemon.tenant import Tenant
+    from gds.model.store import Answer
+
+    Verb: TypeAlias = Callable[[Client, dict[str, Any]], None]
+
+SWITCHES: dict[str, tuple[str, bool]] = {
+    "enable": ("enabled", True),
+    "disable": ("enabled", False),
+    "monitor": ("monitored", True),
+    "unmonitor": ("monitored", False),
+}
+VERBS = {said: verb for verb, said in SWITCHES.items()}
+
+
+class Switching:
+    """See the module. `here`: the verbs as they work on one node."""
+
+    def __init__(self, tenant: Tenant, rgmd: Rgmd, here: dict[str, Verb]) -> None:
+        self._tenant = tenant
+        self._rgmd = rgmd
+        self._here = {verb: here[verb] for verb in SWITCHES}
+        self._busy: set[str] = set()
+        self._refused: dict[tuple[str, str, bool], str] = {}
+        self.acting: dict[str, Verb] = {verb: self._asked(verb) for verb in SWITCHES}
+
+    def _asked(self, verb: str) -> Verb:
+        def switch(client: Client, request: dict[str, Any]) -> None:
+            groups = {a.resource.group for a in self._named(request)}
+            self._busy |= groups
+            request = {**request, "names": list(request.get("names") or [])}
+
+            def done(code: int, message: str = "") -> None:
+                if code == OK:
+                    self._keep(client, request, verb, groups)
+                else:
+                    self._busy -= groups
+                    client.done(code, message)
+
+            self._here[verb](Caller(client, done), request)
+
+        return switch
+
+    def _named(self, request: dict[str, Any]) -> list[App]:
+        names = request.get("names") or []
+        return [a for a in self._rgmd.apps.values() if a.name in names or a.resource.group in names]
+
+    def _keep(self, client: Client, request: dict[str, Any], verb: str, groups: set[str]) -> None:
+        member = self._tenant.member
+        what, value = SWITCHES[verb]
+        operations = []
+        for group in sorted(groups):
+            of = dict(member.board.switches.get(group, {}))
+            for app in self._named(request):
+                if app.resource.group == group:
+                    of[app.name] = {**of.get(app.name, {}), what: value}
+            operations.append(Put(records.switches_key(group), records.encode(of=of)))
+        compares = tuple(member.same(records.switches_key(group)) for group in sorted(groups))
+
+        def done(answer: Answer) -> None:
+            if isinstance(answer, Committed):
+                revision = answer.revision
+                self._tenant.waiting.append(lambda: self._seen(groups, revision))
+                client.done(OK)
+            else:
+                self._busy -= groups
+                why = getattr(answer, "because", "somebody else switched the same just now; try again")
+                client.done(FAILED, f"cannot {verb} it on all nodes: {why}; it was done on this node alone")
+            self._tenant.look()
+
+        self._tenant.commit(Transaction(compares, tuple(operations)), done)
+
+    def _seen(self, groups: set[str], revision: int) -> bool:
+        if self._tenant.member.revision < revision:
+            return False
+        self._busy -= groups
+        return True
+
+    def look(self) -> None:
+        """Follow what was switched elsewhere."""
+        for group, of in self._tenant.member.board.switches.items():
+            if group in self._busy:
+                continue
+            for name, switches in of.items():
+                app = self._rgmd.apps.get(name)
+                for what, value in switches.items():
+                    if app is not None and (what, value) in VERBS and getattr(app, what) is not value:
+                        self._follow(name, what, value)
+
+    def _follow(self, name: str, what: str, value: bool) -> None:
+        key = (name, what, value)
+        if key in self._refused:
+            return
+        self._refused[key] = "under way"
+
+        def done(code: int, message: str) -> None:
+            if code == OK:
+                self._refused.pop(key, None)
+            else:
+                self._refused[key] = message
+                self._rgmd.log.error(f"cannot follow the other nodes: {message}", resource=name)
+
+        self._here[VERBS[what, value]](Proxy(done), {"names": [name], "no_wait": True})
+
+
+class Caller:
+    """Who asked, whose answer waits until the store has it."""
+
+    def __init__(self, client: Client, done: Callable[[int, str], None]) -> None:
+        self.uid = client.uid
+        self.pid = client.pid
+        self.tell = client.tell
+        self._done = done
+
+    def done(self, code: int, message: str = "", **_more: Any) -> None:
+        """What came of it on this node."""
+        self._done(code, message)
