@@ -17,9 +17,9 @@ holds the lock (flock) on it is the guard. From `ARGS_AT` the arguments with whi
 from `MARKS_AT` the marks of the addresses (metric, label: model/hostname.py), of which only the first MARKS count;
 marks are added, never taken back.
 
-A WATCHDOG's time-out is set to at most MARGIN. It is fed before the instant and, from then on, once nothing is left:
-so when the kill does not succeed within the margin, or the guard itself does not run, the kernel resets the node before
-anybody else may take over. A FIFO stands in for a device in tests: it has no time-out to set.
+A WATCHDOG's time-out is MARGIN in whole seconds (1 at least). It is fed before the instant and, from then on, once
+nothing is left: so when the kill does not succeed within the margin, or the guard itself does not run, the kernel resets
+the node before anybody else may take over. A FIFO stands in for a device in tests: it has no time-out to set.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Sentry:
             due = 0 < deadline <= now
             if self._fields[ENDING] == os.getpid() or self._is_replaced():
                 break
-            left = self._end_all() if due else False
+            left = self._end_all_at_any_rate() if due else False
             if self._watchdog is not None and not left:
                 self._watchdog.feed(now)
             if self._runner or left or (deadline and not due):
@@ -130,21 +130,27 @@ class Sentry:
             self._watchdog.close()
         leave(self._strike.root)
 
+    def _end_all_at_any_rate(self) -> bool:
+        try:
+            return self._end_all()
+        except Exception:  # our bug; but nobody else would kill anything, so it is tried again at the next look
+            return True
+
     def _end_all(self) -> bool:
         """Whether somebody is left."""
         fields = self._fields
         met, left = self._strike.all()
         now = boottime()
+        marks = {MARK.unpack_from(self._map, MARKS_AT + n * MARK.size) for n in range(fields[MARKS])}
+        try:
+            if marks and remove_addresses({(metric, label.rstrip(b"\0")) for metric, label in marks}):
+                met = met or 1
+        except OSError:
+            left = True  # tried again at the next look
         if met:
             fields[QUIET_AT] = 0
             fields[KILLED_AT] = now
             fields[KILLS] += 1
-        marks = {MARK.unpack_from(self._map, MARKS_AT + n * MARK.size) for n in range(fields[MARKS])}
-        try:
-            if marks and remove_addresses({(metric, label.rstrip(b"\0")) for metric, label in marks}):
-                fields[KILLED_AT] = now
-        except OSError:
-            left = True  # tried again at the next look
         if not left and not fields[QUIET_AT]:
             fields[QUIET_AT] = boottime()
         return left

@@ -389,7 +389,8 @@ class Guard:
     def _strike(self, root: str) -> None:
         strike = Strike(root)
         strike.spared = frozenset((os.getpid(),))
-        met, _left = strike.all()
+        met, left = strike.all()
         if met:
             self._fields[guard.KILLED_AT] = guard.boottime()
             self._fields[guard.KILLS] += 1
+        self._fields[guard.QUIET_AT] = 0 if left else guard.boottime()

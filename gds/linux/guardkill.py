@@ -90,8 +90,8 @@ class Strike:
         if whole and self.spared.isdisjoint(_pids(path)):
             try:
                 write(path + "/cgroup.kill", b"1")
-            except FileNotFoundError:
-                pass  # gone; or a kernel before 5.14
+            except OSError:
+                pass  # gone, also between open and write; or a kernel before 5.14
             else:
                 return True
         return self._one_by_one(path)
