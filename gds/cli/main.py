@@ -32,6 +32,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "history": ("gds.cli.tell", "history", "the decisions, with times and reasons"),
     "logs": ("gds.cli.tell", "logs", "what an application printed"),
     "plan": ("gds.cli.plan", "main", "what if a node died: where would each group run, and why"),
+    "lab": ("gds.cli.lab", "main", "several nodes on this machine, to try failover before production"),
+    "convert": ("gds.cli.convert", "main", "the pcs or crm commands that put descriptors under Pacemaker"),
     "simulate": ("gds.cli.simulate", "main", "play a script of facts to the same judges; nothing is started"),
     "explain": ("gds.cli.explain", "main", "what a property, state, status or exit status means"),
     "schema": ("gds.cli.explain", "schema", "JSON schema of descriptors, for editors"),
