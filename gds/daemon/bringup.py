@@ -111,8 +111,13 @@ class BringUp:
         if not app.resource.pmf_managed and was not in (Life.OFFLINE, Life.START_FAILED, Life.STOP_FAILED):
             self._resume_unmanaged(app, was)
             return
-        if not (app.enabled and app.wanted):
+        elsewhere = self._groups.cluster is not None and (
+            was is Life.OFFLINE or not self._groups.is_started_by_itself(app.resource.group)
+        )
+        if elsewhere or not (app.enabled and app.wanted):
             why = "disabled" if not app.enabled else "stopped by a person"
+            if elsewhere and app.enabled:
+                why = "it starts where the cluster wants it"
             app.view = app.view.replace(because=why)
             if app.resource.postnet_stop_command is not None and was not in (Life.OFFLINE, Life.AWAITING):
                 # nobody knows whether Postnet_stop was run: it is harmless when it was
@@ -121,11 +126,6 @@ class BringUp:
             return
         if not self._groups.is_managed(app.resource.group):
             app.view = app.view.replace(because="its group is unmanaged")
-            return
-        if self._groups.cluster is not None and not (
-            was is not Life.OFFLINE and self._groups.is_started_by_itself(app.resource.group)
-        ):
-            app.view = app.view.replace(life=Life.OFFLINE, because="it starts where the cluster wants it")
             return
         if was is Life.OFFLINE and not self._groups.is_started_by_itself(app.resource.group):
             app.wanted = False

@@ -83,6 +83,10 @@ class Groups:
         wants = group is None or (group.auto_start_on_new_cluster and group.desired_primaries > 0)
         return wants or not self._joined
 
+    def is_here(self, name: str) -> bool:
+        """This node may run it: it is alone, or master."""
+        return self.cluster is None or self.cluster.token(name) > 0
+
     def state(self, name: str, apps: Iterable[App] | None = None) -> GroupState:
         """Its state on this node."""
         return group_of.state_of(self._members(self.apps(name) if apps is None else apps), self.is_managed(name))

@@ -197,9 +197,9 @@ class UpAndDown:
             if fault:
                 client.tell({"line": f"enabled {app.name} until the runner ends: {fault}"})
             app.enabled = True
-            if self._groups.is_managed(app.resource.group):
+            if self._groups.is_managed(app.resource.group) and self._groups.is_here(app.resource.group):
                 self._rgmd.start(app, because_of(client, "enable"))
-        self._wait(client, request, apps, "start")
+        self._wait(client, request, [a for a in apps if self._groups.is_here(a.resource.group)], "start")
 
     def _disable(self, client: Client, request: dict[str, Any]) -> None:
         apps = self._names.named(client, request)
