@@ -1,6 +1,6 @@
 """The import law: five bands, imports only point down.
 
-    5 doors       cli   dsdl   ocf   runner      late: what the runner loads when it is first needed
+    5 doors       cli   dsdl   ocf   lab   runner      late: what the runner loads when it is first needed
     4 drivers     api   daemon
     3 edges       config   linux   engine        ports: all we ask of the world
     2 judgement   rgm   fault   pmf              seam: fault asks rgm; simulate: the three judges at one table
@@ -33,6 +33,9 @@ LAW: dict[str, tuple[str, ...]] = {
     "gds.troupe": ("gds.script", "gds.stage", *JUDGES, *WORDS),
     "gds.simulate": ("gds.seam", "gds.script", "gds.stage", "gds.troupe", *JUDGES, *WORDS),
     "gds.whatif": ("gds.rgm", *WORDS),
+    "gds.clusterscript": WORDS,
+    "gds.clusterfacts": ("gds.clusterscript", "gds.clustersim", "gds.rgm", *WORDS),
+    "gds.clustersim": ("gds.clusterscript", "gds.clusterfacts", "gds.rgm", *WORDS),
     "gds.ports": WORDS,
     "gds.config": WORDS,
     # The picture of the order is drawn from the links the runner works with.
@@ -40,6 +43,7 @@ LAW: dict[str, tuple[str, ...]] = {
     # Times that do not go together are refused by the rule the node lives by.
     "gds.config.etcdtable": ("gds.config", "gds.rgm.tenure", *WORDS),
     "gds.config.scenario": ("gds.config", "gds.script", *JUDGES, *WORDS),
+    "gds.config.clusterscenario": ("gds.config", "gds.clusterscript", *WORDS),
     "gds.config.recorded": ("gds.config", "gds.script", "gds.rgm", *WORDS),
     "gds.linux": ("gds.ports", *WORDS),
     "gds.engine": ("gds.ports", *WORDS),
@@ -54,6 +58,7 @@ LAW: dict[str, tuple[str, ...]] = {
         *(*JUDGES, *WORDS),
     ),
     "gds.cli": ("gds.api.client", "gds.config", "gds.script", "gds.simulate", "gds.whatif", "gds.runner", *WORDS),
+    "gds.cli.simulatecluster": ("gds.config", "gds.clusterscript", "gds.clustersim", *WORDS),
     # Runs in other people's programs: it talks to a runner, and judges as the runner does.
     "gds.dsdl": ("gds.api.client", "gds.seam", "gds.rgm.control", "gds.fault", "gds.pmf", *WORDS),
     # Pacemaker's agent: a process for each action. It talks to a runner, and where none lives it looks for what is left
@@ -67,6 +72,15 @@ LAW: dict[str, tuple[str, ...]] = {
     "gds.cli.hostname": (
         *("gds.linux.address", "gds.linux.neighbour", "gds.linux.netlink"),
         *("gds.rgm.address", *WORDS),
+    ),
+    # Several nodes on one machine: it starts runners as a user would, and talks to them.
+    "gds.lab": (
+        *("gds.api.client", "gds.config.places", "gds.engine.etcd_words", "gds.linux.cgroupforest"),
+        *("gds.linux.procfs", *WORDS),
+    ),
+    "gds.cli.lab": (
+        *("gds.lab", "gds.api.client", "gds.cli.check", "gds.cli.control", "gds.cli.options", "gds.cli.status"),
+        *("gds.config.compiler", "gds.rgm.tenure", *WORDS),
     ),
     # These two must start in a few milliseconds and stand alone: the standard library, and what they share.
     "gds.cli.launching": ("gds.errors",),

@@ -1,0 +1,126 @@
+"""The cgroup of a node: every process of it is found there, whatever it did to hide. Cgroup v2, no controllers."""
+
+from __future__ import annotations
+
+import os
+from signal import SIGKILL
+
+from gds.lab.place import LabFault, prefix_of
+from gds.lab.records import wait
+from gds.linux import procfs
+from gds.linux.cgroupforest import mount_point
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PATIENCE = 10.0
+"""Seconds within which killed processes are gone; the kernel may be writing a core or waiting for a disk."""
+
+
+def place_for(directory: str) -> str:
+    """Where the cgroup of the lab in `directory` can be made: below our own. Raises LabFault when there is none
+    (a runner with an engine needs it as well)."""
+    mount, own = mount_point(), procfs.cgroup(os.getpid())
+    if not mount or not own or own.startswith("/.."):
+        raise LabFault(
+            "cannot bring up a lab: no cgroup v2 hierarchy is mounted here, and a node of a cluster needs it"
+        )
+    path = f"{mount}{own.rstrip('/')}/{prefix_of(directory)}"
+    try:
+        os.makedirs(path, exist_ok=True)
+        if pids(path):
+            raise LabFault(f"cannot bring up a lab: processes of an earlier one live in {path}")
+    except OSError as error:
+        raise LabFault(
+            f"cannot bring up a lab: {error.strerror}: {path}; be root, or start it with"
+            " `systemd-run --user --scope -p Delegate=yes gds lab up`",
+            77,
+        ) from None
+    return path
+
+
+def make(cell: str) -> None:
+    """Ready to be joined."""
+    os.makedirs(cell, exist_ok=True)
+
+
+def join(cell: str) -> None:
+    """This process belongs to it from now on. Raises OSError."""
+    _write(f"{cell}/cgroup.procs", b"0")
+
+
+def pids(cell: str) -> list[int]:
+    """All processes in it and below; empty when it is gone."""
+    found: list[int] = []
+    for place in _below(cell):
+        found += [int(word) for word in (procfs.read(f"{place}/cgroup.procs", 1 << 20) or b"").split()]
+    return found
+
+
+def kill(cell: str) -> None:
+    """Everybody at once, as a power cut; without cgroup.kill (before Linux 5.14) by rounds. Raises LabFault."""
+    if not os.path.isdir(cell):
+        return
+    if not wait(lambda: _struck(cell), _PATIENCE):
+        raise LabFault(f"cannot end processes {', '.join(map(str, pids(cell)))}: killed, and not gone after 10 s")
+
+
+def _struck(cell: str) -> bool:
+    if b"populated 1" not in (procfs.read(f"{cell}/cgroup.events", 256) or b""):
+        return True
+    try:
+        _write(f"{cell}/cgroup.kill", b"1")
+    except FileNotFoundError:
+        for pid in pids(cell):
+            try:
+                os.kill(pid, SIGKILL)
+            except ProcessLookupError:
+                continue
+    return False
+
+
+def freeze(cell: str, frozen: bool) -> None:
+    """All of it stands still, or goes on. Raises LabFault."""
+    try:
+        _write(f"{cell}/cgroup.freeze", b"1" if frozen else b"0")
+    except OSError as error:
+        raise LabFault(f"cannot {'pause' if frozen else 'resume'}: {error.strerror}: {cell}/cgroup.freeze") from None
+    word = b"frozen 1" if frozen else b"frozen 0"
+    wait(lambda: word in (procfs.read(f"{cell}/cgroup.events", 256) or word), _PATIENCE)
+
+
+def is_frozen(cell: str) -> bool:
+    """It was told to stand still."""
+    return (procfs.read(f"{cell}/cgroup.freeze", 16) or b"0").strip() == b"1"
+
+
+def remove(cell: str) -> None:
+    """An empty one, with all below. Raises LabFault when somebody is still there."""
+    if not wait(lambda: _removed(cell), _PATIENCE):
+        raise LabFault(f"cannot remove {cell}: processes {', '.join(map(str, pids(cell))) or 'of others'} are in it")
+
+
+def _removed(cell: str) -> bool:
+    for place in reversed(list(_below(cell))):
+        try:
+            os.rmdir(place)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return False  # still ending
+    return not os.path.isdir(cell)
+
+
+def _below(cell: str) -> Iterator[str]:
+    """It and its children, parents first."""
+    for place, _, _ in os.walk(cell):
+        yield place
+
+
+def _write(path: str, data: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, data)
+    finally:
+        os.close(fd)
