@@ -317,52 +317,18 @@ def _show(name: str, stream: str, told: dict[str, Any], most: int, follow: bool)
         except OSError as error:
             print(f"gds: cannot run {' '.join(words)}: {error.strerror}", file=sys.stderr)
             return 1
+    from gds.cli import following
+
     path = told["file"]
     try:
-        file = open(path, "rb")  # noqa: SIM115  # closed by the `with` below, or by _follow
+        with following.current(path) as file:
+            sys.stdout.buffer.write(following.last(path, file, most))
+            sys.stdout.buffer.flush()
+            if follow:
+                following.follow(path, file, sys.stdout.buffer)
+            return 0
+    except BrokenPipeError:
+        raise  # nobody reads what we print: not the file's fault
     except OSError as error:
         print(f"gds: cannot read {path}: {error.strerror}", file=sys.stderr)
         return 77 if isinstance(error, PermissionError) else 1
-    with file:
-        sys.stdout.buffer.write(_tail(file, most))
-        sys.stdout.buffer.flush()
-        if not follow:
-            return 0
-        return _follow(path, file)
-
-
-def _tail(file: Any, most: int) -> bytes:
-    end = file.seek(0, os.SEEK_END)
-    data = b""
-    at = end
-    while at > 0 and data.count(b"\n") <= most and len(data) < 8 << 20:
-        step = min(65536, at)
-        at -= step
-        file.seek(at)
-        data = file.read(step) + data
-    file.seek(end)
-    lines = data.splitlines(keepends=True)
-    return b"".join(lines[-most:]) if most else b""
-
-
-def _follow(path: str, file: Any) -> int:
-    """Print what comes; go over to the new file when it is rotated."""
-    import time
-
-    while True:
-        data = file.read(1 << 20)
-        if data:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
-            continue
-        try:
-            rotated = os.stat(path).st_ino != os.fstat(file.fileno()).st_ino
-        except FileNotFoundError:
-            rotated = False
-        if rotated:
-            rest = file.read()
-            sys.stdout.buffer.write(rest)
-            file.close()
-            file = open(path, "rb")  # noqa: SIM115  # followed until the user has seen enough
-            continue
-        time.sleep(0.2)

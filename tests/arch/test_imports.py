@@ -97,6 +97,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("gds.testing.engine", "gds.engine.dictionary"): "a cluster in memory is the store of a cluster of one, shared",
     ("gds.cli.tell", "gds.linux.archive"): "the history is read without a runner",
     ("gds.cli.tell", "gds.linux.history"): "and where it is",
+    ("gds.cli.following", "gds.linux.logfile"): "which files are one log is said by who rotates them",
     ("gds.cli.validate", "gds.daemon.environment"): "runs a method without a runner, in the environment of one",
     ("gds.cli.validate", "gds.linux.accounts"): "and as the user that a runner would look up",
 }
