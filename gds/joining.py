@@ -108,6 +108,7 @@ class Joining:
         )
         # Who starts, gives over or shows something asks the cluster.
         world.cluster = groups.cluster = self._tenant
+        groups.take_again()  # what is needed of other groups may be on another node
         life.farewell = self._tenant.leave
         house.cluster = self._tenant.identity
 

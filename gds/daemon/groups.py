@@ -51,12 +51,19 @@ class Groups:
 
     def take(self, plan: Plan, going: Iterable[Resource] = ()) -> None:
         """This is declared from now on. `going`: no longer declared, and needs what it needed until it is down."""
+        self._plan = plan
         self.declared = {group.name: group for group in plan.groups}
-        self._rgmd.graph = order.graph_of(plan.replace(resources=(*plan.resources, *going)))
+        self._rgmd.graph = order.graph_of(
+            plan.replace(resources=(*plan.resources, *going)), spread=self.cluster is not None
+        )
         self._rgmd.addresses = tuple([each.name for each in plan.resources if each.is_address])
         self._rgmd.suspended = {name: _SUSPENDED for name in self.declared if self._switch(name, "suspended", False)}
         if self.cluster is not None:
             self.cluster.redeclared()
+
+    def take_again(self) -> None:
+        """There is a cluster now: the same, seen as spread over several nodes."""
+        self.take(self._plan)
 
     # -- what is so ---------------------------------------------------------------------------------------------------
 

@@ -170,7 +170,16 @@ class Rgmd:
 
     def _look(self, name: str) -> ResourceView | None:
         app = self.apps.get(name)
+        if app is None and self._world.cluster is not None and name in self.graph.far:
+            return self._world.cluster.far(name, *self.graph.far[name])
         return app.view if app is not None else None
+
+    def changed_elsewhere(self, name: str, before: Life) -> None:
+        """What resources here need on another node lives otherwise now."""
+        for user in order.concerned(self.graph, name):
+            event = order.news(self.graph, user, name, before, self._look, self.leaving)
+            if event is not None and user in self.apps:
+                self.submit(self.apps[user], event)
 
     def _spread(self, app: App, before: Life) -> None:
         """Tell those it concerns."""

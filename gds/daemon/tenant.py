@@ -13,7 +13,7 @@ from gds.rgm import member as life
 from gds.rgm.events import GiveoverAsked, StartAsked, StopAsked
 from gds.rgm.mastery import Local, Masteries
 from gds.rgm.member import FOREVER, Member
-from gds.rgm.resource import Life
+from gds.rgm.resource import Life, ResourceView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +46,13 @@ SETTLING = 0.05
 """Seconds between two looks at whether the guard has found nothing more."""
 
 
+_FAR = {
+    "ONLINE": Life.ONLINE,
+    "ONLINE_NOT_MONITORED": Life.ONLINE,
+    "MONITOR_FAILED": Life.ONLINE,
+    "STARTING": Life.STARTING,
+    "STOPPING": Life.STOPPING,
+}
 HOOK_AGAIN = 5.0
 """Seconds until a fence_command that failed is tried again."""
 
@@ -90,6 +97,7 @@ class Tenant:
         self._asker: dict[str, tuple[App, str, bool]] = {}
         self._tried: set[str] = set()
         self._farewell: Callable[[], None] | None = None
+        self._far: dict[str, Life] = {}
         self._kills = guard.killed()[0]
         self.each_turn: list[Callable[[], None]] = []
         """Called at each turn, for drivers that read the same records."""
@@ -166,6 +174,32 @@ class Tenant:
         """The fencing token under which commands of that group run; 0: none."""
         return self.masteries.token(group)
 
+    def far(self, name: str, resource: str, node: str) -> ResourceView:
+        """How a resource is on the node that masters it (`node` "": on any), as that node reports it."""
+        board = self.member.board
+        app = self._rgmd.apps.get(resource)
+        group = app.resource.group if app is not None else ""
+        found = []
+        for slot in board.holders(group):
+            if node not in ("", slot.node):
+                continue
+            if slot.node == self.member.me and app is not None:
+                return app.view
+            said = board.report_of(slot.node, group).get("resources")
+            state = said.get(resource, ["OFFLINE"])[0] if isinstance(said, dict) else "OFFLINE"
+            found.append(_FAR.get(state, Life.OFFLINE))
+        life = next((each for each in (Life.ONLINE, Life.STARTING, Life.STOPPING) if each in found), Life.OFFLINE)
+        return ResourceView(name, life, "" if found else f"no node masters {group}")
+
+    def _look_afar(self) -> None:
+        """What resources here need elsewhere may live otherwise now."""
+        for name, (resource, node) in self._rgmd.graph.far.items():
+            now = self.far(name, resource, node).life
+            before = self._far.get(name, Life.OFFLINE)
+            self._far[name] = now
+            if now is not before:
+                self._rgmd.changed_elsewhere(name, before)
+
     def refusal(self, group: str) -> str:
         """Why nothing of that group may be started now; "" = it may."""
         hold = self.masteries.held.get(group)
@@ -220,6 +254,7 @@ class Tenant:
         self._hear_of_kills()
         for order in self.member.step(self._boottime()):
             self._carry_out(order)
+        self._look_afar()
         for each in self.each_turn:
             each()
         self.waiting = [each for each in self.waiting if not each()]

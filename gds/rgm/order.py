@@ -9,6 +9,10 @@ A link says that `user` needs `need`. Rules:
 - A user that cannot be stopped keeps what it needs up.
 - An address of the own group is needed by all others of the group (implicit_network_dependencies); a group named in
   rg_dependencies is started before, and stopped after, when both move at once: weak links between their resources.
+- Of several nodes (`spread`), a need in another group is looked for by its qualifier: {LOCAL_NODE} here, {ANY_NODE}
+  wherever that group is, NAME@NODE there; {FROM_RG_AFFINITIES}, the default, here if the own group has a positive
+  affinity for the other one, else anywhere. A need elsewhere has a name of its own in the graph (`far`). Who goes down
+  is waited for on this node alone.
 - Every Prenet_start of a group runs before the first Start that follows, every Postnet_stop after the last Stop.
 
 What it knows of the others is their `ResourceView`, asked for by name; None: nobody declares it.
@@ -53,6 +57,8 @@ class Graph(Value):
     prenet: frozenset[str] = frozenset()
     postnet: frozenset[str] = frozenset()
     groups: dict[str, str] = {}  # noqa: RUF012  # never changed
+    far: dict[str, tuple[str, str]] = {}  # noqa: RUF012  # never changed
+    """Name of a need elsewhere -> (resource, node; "" = any)."""
 
     def knows(self, name: str) -> bool:
         """Others have a say about this one, or it about others."""
@@ -62,9 +68,9 @@ class Graph(Value):
 NOBODY = Graph({}, {}, {})
 
 
-def graph_of(plan: Plan) -> Graph:
-    """The graph of everything declared."""
-    links = [link for resource in plan.resources for link in _declared(resource)]
+def graph_of(plan: Plan, spread: bool = False) -> Graph:
+    """The graph of everything declared. `spread`: groups may be on different nodes."""
+    links = [link for resource in plan.resources for link, _where in _declared(resource)]
     members: dict[str, list[Resource]] = {}
     for resource in plan.resources:
         members.setdefault(resource.group, []).append(resource)
@@ -82,18 +88,41 @@ def graph_of(plan: Plan) -> Graph:
         names = [r.name for r in own]
         if prenet.intersection(names) or postnet.intersection(names):
             mates.update({name: tuple([n for n in names if n != name]) for name in names})
-    unique = dict.fromkeys(links)
+    near = dict.fromkeys(links)
+    groups = {r.name: r.group for r in plan.resources}
+    far = _far(plan, near, groups) if spread else {}
+    needs = [Link(n.user, far[n][0], n.kind) if n in far else n for n in near]
+    elsewhere = [Link(n.user, name, n.kind) for n, (name, _need, _node) in far.items()]
     return Graph(
-        _by(unique, "user"),
-        _by(unique, "need"),
+        _by(needs, "user"),
+        _by([*near, *elsewhere], "need"),
         mates,
         prenet,
         postnet,
-        {r.name: r.group for r in plan.resources},
+        groups,
+        {name: (need, node) for name, need, node in far.values()},
     )
 
 
-def _declared(resource: Resource) -> list[Link]:
+def _far(plan: Plan, links: Iterable[Link], groups: dict[str, str]) -> dict[Link, tuple[str, str, str]]:
+    """Links to what may be on another node -> (its name in the graph, the resource, the node or "")."""
+    where = {link: each for resource in plan.resources for link, each in _declared(resource)}
+    near = {(g.name, a.lstrip("+")) for g in plan.groups for a in g.rg_affinities if a.startswith("+")}
+    found = {}
+    for link in links:
+        own, other = groups[link.user], groups.get(link.need)
+        said = where.get(link, "ANY_NODE")
+        if said == "FROM_RG_AFFINITIES":
+            said = "LOCAL_NODE" if (own, other) in near else "ANY_NODE"
+        if own == other or said == "LOCAL_NODE":
+            continue
+        node = "" if said == "ANY_NODE" else said
+        found[link] = (f"{link.need} on {node or 'any node'}", link.need, node)
+    return found
+
+
+def _declared(resource: Resource) -> list[tuple[Link, str]]:
+    """Each link, and where the need is looked for."""
     found = []
     for kind, needs in (
         (STRONG, resource.resource_dependencies),
@@ -101,7 +130,7 @@ def _declared(resource: Resource) -> list[Link]:
         (RESTART, resource.resource_dependencies_restart),
         (OFFLINE_RESTART, resource.resource_dependencies_offline_restart),
     ):
-        found += [Link(resource.name, need.on, kind) for need in needs]
+        found += [(Link(resource.name, need.on, kind), need.where) for need in needs]
     return found
 
 

@@ -380,3 +380,55 @@ def test_who_is_restarted_and_then_goes_down_for_good_is_waited_for_no_longer_by
     lives["a"] = lives["a"].replace(life=L.STOPPING)
     assert order.news(made, "b", "a", L.CYCLING, lives.get) == NeedsMet()
     assert order.news(made, "d", "b", L.AWAITING, lives.get) == NeedsMet()
+
+
+# -- several nodes ----------------------------------------------------------------------------------------------------
+
+
+def spread(need: Need, **groups: dict[str, Any]) -> Graph:
+    """The graph of `web` in a group of its own, which needs `db` in another, when the two may be on different nodes."""
+    web = resource("web", "front").replace(resource_dependencies=(need,))
+    return order.graph_of(plan(resource("db", "store"), web, **groups), spread=True)
+
+
+@pytest.mark.parametrize(
+    ("where", "affinity", "name", "far"),
+    [
+        ("LOCAL_NODE", "", "db", {}),
+        ("ANY_NODE", "", "db on any node", {"db on any node": ("db", "")}),
+        ("n2", "", "db on n2", {"db on n2": ("db", "n2")}),
+        ("FROM_RG_AFFINITIES", "", "db on any node", {"db on any node": ("db", "")}),
+        ("FROM_RG_AFFINITIES", "--store", "db on any node", {"db on any node": ("db", "")}),
+        ("FROM_RG_AFFINITIES", "+store", "db", {}),
+        ("FROM_RG_AFFINITIES", "+++store", "db", {}),
+    ],
+)
+def test_a_need_of_another_group_is_looked_for_where_its_qualifier_says(
+    where: str, affinity: str, name: str, far: dict[str, tuple[str, str]]
+) -> None:
+    made = spread(Need("db", where), front={"rg_affinities": (affinity,) if affinity else ()})
+    assert [link.need for link in made.needs["web"]] == [name]
+    assert made.far == far
+    # on this node, who needs it still goes down before it
+    assert Link("web", "db", STRONG) in made.users["db"]
+
+
+def test_the_own_group_is_always_here_and_rg_dependencies_are_anywhere() -> None:
+    inside = order.graph_of(plan(resource("db"), resource("web", strong="db")), spread=True)
+    assert inside.far == {}
+    after = order.graph_of(
+        plan(resource("db", "store"), resource("web", "front"), front={"rg_dependencies": ("store",)}), spread=True
+    )
+    assert after.needs["web"] == (Link("web", "db on any node", WEAK),)
+
+
+def test_what_is_needed_elsewhere_is_waited_for_and_told_by_its_name() -> None:
+    made = spread(Need("db", "ANY_NODE"))
+    name = "db on any node"
+    down = {**views(web=L.OFFLINE, db=L.OFFLINE), name: ResourceView(name, L.OFFLINE, "no node masters store")}
+    up = {**down, name: ResourceView(name, L.ONLINE)}
+    assert order.unmet(made, "web", down.get) == f"needs {name}, which is OFFLINE (no node masters store)"
+    assert order.unmet(made, "web", up.get) == ""
+    asked = {**up, "web": waiting("web")}
+    assert isinstance(order.news(made, "web", name, L.OFFLINE, asked.get), NeedsMet)
+    assert order.concerned(made, name) == ["web"]
