@@ -18,8 +18,8 @@ from `MARKS_AT` the marks of the addresses (metric, label: model/hostname.py), o
 marks are added, never taken back.
 
 A WATCHDOG's time-out is MARGIN in whole seconds (1 at least). It is fed before the instant and, from then on, once
-nothing is left: so when the kill does not succeed within the margin, or the guard itself does not run, the kernel resets
-the node before anybody else may take over. A FIFO stands in for a device in tests: it has no time-out to set.
+nothing is left: so when the kill does not succeed within the margin, or the guard itself does not run, the kernel
+resets the node before anybody else may take over. A FIFO stands in for a device in tests: it has no time-out to set.
 """
 
 from __future__ import annotations
@@ -171,7 +171,8 @@ class Sentry:
                 else:
                     os.close(self._pidfd)  # another process has its number by now
                     self._pidfd = -1
-        self._strike.spared = frozenset((self._runner,)) if self._runner else frozenset()
+        # and we ourselves: the runner may be stopped while we are where we were born
+        self._strike.spared = frozenset((self._runner, os.getpid()))
 
     def _forget_the_runner(self) -> None:
         if self._pidfd >= 0:

@@ -8,8 +8,6 @@ everything itself, again and again until it does, for without a guard it may run
 from __future__ import annotations
 
 import errno
-import fcntl
-import mmap
 import os
 import select
 import sys
@@ -18,6 +16,7 @@ from gds.errors import EngineError
 from gds.linux import clock, guard, lineage
 from gds.linux.cgroupforest import CgroupForest
 from gds.linux.cgrouptree import write
+from gds.linux.guardfile import GuardFile
 from gds.linux.guardkill import Strike
 from gds.model.hostname import label, metric
 
@@ -93,11 +92,7 @@ class Guard:
         self.on_lost: Callable[[str], None] = lambda _why: None
         """Called with the reason when there is no guard and all was killed; starts are to be refused until `pid`."""
         try:
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            if os.fstat(self._file).st_size != guard.SIZE:
-                os.ftruncate(self._file, guard.SIZE)
-            self._map = mmap.mmap(self._file, guard.SIZE)
-            self._fields = memoryview(self._map).cast("q")
+            self._file = GuardFile(self._path)
             self._look_at_the_file()
         except OSError as error:
             raise EngineError(f"cannot use {self._path} for the guard: {error.strerror}") from None
@@ -108,7 +103,7 @@ class Guard:
 
     def arm(self, deadline: float) -> None:
         """Everything may run until then (CLOCK_BOOTTIME seconds), whatever was said before."""
-        fields = self._fields
+        fields = self._file.fields
         before, wanted = fields[guard.DEADLINE], max(1, int(deadline * guard.NS))
         fields[guard.DEADLINE] = wanted
         if wanted < before or before <= guard.boottime():
@@ -116,44 +111,33 @@ class Guard:
 
     def disarm(self) -> None:
         """Nothing runs here that needs guarding."""
-        self._fields[guard.DEADLINE] = 0
+        self._file.fields[guard.DEADLINE] = 0
 
     def deadline(self) -> float:
         """Until when everything may run, also as the runner before us was told; 0.0: disarmed."""
-        return self._fields[guard.DEADLINE] / guard.NS
+        return self._file.fields[guard.DEADLINE] / guard.NS
 
     def killed(self) -> tuple[int, float]:
         """How often it met something to kill since the machine was booted, and when last (CLOCK_BOOTTIME seconds)."""
-        return self._fields[guard.KILLS], self._fields[guard.KILLED_AT] / guard.NS
+        return self._file.fields[guard.KILLS], self._file.fields[guard.KILLED_AT] / guard.NS
 
     def is_quiet(self) -> bool:
         """Nothing was left when it looked last, since its last kill."""
-        return self._fields[guard.QUIET_AT] >= self._fields[guard.KILLED_AT]
+        return self._file.fields[guard.QUIET_AT] >= self._file.fields[guard.KILLED_AT]
 
     def addresses(self, resources: Iterable[str]) -> None:
         """These resources may hold addresses, which go when it kills. None is ever taken back: where no address has
         the resource's marks, nothing is removed. Raises EngineError when there are too many."""
-        fields = self._fields
-        count = fields[guard.MARKS]
-        at = guard.MARKS_AT
-        known = {self._map[at + n * guard.MARK.size : at + (n + 1) * guard.MARK.size] for n in range(count)}
         for name in resources:
-            mark = guard.MARK.pack(metric(name), label(name).encode())
-            if mark in known:
-                continue
-            if count == guard.MOST_MARKS:
+            if not self._file.add(guard.MARK.pack(metric(name), label(name).encode())):
                 raise EngineError(
-                    f"cannot guard the addresses of {name}: those of {count} resources are guarded already"
+                    f"cannot guard the addresses of {name}: those of {guard.MOST_MARKS} resources are guarded already"
                 )
-            known.add(mark)
-            self._map[at + count * guard.MARK.size : at + (count + 1) * guard.MARK.size] = mark
-            count += 1
-            fields[guard.MARKS] = count
 
     def describe(self) -> dict[str, Any]:
         """For `gds status`."""
         count, at = self.killed()
-        traits = self._fields[guard.TRAITS]
+        traits = self._file.fields[guard.TRAITS]
         words = ((guard.LOCKED, "locked"), (guard.REALTIME, "realtime"), (guard.UNKILLABLE, "unkillable"))
         return {
             "pid": self.pid,
@@ -173,7 +157,7 @@ class Guard:
         self.disarm()
         if self._pidfd >= 0:
             self._loop.unwatch(self._pidfd)
-            self._end(self._pidfd, self._fields[guard.GUARD])
+            self._end(self._pidfd, self._file.fields[guard.GUARD])
             os.close(self._pidfd)
             self._pidfd = -1
         self.pid = 0
@@ -182,36 +166,34 @@ class Guard:
                 what(path)
             except OSError:
                 pass  # it did so itself
-        self._fields.release()
-        self._map.close()
-        os.close(self._file)
+        self._file.close()
 
     # -- how it comes and goes ----------------------------------------------------------------------------------------
 
     def _look_at_the_file(self) -> None:
         """What another boot or another layout left says nothing."""
-        fields = self._fields
+        fields = self._file.fields
         boot = int.from_bytes(bytes.fromhex(clock.boot_id().replace("-", "")[:14]), "big")
         if fields[guard.MAGIC] != guard.LAYOUT or fields[guard.BOOT] != boot:
             other = fields[guard.GUARD]
-            if lineage.is_alive(other, fields[guard.GUARD_START]) and self._is_locked():
+            if lineage.is_alive(other, fields[guard.GUARD_START]) and self._file.is_locked():
                 self._replace(other)
-            self._map[:] = bytes(guard.SIZE)
+            self._file.map[:] = bytes(guard.SIZE)
             fields[guard.BOOT] = boot
             fields[guard.MAGIC] = guard.LAYOUT
 
     def _take_over(self) -> bool:
         """There is a guard, for the same root and with the same arguments; it knows us now."""
-        fields = self._fields
+        fields = self._file.fields
         pid = fields[guard.GUARD]
         fields[guard.RUNNER_START] = lineage.start_of(os.getpid())
         fields[guard.RUNNER] = os.getpid()
-        if not (pid and lineage.is_alive(pid, fields[guard.GUARD_START]) and self._is_locked()):
+        if not (pid and lineage.is_alive(pid, fields[guard.GUARD_START]) and self._file.is_locked()):
             return False
-        told = bytes(self._map[guard.ARGS_AT : guard.MARKS_AT]).split(b"\0\0", 1)[0]
+        told = bytes(self._file.map[guard.ARGS_AT : guard.MARKS_AT]).split(b"\0\0", 1)[0]
         if told != self._spelled():
             old_root = os.fsdecode(told.split(b"\0")[1]) if told.count(b"\0") > 1 else ""
-            if old_root != self._root and self._fields[guard.DEADLINE] and old_root:
+            if old_root != self._root and self._file.fields[guard.DEADLINE] and old_root:
                 self._strike(old_root)  # nobody would guard it from now on
             self._replace(pid)
             return False
@@ -226,19 +208,6 @@ class Guard:
     def _spelled(self) -> bytes:
         return b"\0".join([os.fsencode(each) or b" " for each in self._args])
 
-    def _is_locked(self) -> bool:
-        try:
-            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(fd)
-        return False
-
     def _replace(self, pid: int) -> None:
         """End another guard."""
         try:
@@ -251,7 +220,7 @@ class Guard:
             os.close(fd)
 
     def _end(self, pidfd: int, pid: int) -> None:
-        self._fields[guard.ENDING] = pid
+        self._file.fields[guard.ENDING] = pid
         ended = select.poll()
         ended.register(pidfd, select.POLLIN)
         try:
@@ -267,8 +236,9 @@ class Guard:
         spelled = self._spelled()
         if len(spelled) + 2 > guard.MARKS_AT - guard.ARGS_AT:
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
-        self._fields[guard.GUARD] = self._fields[guard.ENDING] = 0
-        self._map[guard.ARGS_AT : guard.ARGS_AT + len(spelled) + 2] = spelled + b"\0\0"
+        self._file.put_back()
+        self._file.fields[guard.GUARD] = self._file.fields[guard.ENDING] = 0
+        self._file.map[guard.ARGS_AT : guard.ARGS_AT + len(spelled) + 2] = spelled + b"\0\0"
         place = f"{self._root}/guard"
         os.makedirs(place, exist_ok=True)
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
@@ -316,7 +286,7 @@ class Guard:
             self._give_up()
             why = said.decode("utf-8", "replace").strip() or "it ended at once"
             raise EngineError(f"cannot start the guard: {why}")
-        self._is_on(self._fields[guard.GUARD])
+        self._is_on(self._file.fields[guard.GUARD])
 
     def _give_up(self) -> None:
         if self._pidfd >= 0:
@@ -356,7 +326,9 @@ class Guard:
             return
         self._loop.watch(reader, self._hear)
         left = (
-            self._fields[guard.DEADLINE] / guard.NS - clock.boottime() if self._fields[guard.DEADLINE] else _IN_A_HURRY
+            self._file.fields[guard.DEADLINE] / guard.NS - clock.boottime()
+            if self._file.fields[guard.DEADLINE]
+            else _IN_A_HURRY
         )
         self._timer = self._loop.after(max(0.0, min(_IN_A_HURRY, left)), lambda: self._lost("it does not answer"))
 
@@ -366,7 +338,7 @@ class Guard:
         if self._timer is not None:
             self._timer.cancel()
         if said == b"ok\n":
-            self._is_on(self._fields[guard.GUARD])
+            self._is_on(self._file.fields[guard.GUARD])
             self._log.info(f"the guard is there again (pid {self.pid})")
         else:
             self._lost(said.decode("utf-8", "replace").strip() or "it ended at once")
@@ -391,6 +363,6 @@ class Guard:
         strike.spared = frozenset((os.getpid(),))
         met, left = strike.all()
         if met:
-            self._fields[guard.KILLED_AT] = guard.boottime()
-            self._fields[guard.KILLS] += 1
-        self._fields[guard.QUIET_AT] = 0 if left else guard.boottime()
+            self._file.fields[guard.KILLED_AT] = guard.boottime()
+            self._file.fields[guard.KILLS] += 1
+        self._file.fields[guard.QUIET_AT] = 0 if left else guard.boottime()

@@ -57,7 +57,14 @@ OURS_NEVER = (
         "gds.config.overlay",
     ),
     *("gds.daemon.rmapi", "gds.daemon.rmquery", "gds.model.sunview"),
-    *("gds.linux.guard", "gds.linux.guarding", "gds.linux.guardkill", "gds.linux.watchdog", "gds.rgm.tenure"),
+    *(
+        "gds.linux.guard",
+        "gds.linux.guarding",
+        "gds.linux.guardfile",
+        "gds.linux.guardkill",
+        "gds.linux.watchdog",
+        "gds.rgm.tenure",
+    ),
     *("gds.linux.address", "gds.linux.neighbour", "gds.linux.netlink", "gds.model.hostname", "gds.rgm.address"),
 )
 """What serves a rare request, or another process."""

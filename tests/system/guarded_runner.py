@@ -3,7 +3,7 @@
     python guarded_runner.py RUNTIME_DIR IDENT LINGER WATCHDOG
 
 `plant NAME WORD...` and `method NAME WORD...` start something, `arm SECONDS` (from now), `until INSTANT`, `disarm`,
-`addresses NAME...`, `busy SECONDS` (answers nobody), `describe`, `close`.
+`addresses NAME...`, `busy SECONDS` (answers nobody), `describe`, `again` (exec), `close`.
 """
 
 from __future__ import annotations
@@ -122,6 +122,10 @@ class Runner:
     def describe(self) -> dict[str, Any]:
         """The guard's words about itself."""
         return self.guard.describe()
+
+    def again(self) -> None:
+        """The same process in new clothes, as `gds upgrade` leaves it."""
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
     def close(self) -> None:
         """End in order."""

@@ -234,6 +234,17 @@ def test_what_lives_where_the_runner_lives_dies_and_the_runner_does_not(place: P
     assert runner.ask("describe")["killed"] >= 1
 
 
+def test_one_that_forks_without_end_dies_also_where_the_runner_lives(place: Place) -> None:
+    runner = place.runner()
+    mark = runner.stubborn("web:Probe", "bomb", "5", "4", verb="method")
+    eventually(lambda: len(marked(mark)) >= 6, "it is at it")
+    runner.ask("arm", 0.1)
+    runner.stop(signal.SIGSTOP)
+    eventually(lambda: not marked(mark), "all is dead")
+    runner.stop(signal.SIGCONT)
+    runner.emptied("web:Probe")
+
+
 def test_an_application_that_was_just_started_dies_though_the_runner_is_still_in_its_cgroup(place: Place) -> None:
     runner = place.runner()
     deadline = runner.ask("arm", 0.5)
@@ -364,6 +375,64 @@ def test_a_second_runner_takes_over_guard_and_deadline(place: Place) -> None:
     second.ask("arm", 0.0)
     eventually(lambda: gone(pid), "the second one's is kept")
     assert second.ask("describe")["pid"] == runner.guard
+
+
+def test_a_runner_in_new_clothes_keeps_its_guard(place: Place) -> None:
+    runner = place.runner()
+    pid = runner.plant("web", *SLEEP)
+    deadline = runner.ask("arm", 1000.0)
+    runner.send("again")
+    hello = runner.until(lambda line: "ready" in line)
+    assert (hello["guard"], hello["until"]) == (runner.guard, pytest.approx(deadline, abs=1e-6))
+    assert alive(pid)
+    os.kill(runner.guard, signal.SIGKILL)
+    eventually(lambda: runner.ask("describe")["pid"] not in (0, runner.guard), "it hears of its death")
+
+
+def test_with_other_arguments_another_guard_goes_on(place: Place) -> None:
+    runner = place.runner()
+    start = start_of(runner.guard)
+    pid = runner.plant("web", *SLEEP)
+    deadline = runner.ask("arm", 5.0)
+    runner.end()
+    second = place.runner(linger=30.0)
+    assert second.guard != runner.guard
+    assert not is_alive(runner.guard, start)
+    assert second.hello["until"] == pytest.approx(deadline, abs=1e-6)
+    assert alive(pid) or boottime() >= deadline
+    second.stop(signal.SIGSTOP)
+    eventually(lambda: gone(pid), "it kills at the deadline of the first")
+    assert boottime() >= deadline
+
+
+def test_what_another_boot_left_says_nothing(place: Place) -> None:
+    fields = [0] * (layout.SIZE // 8)
+    fields[layout.MAGIC], fields[layout.BOOT] = layout.LAYOUT, 1
+    fields[layout.DEADLINE] = fields[layout.KILLS] = 1 << 60
+    fields[layout.GUARD], fields[layout.GUARD_START] = os.getpid(), start_of(os.getpid())
+    (place.folder / FILE).write_bytes(b"".join([each.to_bytes(8, sys.byteorder) for each in fields]))
+    runner = place.runner()
+    assert runner.hello["until"] == 0.0
+    assert runner.ask("describe")["killed"] == 0
+
+
+@pytest.mark.parametrize("another", [False, True], ids=["removed", "replaced"])
+def test_a_file_that_somebody_takes_away_is_put_back(place: Place, another: bool) -> None:
+    runner = place.runner()
+    start = start_of(runner.guard)
+    pid = runner.plant("web", *SLEEP)
+    runner.ask("arm", 1000.0)
+    (place.folder / FILE).unlink()
+    if another:
+        (place.folder / FILE).write_bytes(b"")
+    else:
+        os.kill(runner.guard, signal.SIGKILL)
+    eventually(lambda: not is_alive(runner.guard, start), "the guard of the old file has ended")
+    eventually(lambda: runner.ask("describe")["pid"] not in (0, runner.guard), "another guard")
+    assert alive(pid)
+    assert runner.field(layout.DEADLINE) > boottime() * 1e9
+    runner.ask("arm", 0.0)
+    eventually(lambda: gone(pid), "what the runner writes is what the guard reads")
 
 
 def test_a_runner_that_ends_in_order_leaves_nothing(place: Place) -> None:
