@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from gds.model.resource import Plan
     from gds.script import Decision, Difference, Standing, Transcript
 
-USAGE = """usage: gds simulate [PATH...] SCENARIO [--json]
+USAGE = """usage: gds simulate [PATH...] SCENARIO [--cluster] [--json]
 
   PATH        a descriptor, or a directory of them (*.toml); without one, SCENARIO declares its resources itself
   SCENARIO    a TOML file of timed facts
+  --cluster   SCENARIO plays a cluster: nodes that die or are cut off, giveovers, switches; who masters what, and why.
+              Its format, with an example: `gds simulate --cluster --help`
   --json      the transcript as one JSON document
   --compare   only whether the decisions are those that SCENARIO says were made
 
@@ -43,15 +45,26 @@ FAULTY = 78
 def main(argv: list[str]) -> int:
     """Play a scenario; exit status as above."""
     try:
-        typed = options.parse(argv, {"--json": "json", "--compare": "compare"}, {})
+        typed = options.parse(argv, {"--json": "json", "--compare": "compare", "--cluster": "cluster"}, {})
         if not typed.names or typed.after is not None:
             raise UsageError("cannot simulate: name a scenario")
+        if {"cluster", "compare"} <= typed.flags:
+            raise UsageError("cannot compare: a cluster's scenario holds no recorded decisions")
     except options.HelpAsked:
-        print(USAGE)
+        if "--cluster" in argv:
+            from gds.config import clusterscenario
+
+            print(f"usage: gds simulate --cluster [PATH...] SCENARIO [--json]\n\n{clusterscenario.__doc__}")
+        else:
+            print(USAGE)
         return 0
     except UsageError as error:
         print(f"gds: {error}\n{USAGE}", file=sys.stderr)
         return 2
+    if "cluster" in typed.flags:
+        from gds.cli.simulatecluster import play
+
+        return play(typed.names, "json" in typed.flags)
     from gds.config.load import load
     from gds.config.scenario import read_scenario
     from gds.script import first_difference

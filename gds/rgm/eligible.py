@@ -74,6 +74,24 @@ def is_switched(goal: Goal) -> bool:
     return bool(goal.targets) and not goal.carried
 
 
+def reasons(nowhere: tuple[tuple[str, str], ...]) -> str:
+    """Each reason once, with the nodes it is of."""
+    nodes: dict[str, list[str]] = {}
+    for node, because in nowhere:
+        nodes.setdefault(because, []).append(node)
+    said = []
+    for because, of in nodes.items():
+        whose = f"{of[0]} " if len(of) == 1 else f"{listed(of)}: "
+        said.append(because if because.startswith("the group ") else f"{whose}{because}")
+    return listed(said, "; ")
+
+
+def listed(names: list[str], comma: str = ", ") -> str:
+    """The first four of them."""
+    shown = comma.join(names[:4])
+    return f"{shown}{comma}and {len(names) - 4} more" if len(names) > 4 else shown
+
+
 class Pass:
     """One pass over the groups: what has been decided so far, and what follows for the next."""
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 from gds.model.cluster import Bar, Goal
 from gds.model.value import Value
 from gds.rgm.affinity import web_of
-from gds.rgm.eligible import NO_GOAL, Pass, View, is_switched
+from gds.rgm.eligible import NO_GOAL, Pass, View, is_switched, listed, reasons
 from gds.rgm.eligible import Decision as Decision
 
 TYPE_CHECKING = False
@@ -150,7 +150,7 @@ def _decide(known: Pass, wish: Wish) -> Decision:
     wanted = max(1, group.desired_primaries, len(stay) if goal.suspended else 0)
     wanted = min(wanted, group.maximum_primaries)
     if len(stay) == wanted and not goal.targets and (goal.suspended or not group.failback):
-        return Decision(leave=tuple(leave), stay=tuple(stay), because=f"runs on {_listed(stay)}")
+        return Decision(leave=tuple(leave), stay=tuple(stay), because=f"runs on {listed(stay)}")
     chosen, nowhere = _choose(known, wish, goal, tuple(stay), wanted)
     new = [node for node in chosen if node not in stay]
     leave += [(node, _why_less(goal, chosen, new, wanted)) for node in stay if node not in chosen]
@@ -211,7 +211,7 @@ def _choose(
 def _why_less(goal: Goal, chosen: list[str], new: list[str], wanted: int) -> str:
     named = [node for node in chosen if node in goal.targets]
     if is_switched(goal) and named:
-        return f"switched to {_listed(named)}"
+        return f"switched to {listed(named)}"
     return f"{new[0]} is preferred (failback)" if new else f"it is to run on {wanted} node{'s' if wanted > 1 else ''}"
 
 
@@ -224,14 +224,14 @@ def _because(
     nowhere: tuple[tuple[str, str], ...],
     wanted: int,
 ) -> str:
-    said = [f"runs on {_listed(stays)}"] if stays else []
+    said = [f"runs on {listed(stays)}"] if stays else []
     if free:
-        said.append(f"{_listed(free)} should take it: {_why_best(known, wish, free[0])}")
+        said.append(f"{listed(free)} should take it: {_why_best(known, wish, free[0])}")
     for node in later:
-        gone = _listed([m.node for m in known.view.held.get(wish.group.name, ()) if m.node not in stays])
+        gone = listed([m.node for m in known.view.held.get(wish.group.name, ()) if m.node not in stays])
         said.append(f"{node} takes it when {known.waits_for(wish, node) or f'{gone} gave it up'}")
     if len(stays) + len(free) + len(later) < wanted:
-        why = _listed([f"{node} {because}" for node, because in nowhere], "; ") or "there is no node"
+        why = reasons(nowhere) or "there is no node"
         said.append(f"{'no other node can take it' if said else 'stays down'}: {why}")
     return "; ".join(said)
 
@@ -242,11 +242,6 @@ def _why_best(known: Pass, wish: Wish, node: str) -> str:
         return "a switch names it"
     weak = f"{', after its affinities,' if wish.near or wish.far else ''}"
     return f"the first{weak} {'of its nodelist' if wish.group.nodelist else 'by name'} that can"
-
-
-def _listed(names: list[str], comma: str = ", ") -> str:
-    shown = comma.join(names[:4])
-    return f"{shown}{comma}and {len(names) - 4} more" if len(names) > 4 else shown
 
 
 # -- giving over ------------------------------------------------------------------------------------------------------
