@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gds.model.resource import Plan
     from gds.script import Decision, Difference, Standing, Transcript
 
-USAGE = """usage: gds simulate [PATH...] SCENARIO [--cluster] [--json]
+USAGE = """usage: gds simulate [PATH...] SCENARIO [--json] [--cluster]
 
   PATH        a descriptor, or a directory of them (*.toml); without one, SCENARIO declares its resources itself
   SCENARIO    a TOML file of timed facts
