@@ -253,8 +253,8 @@ class EtcdEngine:
 
     # -- news ---------------------------------------------------------------------------------------------------------
 
-    def watch_created(self) -> None:
-        """The stream may be of another store, or of a member that is behind: one question tells."""
+    def watch_doubtful(self) -> None:
+        """No endpoint can be followed; or a stream was begun that may be of another store. One question tells."""
         self._suspect()
 
     def watch_current(self) -> None:

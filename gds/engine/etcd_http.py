@@ -67,7 +67,7 @@ class Asked:
         self._opening: Opening | None = None
         self._line: Line | None = None
         self._tried: set[Place] = set()
-        self._fault = "nothing was sent"
+        self._fault = ""
         self._used = ""
         self._logins = 0
         self._known = Header()
@@ -176,13 +176,14 @@ class Asked:
         self._finish(Lost(other, True) if other else told)
 
     def _late(self) -> None:
-        place = self._line.place if self._line else self._opening.place if self._opening else None
         sent = self._line is not None and self._line.sent
-        because = f"no answer within {self._seconds:.3g} s"
-        if place is not None:
+        place = self._line.place if self._line else self._opening.place if self._opening else None
+        # What an endpoint said earlier says more than that the time ran out while it was tried once more.
+        if place is not None and (sent or not self._fault):
+            because = f"no answer within {self._seconds:.3g} s"
             self._client.blame(place, because)
             self._fault = f"{place.url}: {because}"
-        self._finish(Lost(self._fault, sent))
+        self._finish(Lost(self._fault or "nothing was sent", sent))
 
     def _finish(self, result: Result | None) -> None:
         done, self._done = self._done, None
@@ -216,6 +217,7 @@ class Client:
         self._names = names
         self._owner = owner
         self._idle: list[Line] = []
+        self._openings: list[Opening] = []
         self._asked: list[Asked] = []
         self._queue: list[Asked] = []
         self._login: Asked | None = None
@@ -231,12 +233,21 @@ class Client:
 
     def open(self, place: Place, seconds: float, opened: Callable[[Line | None, str], None]) -> Opening:
         """A line of one's own."""
-        return Opening(self.loop, self._names, place, self, seconds, opened)
+        opening = Opening(self.loop, self._names, place, self, seconds, opened)
+        self._openings.append(opening)
+        return opening
+
+    def opening_over(self, opening: Opening) -> None:
+        """See etcd_opening.Judge."""
+        if opening in self._openings:
+            self._openings.remove(opening)
 
     def close(self) -> None:
         """Nothing is left."""
         for asked in (*self._queue, *self._asked, *((self._login,) if self._login else ())):
             asked.cancel()
+        for opening in tuple(self._openings):
+            opening.cancel()
         for line in self._idle:
             line.close()
         self._idle.clear()
@@ -262,7 +273,7 @@ class Client:
         """One to the pinned endpoint that is open and nobody's."""
         while self._idle:
             line = self._idle.pop()
-            if line.is_open and line.place is self.pinned:
+            if line.place is self.pinned and line.is_alive():
                 return line
             line.close()
         return None

@@ -81,6 +81,19 @@ class Line:
         """It may be asked, when it is nobody's."""
         return self._socket is not None
 
+    def is_alive(self) -> bool:
+        """Idle, and as far as this machine knows the other side has not hung up: a request into a dead line would be
+        lost, and nobody could say what became of it."""
+        if self._socket is None or self._unsent:
+            return False
+        try:
+            self._socket.recv(1, _socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
     def ask(self, user: LineUser, method: str, target: str, body: bytes, headers: list[tuple[str, str]]) -> None:
         """Say it. The line must be ready and idle."""
         self.user = user

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
             """Why this member is none of ours; "" when it is."""
             ...
 
+        def opening_over(self, opening: Opening) -> None: ...
+
 
 STATUS = "/v3/maintenance/status"
 
@@ -61,7 +63,7 @@ class Opening:
         self._question: Question | None = names.find(place.host, seconds, self._found)
 
     def cancel(self) -> None:
-        """Nobody wants it any more."""
+        """Nobody wants it any more. What is known of the place stays."""
         self._opened = None
         self._end()
 
@@ -72,6 +74,7 @@ class Opening:
         line, self._line = self._line, None
         if line is not None:
             line.close()
+        self._judge.opening_over(self)
 
     def _late(self) -> None:
         self._fail(f"no answer within {self._seconds:.2g} s")

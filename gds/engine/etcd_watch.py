@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     class Reader(Protocol):
         """Who wants to know."""
 
-        def watch_created(self) -> None: ...
+        def watch_doubtful(self) -> None: ...
         def watch_current(self) -> None: ...
         def watch_news(self, news: News) -> None: ...
         def watch_compacted(self, because: str) -> None: ...
@@ -141,6 +141,7 @@ class Watch:
         if client.pinned in self._tried:
             self._tried.clear()
             self._arm("pause", PAUSE, self._begin)
+            self._reader.watch_doubtful()
         else:
             self._begin()
 
@@ -171,7 +172,9 @@ class Watch:
 
     def line_answered(self) -> None:
         """An endless answer has ended."""
-        self._line = None
+        line, self._line = self._line, None
+        if line is not None:
+            line.close()
         told = understood(self._status, b"".join(self._heard)) if self._status != 200 else None
         self._refused(told) if isinstance(told, Trouble) else self._again("the watch ended")
 
@@ -209,7 +212,7 @@ class Watch:
     def _refused(self, trouble: Trouble) -> None:
         if trouble.wants_login and self._client.user:
             self._client.forget(self._token)
-            self._reader.watch_created()  # whoever asks next logs in
+            self._reader.watch_doubtful()  # whoever asks next logs in
             self._hang_up()
             self._arm("pause", PAUSE, self._begin)
             return
@@ -222,7 +225,7 @@ class Watch:
             self._tried.clear()
             self.fault = ""
             self._caught_up_at = news.header.revision
-            self._reader.watch_created()
+            self._reader.watch_doubtful()
             if news.header.revision > self._seen:
                 self._arm("settle", SETTLE, self._current)
             else:
