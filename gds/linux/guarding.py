@@ -85,9 +85,7 @@ class Guard:
         self._path = f"{os.path.abspath(runtime_dir)}/{FILE}"
         self._args = [self._path, self._root, watchdog, f"{margin:g}", f"{lifetime:g}", f"{linger:g}"]
         self._pidfd = self._told = -1
-        self._said = b""
         self._timer: Timer | None = None
-        self._closing = False
         self.pid = 0
         self.on_lost: Callable[[str], None] = lambda _why: None
         """Called with the reason when there is no guard and all was killed; starts are to be refused until `pid`."""
@@ -150,7 +148,6 @@ class Guard:
 
     def close(self) -> None:
         """In order: nothing runs, and the guard ends at once."""
-        self._closing = True
         if self._timer is not None:
             self._timer.cancel()
         self._stop_listening()
@@ -267,7 +264,6 @@ class Guard:
         finally:
             os.close(writer)
             os.close(null)
-        self._said = b""
         self._told = reader
         return reader
 

@@ -22,13 +22,15 @@ from typing import Any
 
 import pytest
 
+from gds.errors import EngineError
 from gds.linux import guard as layout
 from gds.linux.cgroupforest import mount_point
 from gds.linux.clock import boottime
-from gds.linux.guarding import FILE
+from gds.linux.guarding import FILE, Guard, why_not
+from gds.linux.journal import Log
 from gds.linux.lineage import is_alive, start_of
 from gds.model.hostname import label, metric
-from tests.contract.forests import STUBBORN, marked
+from tests.contract.forests import STUBBORN, marked, world
 from tests.system.running import alive, eventually
 
 pytestmark = pytest.mark.slow
@@ -457,6 +459,14 @@ def test_signals_of_terminals_and_services_do_not_end_it(place: Place) -> None:
     assert is_alive(runner.guard, start)
     assert os.getsid(runner.guard) == runner.guard
     assert sorted({os.readlink(f"/proc/{runner.guard}/fd/{fd}") for fd in (0, 1, 2)}) == ["/dev/null"]
+
+
+def test_without_cgroups_there_is_no_guard(tmp_path: Path) -> None:
+    with world("keeper", tmp_path) as made:
+        assert "cannot be a node of a cluster: applications are followed by keepers here" in why_not(made.forest)
+        with pytest.raises(EngineError, match="Delegate=yes"):
+            Guard(made.loop, made.reaper, made.forest, str(tmp_path), "", Log("text", 2))
+    assert not (tmp_path / FILE).exists()
 
 
 # -- the watchdog -----------------------------------------------------------------------------------------------------
