@@ -364,7 +364,11 @@ def _why_ended(place: Place) -> str:
             lines = file.read().decode(errors="replace").strip().split("\n")
     except OSError:
         return ""
-    return next((line for line in reversed(lines) if " error " in line or line.startswith("gds: cannot")), "")
+    for line in reversed(lines):
+        _, error, said = line.partition(" error ")
+        if error or line.startswith("gds: cannot"):
+            return said or line
+    return ""
 
 
 def _listed(pids: Sequence[int]) -> str:
