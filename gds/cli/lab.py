@@ -98,11 +98,12 @@ def _typed(verb: str, argv: list[str], least: int, most: int, flags: dict[str, s
 
 def _up(argv: list[str]) -> int:
     from gds.lab import deeds, members
-    from gds.lab.place import CLIENT
+    from gds.lab.place import CLIENT, look
 
     words = ("nodes", "dir", "lifetime", "etcd", "net", "interface")
     typed = options.parse(argv, {"--plain": "plain"}, {f"--{word}": word for word in words})
     nodes = _nodes(typed.values.get("nodes", "3"))
+    look(_directory(typed))
     settings = _settings(typed)
     etcd, version = members.found(typed.values.get("etcd", ""))
     if members.is_old(version):
@@ -122,23 +123,22 @@ def _up(argv: list[str]) -> int:
         deeds.start(lab, node)
     code = _wait(lab)
     _show(lab)
-    if not code and not typed.names:
-        page = "http://127.0.0.1" if not lab.net else f"http://{lab.floating()}:8080/"
-        print(f"try: gds lab exec client curl -s {page}" if lab.net else f"its page: see {lab.directory}/example.toml")
+    if lab.page and not code:
+        print(f"\ntry: {'gds lab exec client ' if lab.net else ''}curl {lab.page}")
     return code
 
 
 def _planned(typed: options.Options, nodes: tuple[str, ...], etcd: str) -> Lab:
     """Raises LabFault for what this machine cannot give."""
-    from gds.lab import cells, members, network
+    from gds.lab import cells, example, members, network
     from gds.lab.place import DEFAULT_NET, Lab, network_of
 
     directory = _directory(typed)
     net = network_of(typed.values.get("net", DEFAULT_NET))
-    plain = "--plain" if "plain" in typed.flags else network.missing()
+    plain = "--plain" if "plain" in typed.flags else network.missing(directory)
     ports = members.free_ports(2 * len(nodes)) if plain else [2379, 2380] * len(nodes)
     paths = tuple(os.path.abspath(path) for path in typed.names) or (f"{directory}/example.toml",)
-    return Lab(
+    lab = Lab(
         directory=directory,
         nodes=nodes,
         cgroup=cells.place_for(directory),
@@ -148,7 +148,9 @@ def _planned(typed: options.Options, nodes: tuple[str, ...], etcd: str) -> Lab:
         etcd=etcd,
         ports=tuple(zip(ports[::2], ports[1::2], strict=True)),
         paths=paths,
+        cwd=os.getcwd(),
     )
+    return lab if typed.names else lab.replace(page=example.page(lab, members.free_ports(1)[0]))
 
 
 def _nodes(text: str) -> tuple[str, ...]:
@@ -328,6 +330,7 @@ def _exec(argv: list[str]) -> int:
         lab.known(node)
     env = {k: v for k, v in os.environ.items() if not k.startswith("GDS_")}
     env["GDS_CONFIG"] = f"{lab.directory}/gds.toml"
+    env["PATH"] = f"{env.get('PATH', os.defpath)}:{os.path.dirname(sys.executable)}"  # `gds` is there, if nowhere else
     env["ETCDCTL_API"] = "3"
     env["ETCDCTL_ENDPOINTS"] = ",".join(lab.url(name) for name in ([node] if node != CLIENT else lab.nodes))
     if node != CLIENT:

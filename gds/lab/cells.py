@@ -19,25 +19,28 @@ _PATIENCE = 10.0
 
 
 def place_for(directory: str) -> str:
-    """Where the cgroup of the lab in `directory` can be made: below our own. Raises LabFault when there is none
-    (a runner with an engine needs it as well)."""
+    """Where the cgroup of the lab in `directory` belongs: below our own. Raises LabFault when there can be none."""
     mount, own = mount_point(), procfs.cgroup(os.getpid())
     if not mount or not own or own.startswith("/.."):
         raise LabFault(
             "cannot bring up a lab: no cgroup v2 hierarchy is mounted here, and a node of a cluster needs it"
         )
-    path = f"{mount}{own.rstrip('/')}/{prefix_of(directory)}"
+    return f"{mount}{own.rstrip('/')}/{prefix_of(directory)}"
+
+
+def claim(path: str) -> None:
+    """Make it. Raises LabFault when we may not (then runners could not have what they need either), or when an earlier
+    lab lives there."""
     try:
         os.makedirs(path, exist_ok=True)
-        if pids(path):
-            raise LabFault(f"cannot bring up a lab: processes of an earlier one live in {path}")
     except OSError as error:
         raise LabFault(
             f"cannot bring up a lab: {error.strerror}: {path}; be root, or start it with"
             " `systemd-run --user --scope -p Delegate=yes gds lab up`",
             77,
         ) from None
-    return path
+    if pids(path):
+        raise LabFault(f"cannot bring up a lab: processes {', '.join(map(str, pids(path)))} are in {path} already")
 
 
 def make(cell: str) -> None:
@@ -67,6 +70,7 @@ def kill(cell: str) -> None:
 
 
 def _struck(cell: str) -> bool:
+    """Nobody is there; else they are told to go."""
     if b"populated 1" not in (procfs.read(f"{cell}/cgroup.events", 256) or b""):
         return True
     try:
@@ -96,8 +100,8 @@ def is_frozen(cell: str) -> bool:
 
 
 def remove(cell: str) -> None:
-    """An empty one, with all below. Raises LabFault when somebody is still there."""
-    if not wait(lambda: _removed(cell), _PATIENCE):
+    """It and all below, with who comes in meanwhile. Raises LabFault when somebody is still there."""
+    if not wait(lambda: not os.path.isdir(cell) or (_struck(cell) and _removed(cell)), _PATIENCE):
         raise LabFault(f"cannot remove {cell}: processes {', '.join(map(str, pids(cell))) or 'of others'} are in it")
 
 

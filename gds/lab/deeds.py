@@ -28,16 +28,24 @@ _KEPT = ("etcd", "state")
 
 
 def build(lab: Lab, settings: Mapping[str, str]) -> None:
-    """Everything of a new lab but its nodes' processes. Raises LabFault; what was made until then, `down` removes."""
+    """Everything of a new lab but its nodes' processes. Raises LabFault; then nothing of it is left."""
     write(lab)
-    port = 0 if lab.net else members.free_ports(1)[0]
-    _put(f"{lab.directory}/example.toml", example.descriptor(lab, port))
+    try:
+        _build(lab, settings)
+    except LabFault:
+        down(lab.directory, lab)
+        raise
+
+
+def _build(lab: Lab, settings: Mapping[str, str]) -> None:
+    cells.claim(lab.cgroup)
+    if lab.page:
+        _put(lab.paths[0], example.descriptor(lab))
     lines = [f"{name} = {value}" for name, value in settings.items()]
     _put(f"{lab.directory}/{keeping.SETTINGS}", "\n".join(["[runner.etcd]", *lines, ""]))
     registered = f"{places.state_dir(os.environ.get('GDS_STATE_DIR', ''), os.environ, os.geteuid())}/rt"
     for node in lab.nodes:
         os.makedirs(f"{lab.home(node)}/state", 0o755)
-        os.chmod(lab.home(node), 0o755)
         if os.path.isdir(registered):
             shutil.copytree(registered, f"{lab.home(node)}/state/rt")  # types that this machine knows
         cells.make(lab.cell(node))
@@ -174,7 +182,7 @@ def heal(lab: Lab, node: str) -> str:
     """No packet of `node` is lost any more ("": of nobody). Raises LabFault."""
     lab.networked("heal")
     network.cut(lab, [each for each in network.cuts(lab) if node and node not in each], _silent(lab))
-    return f"{node or 'all'}: reached by everybody again"
+    return f"{node}: not cut off any more" if node else "nothing is cut off any more"
 
 
 def _silent(lab: Lab) -> list[str]:

@@ -106,6 +106,7 @@ def main(argv: list[str]) -> None:
     lab = read(directory)
     cells.join(lab.cell(node))
     network.enter(lab, node)
+    os.chdir(lab.cwd if os.path.isdir(lab.cwd) else "/")
     signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
     record(f"{lab.home(node)}/keeper.pid", os.getpid())
     Keeper(lab, node).keep()

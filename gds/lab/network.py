@@ -24,14 +24,19 @@ _SWITCH = "switch"
 _CUTS = "cuts.json"
 
 
-def missing() -> str:
-    """Why there can be no networks here; "" when there can."""
+def missing(directory: str) -> str:
+    """Why there can be no networks here, by a trial; "" when there can."""
     if os.geteuid() != 0:
         return "not root"
     if not shutil.which("ip"):
         return "the command ip is missing: package iproute2"
-    done = subprocess.run(["ip", "netns", "list"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    return done.stderr.strip() if done.returncode else ""
+    trial = f"{prefix_of(directory)}-trial"
+    try:
+        _ip("netns", "add", trial)
+        _ip("netns", "del", trial)
+    except LabFault as error:
+        return str(error)
+    return ""
 
 
 def make(lab: Lab) -> None:

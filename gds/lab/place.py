@@ -32,7 +32,8 @@ class LabFault(GdsError):
 
 class Lab(Value):
     """`net`: in numbers with a prefix, "" for plain directories. `ports`: of each node's member, for clients and for
-    members. `paths`: descriptors, absolute. `cgroup`: the directory of the lab's cgroup."""
+    members. `paths`: descriptors, absolute; their own relative paths start at `cwd`. `cgroup`: the directory of the
+    lab's cgroup. `page`: of the example."""
 
     directory: str
     nodes: tuple[str, ...]
@@ -43,6 +44,8 @@ class Lab(Value):
     etcd: str = "etcd"
     ports: tuple[tuple[int, int], ...] = ()
     paths: tuple[str, ...] = ()
+    page: str = ""
+    cwd: str = "/"
 
     def home(self, node: str) -> str:
         """The directory of a node."""
@@ -119,14 +122,25 @@ def network_of(text: str) -> str:
     return str(made)
 
 
+def look(directory: str) -> None:
+    """A lab may be made in this directory. Raises LabFault."""
+    if os.path.exists(f"{directory}/{RECORD}"):
+        raise LabFault(f"cannot bring up a lab in {directory}: one is there; gds lab down ends it")
+    try:
+        if os.listdir(directory):
+            raise LabFault(f"cannot use {directory} for a lab: it is not empty")
+    except FileNotFoundError:
+        pass  # it will be made
+    except OSError as error:
+        raise LabFault(f"cannot use {directory} for a lab: {error.strerror}") from None
+
+
 def write(lab: Lab) -> None:
-    """Before anything is made. Raises LabFault when a lab is there."""
+    """Before anything is made. Raises LabFault when a lab is there, also one that was begun this moment."""
     path = f"{lab.directory}/{RECORD}"
     plain = {"schema": 1, **{name: getattr(lab, name) for name in Lab.__fields__ if name != "directory"}}
     try:
         os.makedirs(lab.directory, 0o755, exist_ok=True)
-        if set(os.listdir(lab.directory)) - {RECORD}:
-            raise LabFault(f"cannot use {lab.directory} for a lab: it is not empty (gds lab down ends a lab)")
         with open(path, "x", encoding="utf-8") as file:
             json.dump(plain, file, indent=1)
     except FileExistsError:
