@@ -71,7 +71,7 @@ def check(lab: ClusterLab, steps: list[faults.Step], name: str) -> None:
         trial.run(steps)
     except AssertionError as stuck:
         wrong.append(str(stuck))
-    wrong += [told(v) for v in [*trial.violations, *trial.over_all()]]
+    wrong += dict.fromkeys(told(v) for v in [*trial.violations, *trial.over_all()])
     wrong += [f"refused: {done.refused}" for done in trial.done if done.refused and len(steps) == 1]
     if wrong:
         kept = lab.keep(Path(tempfile.mkdtemp(prefix="gds-cluster-kept-")), ("violations", "\n".join(wrong)))

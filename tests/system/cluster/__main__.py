@@ -113,7 +113,8 @@ def one_part(trial: Trial, left: list[Step], first: bool) -> list[str]:
     except Stuck as why:
         stuck.append(f"stuck: {why}")
         print(f"  VIOLATION {stuck[0]}", flush=True)
-    return [*(told(v) for v in [*trial.violations, *trial.over_all()]), *stuck]
+    # what a step showed, the whole log shows again
+    return list(dict.fromkeys([*(told(v) for v in [*trial.violations, *trial.over_all()]), *stuck]))
 
 
 def _listed(trial: Trial) -> str:
@@ -144,7 +145,7 @@ def measure(typed: argparse.Namespace) -> int:
                     continue
                 times = [t for n in range(typed.measure) if (t := _time_of(trial, n, kind, role, seconds)) is not None]
                 rows.append((what, times, beside))
-            wrong = [told(v) for v in [*trial.violations, *trial.over_all()]]
+            wrong = list(dict.fromkeys(told(v) for v in [*trial.violations, *trial.over_all()]))
     finally:
         shutil.rmtree(where, ignore_errors=True)
     print(tables.measured(rows))
