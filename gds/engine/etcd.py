@@ -149,11 +149,11 @@ class EtcdEngine:
     ) -> None:
         if not trouble.is_refusal:
             self._suspect()
-            done(Unknown(f"etcd: {trouble.message}"))
+            done(Unknown(self._because(trouble)))
             return
         put = next((each.key for each in transaction.operations if isinstance(each, Put)), None)
         if not trouble.is_full or put is None:
-            done(Rejected(f"etcd: {trouble.message}"))
+            done(Rejected(self._because(trouble)))
             return
         seconds = max(0.0, until - self._loop.now())
 
@@ -166,6 +166,14 @@ class EtcdEngine:
                 done(Unknown(f"etcd is full ({trouble.message}), and may have taken it all the same"))
 
         self._client.ask("/kv/range", look_body(self._prefix + put), seconds, looked)
+
+    def _because(self, told: Trouble | Lost) -> str:
+        if isinstance(told, Lost):
+            return told.because
+        if "permission denied" in told.message:
+            who = f"user {self._client.user}" if self._client.user else "us (user is not set)"
+            return f"etcd: permission denied to {who}; {self._prefix.rstrip('/')} must be readable and writable"
+        return f"etcd: {told.message}"
 
     # -- loading ------------------------------------------------------------------------------------------------------
 
@@ -207,7 +215,7 @@ class EtcdEngine:
             return
         # A page that takes longer than an attempt is asked for with more patience.
         self._page_seconds = min(2 * self._page_seconds, _LONGEST_PAGE)
-        self._went_away(told.because if isinstance(told, Lost) else f"etcd: {told.message}")
+        self._went_away(self._because(told))
         self._arm("load", min(_RETRY, self._attempt), self._load)
 
     def _arm(self, name: str, seconds: float, callback: Callable[[], object]) -> None:
@@ -235,7 +243,7 @@ class EtcdEngine:
         if isinstance(told, dict):
             self._reached()
             return
-        self._went_away(told.because if isinstance(told, Lost) else f"etcd: {told.message}")
+        self._went_away(self._because(told))
         self._arm("probe", min(_RETRY, self._attempt), self._suspect)
 
     def _reached(self) -> None:

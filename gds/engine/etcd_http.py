@@ -183,7 +183,7 @@ class Asked:
             because = f"no answer within {self._seconds:.3g} s"
             self._client.blame(place, because)
             self._fault = f"{place.url}: {because}"
-        self._finish(Lost(self._fault or "nothing was sent", sent))
+        self._finish(Lost(self._fault or self._client.fault or "nothing was sent", sent))
 
     def _finish(self, result: Result | None) -> None:
         done, self._done = self._done, None
@@ -208,6 +208,8 @@ class Client:
         self.context = context_of(settings, self.places)
         self.allow_old = settings.allow_old_etcd
         self.pinned = self.places[0]
+        self.fault = ""
+        """The last one of any place."""
         self.user = settings.user
         self.token = ""
         self.has_no_passwords = False
@@ -288,6 +290,7 @@ class Client:
     def blame(self, place: Place, because: str) -> None:
         """It failed; whoever has not for the longest time is asked from now on."""
         place.fault = because
+        self.fault = f"{place.url}: {because}"
         place.failed_at = self.loop.now()
         if place is self.pinned:
             for line in self._idle:

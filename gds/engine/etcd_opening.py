@@ -59,6 +59,7 @@ class Opening:
         self._body = b""
         self._status = 0
         self._version = ""
+        self._is_ready = False
         self._timer = loop.after(seconds, self._late)
         self._question: Question | None = names.find(place.host, seconds, self._found)
 
@@ -107,6 +108,7 @@ class Opening:
     def line_ready(self) -> None:
         """It is asked who it is."""
         self._addresses.clear()
+        self._is_ready = True
         self._ask("GET", "/version", b"")
 
     def _ask(self, method: str, target: str, body: bytes) -> None:
@@ -129,7 +131,15 @@ class Opening:
         if self._addresses:
             self._call()
         else:
-            self._fail(because)
+            self._fail(because + self._hint(because))
+
+    def _hint(self, because: str) -> str:
+        """It was connected, and broke before it said a word: what that means, as a rule."""
+        if not self._is_ready or self._version or "certificate" in because:
+            return ""
+        if self.place.is_tls:
+            return ", right after the TLS handshake: it may not accept our certificate, or that we have none"
+        return " before it said anything: if it speaks TLS, write https://"
 
     def line_answered(self) -> None:
         """The version first, then how it is."""

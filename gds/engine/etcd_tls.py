@@ -61,12 +61,15 @@ class Tunnel:
 
 def _sentence(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
+        if "mismatch" in error.verify_message:
+            return f"its certificate is another's: {error.verify_message.rstrip('.')}; write endpoints as it names them"
         return f"its certificate is not trusted: {error.verify_message}; ca_file must hold the CA that signed it"
     reason = (error.reason or "").replace("_", " ").lower()
-    if "certificate required" in reason:
-        return "it demands a client certificate: set cert_file and key_file"
-    if "alert" in reason:
-        return f"it refuses our certificate ({reason}): cert_file must be signed by a CA that etcd trusts, and be valid"
-    if "wrong version number" in reason:
-        return "it does not speak TLS: write http:// if that is meant"
+    if "alert" in reason or "certificate required" in reason:
+        return (
+            f"it does not accept our certificate, or that we have none ({reason}): cert_file and key_file must be set,"
+            " valid, and signed by a CA that etcd trusts"
+        )
+    if "wrong version number" in reason or "eof" in reason:
+        return f"it does not speak TLS ({reason}): write http:// if that is meant"
     return f"TLS failed: {reason or error}"
