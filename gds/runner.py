@@ -102,6 +102,11 @@ class Runner:
             become_subreaper()
         self._reaper = Reaper(loop)
         self._zygote = late.LateZygote(loop, self._reaper)
+        if settings.engine != "standalone":
+            # A guard that ends what the runner before us left must not take us for a part of it.
+            from gds.linux.guarding import announce
+
+            announce(settings.runtime_dir)
         wanted = facts.get("rung") or environ.pop("GDS_TRACKING", "")
         environ.pop("GDS_TRACKING", None)
         self._forest = _choose_forest(

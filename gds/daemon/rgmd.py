@@ -111,6 +111,8 @@ class Rgmd:
         """The (watched part of the) tree is gone while nobody asked for it."""
         if app.resource.wants_notify:
             self._world.notifies.drain(app.name)
+        if self._world.cluster is not None and self._world.cluster.explains(app):
+            return
         if app.view.life in (Life.ONLINE, Life.STARTING):
             self.monitor.weigh(app, score.of_death(how))
 

@@ -233,6 +233,9 @@ class Tenant:
         """The runner ends: give up what we hold; `then` follows. `failed`: something could not be stopped, so that our
         record stays, and the guard ends what is left before anybody else may start it."""
         self._farewell = then
+        if self.member.gone:
+            self._left()
+            return
         if failed:
             self.member.hopeless()
         else:
@@ -265,6 +268,15 @@ class Tenant:
         due = self.member.due(now)
         if due != FOREVER:
             self._timer = self._loop.after(due - now, self.look)
+
+    def explains(self, app: App) -> bool:
+        """A death that the guard brought about, or is just about to tell of: no failure of the application, and nothing
+        to be judged. Its group is brought down, and comes up again when it may."""
+        killed = self._guard.killed()[0] != self._kills or not self.member.may_run(self._boottime())
+        if killed:
+            self._changed.add(app.resource.group)
+            self.look()
+        return killed
 
     def _hear_of_kills(self) -> None:
         """What the guard killed is no failure of the applications: it comes up again as if they had been stopped."""

@@ -11,6 +11,7 @@ import errno
 import os
 import select
 import sys
+import time
 
 from gds.errors import EngineError
 from gds.linux import clock, guard, lineage
@@ -53,6 +54,27 @@ def why_not(forest: Forest) -> str:
         "cannot be a node of a cluster: applications are followed by keepers here, and a guard that outlives the "
         "runner needs a cgroup v2 hierarchy that we may write; run as root, or in a unit with Delegate=yes"
     )
+
+
+def announce(runtime_dir: str) -> None:
+    """A runner begins, and is about to enter its cgroups: a guard that is just killing what the runner before left there
+    must know it first. To be called before there is a forest."""
+    try:
+        file = os.open(f"{os.path.abspath(runtime_dir)}/{FILE}", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return  # nobody was guarded here
+    try:
+        if os.fstat(file).st_size != guard.SIZE:
+            return
+        with mmap.mmap(file, guard.SIZE) as whole, memoryview(whole).cast("q") as fields:
+            fields[guard.RUNNER_START] = lineage.start_of(os.getpid())
+            fields[guard.RUNNER] = os.getpid()
+            if 0 < fields[guard.DEADLINE] <= guard.boottime():
+                time.sleep(3 * guard.LOOK_AGAIN / guard.NS)  # it is at it: the look that has begun ends without us
+    except OSError:
+        return  # Guard says what is wrong with it
+    finally:
+        os.close(file)
 
 
 class Guard:
