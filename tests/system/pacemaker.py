@@ -191,7 +191,7 @@ class Cluster:
 
     def pids(self, node: str, holding: str) -> list[int]:
         """Processes of a node with all these words in their command line, as the node numbers them."""
-        script = 'for p in /proc/[0-9]*; do c=$(tr "\\0" " " 2>/dev/null <$p/cmdline); echo "${p#/proc/} $c"; done'
+        script = 'for p in /proc/[0-9]*; do c=$(tr "\\0\\n" "  " 2>/dev/null <$p/cmdline); echo "${p#/proc/} $c"; done'
         found = []
         for line in self.run(node, "bash", "-c", script).split("\n"):
             pid, _, command = line.partition(" ")
@@ -244,6 +244,17 @@ class Service:
         self.cluster.run(node, "crm_resource", "--cleanup", "--resource", "web")
         self.cluster.run(node, "crm_resource", "--wait", "--timeout", "60")
         return self.owner()
+
+    def put(self, node: str) -> Copy:
+        """Move it there, if it is not there already; who runs it then."""
+        now = self.owner()
+        if now.node == node:
+            return now
+        self.cluster.run(node, "crm_resource", "--move", "--resource", "web", "--node", node)
+        after, _ = self.moved(now)
+        self.cluster.run(node, "crm_resource", "--clear", "--resource", "web")
+        self.cluster.run(node, "crm_resource", "--wait", "--timeout", "60")
+        return after
 
     def failures(self, node: str) -> str:
         """What Pacemaker counts and remembers of failures, in its own words."""

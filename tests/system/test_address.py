@@ -76,6 +76,11 @@ def answer(net: Network) -> str:
     return net.nodes["client"].run(sys.executable, "-c", CLIENT, FOUR).out.strip()
 
 
+def served(net: Network) -> None:
+    """Wait until the client gets an answer: a server without a probe is ONLINE before it listens."""
+    assert eventually(lambda: answer(net), "the client gets an answer") == "here"
+
+
 def pids(runner: Running) -> tuple[int, int]:
     """The watch of the address, and the server."""
     watch = runner.until("web-ip", state="ONLINE")
@@ -88,7 +93,7 @@ def test_the_address_comes_before_the_server_and_goes_after_it(net: Network, sho
     shop.begin()
     _, server = pids(shop)
     assert taken(node) == {FOUR, SIX}
-    assert answer(net) == "here"
+    served(net)
     assert f"GDS_HOSTNAMES={FOUR},{SIX}".encode() in Path(f"/proc/{server}/environ").read_bytes().split(b"\0")
 
     assert shop.gds("rg", "offline", "shop").returncode == 0
@@ -100,7 +105,7 @@ def test_the_address_comes_before_the_server_and_goes_after_it(net: Network, sho
     assert shop.gds("rg", "online", "shop").returncode == 0
     pids(shop)
     assert taken(node) == {FOUR, SIX}
-    assert answer(net) == "here"
+    served(net)
     # the second time too, and a change of what may change live takes nothing down
     done = shop.gds("set", "web-ip", "netiflist=")
     assert done.returncode == 0, done.stderr
@@ -133,13 +138,13 @@ def test_a_runner_killed_in_any_phase_leaves_no_address_behind_a_stop(net: Netwo
     else:
         pids(shop)
         assert taken(node) == {FOUR, SIX}
-        assert answer(net) == "here"
+        served(net)
     assert shop.gds("rg", "offline", "shop").returncode == 0, shop.log()
     assert shop.resource("web-ip")["state"] == "OFFLINE"
     assert taken(node) == set()
     assert shop.gds("rg", "online", "shop").returncode == 0, shop.log()
     pids(shop)
-    assert answer(net) == "here"
+    served(net)
 
 
 def commands_of(runner: Running) -> str:

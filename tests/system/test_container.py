@@ -202,8 +202,9 @@ def test_another_user_than_root_can_be_pid_1(box: ContainerBox) -> None:
 def test_a_bare_command_is_kept_alive_with_the_containers_environment(box: ContainerBox) -> None:
     start(box, "--env", "COLOUR=green", command=("--", "sh", "-c", "echo it is $COLOUR; exec sleep 1000"))
     online(box)
-    assert "it is green" in logs(box).splitlines()
-    box.kill("KILL", next(one.pid for one in processes(box) if one.command == "sleep 1000"))
+    eventually(lambda: "it is green" in logs(box).splitlines(), "it has the variable")
+    found = eventually(lambda: [one.pid for one in processes(box) if one.command == "sleep 1000"], "it sleeps")
+    box.kill("KILL", *found)
     eventually(lambda: logs(box).splitlines().count("it is green") == 2, "the command runs again")
     box.podman("stop", "--time", "10", "c")
     assert ended(box) == 0

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.system.running import alive
+
 TOP = Path(__file__).parents[2]
 
 
@@ -42,8 +44,5 @@ def test_the_demo_shows_a_crash_a_restart_and_a_giveover(tmp_path: Path) -> None
     assert told.index(f"restart 1 of 2 within 300 s: {death}") < told.index(f"restart 2 of 2 within 300 s: {death}")
     assert told.index(f"giveover: 2 restarts within 300 s: {death}") > told.index("restart 2 of 2")
     assert told.rstrip().splitlines()[-1].startswith("\x1b[1mgds run ended with status 75")
-    assert not Path("/tmp/gds-example-nginx.pid").exists() or not _alive(Path("/tmp/gds-example-nginx.pid"))
-
-
-def _alive(pid_file: Path) -> bool:
-    return Path("/proc", pid_file.read_text().strip()).exists()
+    pid = Path("/tmp/gds-example-nginx.pid")
+    assert not pid.exists() or not alive(int(pid.read_text()))

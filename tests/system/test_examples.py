@@ -152,8 +152,9 @@ def test_nginx_is_followed_into_the_background_and_a_bad_reload_is_refused(tmp_p
     shutil.copytree(TOP / "examples", copy / "examples")
     with example(tmp_path, "nginx/nginx.toml", "", top=copy) as runner:
         assert get("http://127.0.0.1:8081/") == "ok\n"
-        resource = runner.resource("nginx")
-        assert len(resource["pids"]) == 3, "a master and two workers; the one that was started is gone"
+        # a master and two workers; the one that was started is gone, a moment after the port is open
+        resource = eventually(lambda: r if len((r := runner.resource("nginx"))["pids"]) == 3 else {}, "three of nginx")
+        assert len(resource["pids"]) == 3
         asked = subprocess.run(["ps", "-o", "ppid=", "-p", str(resource["main_pid"])], capture_output=True, check=True)
         assert asked.stdout.strip(), "the master lives"
         configuration = copy / "examples/nginx/nginx.conf"

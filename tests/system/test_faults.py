@@ -193,7 +193,7 @@ stdout = {{path = "{tmp_path}/web.log", rotate = "10MiB", keep = 3}}
 
 @both_rungs
 def test_a_shell_that_exits_at_once_is_told_with_its_status(tmp_path: Path, rung: str) -> None:
-    with Running(tmp_path, describe(tmp_path, 'start_command = "exit 7"\n'), rung=rung) as runner:
+    with Running(tmp_path, describe(tmp_path, 'start_command = "exit 7"\nstart_grace = 30\n'), rung=rung) as runner:
         after = runner.until("web", state="START_FAILED")
         assert "exit status 7" in after["because"]
         assert not marked(tmp_path)
@@ -631,7 +631,7 @@ start_grace = 0
             expected = "OFFLINE" if verb == "stop" else "ONLINE"
             assert state == expected, (turn, runner.log()[-2000:])
             count = 0 if verb == "stop" else 2
-            eventually(partial(_count_is, where, count), f"{count} processes after {verb} (turn {turn})", 5)
+            eventually(partial(_count_is, where, count), f"{count} processes after {verb} (turn {turn})")
             assert not (where / "doubled").exists(), turn
         assert runner.end() == 0
         assert not marked(where)

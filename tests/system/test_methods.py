@@ -97,7 +97,7 @@ retry_count = 7
     )
     with Running(tmp_path, descriptor, rung=rung, env=given, wrapper=wrapper) as runner:
         main = runner.until("web", state="ONLINE")["main_pid"]
-        eventually(lambda: (tmp_path / "said/Probe").exists(), "the probe has run")
+        eventually(lambda: all((tmp_path / "said" / m).exists() for m in ("Start", "Probe")), "both have told it")
         assert runner.gds("stop", "web").returncode == 0
         for method in METHODS:
             env, fds, masks, rest = told(tmp_path, method)
@@ -151,7 +151,7 @@ probe_timeout = 5
     nobody = pwd.getpwnam("nobody")
     with Running(tmp_path, descriptor, rung=rung) as runner:
         runner.until("web", state="ONLINE")
-        eventually(lambda: (where / "said/Probe").exists(), "the probe has run")
+        eventually(lambda: all((where / "said" / m).exists() for m in ("Start", "Probe")), "both have told it")
         assert runner.gds("stop", "web").returncode == 0
         for method in METHODS:
             env, _, _, rest = told(where, method)
@@ -176,7 +176,7 @@ start_command = ["/bin/sh", "-c", 'printf "%s|" "$@" > {out}; exec sleep 1000', 
     )
     with Running(tmp_path, descriptor, rung=rung) as runner:
         runner.until("web", state="ONLINE")
-        assert out.read_text() == "<>|$hostnamesX|a,b|"
+        eventually(lambda: out.exists() and out.read_text() == "<>|$hostnamesX|a,b|", "what it was called with")
 
 
 def test_a_validate_command_over_its_time_gets_sigabrt_and_a_second_later_sigkill(tmp_path: Path, rung: str) -> None:
@@ -188,15 +188,15 @@ validate_command = '''
 trap 'date +%s.%N >> {tmp_path}/abrt' ABRT
 sh -c 'trap "echo child >> {tmp_path}/abrt" ABRT; echo $$ > {tmp_path}/child; while :; do sleep 0.05; done' &
 echo $$ > {tmp_path}/pid; while :; do sleep 0.05; done'''
-validate_timeout = 0.3
+validate_timeout = 1.5
 failover_mode = "NONE"
 """,
     )
     with Running(tmp_path, descriptor, rung=rung) as runner:
         failed = runner.until("web", state="START_FAILED")
-        assert "validate_command did not end within 0.3 s" in failed["because"]
+        assert "validate_command did not end within 1.5 s" in failed["because"]
         pids = [int((tmp_path / name).read_text()) for name in ("pid", "child")]
-        eventually(lambda: not any(map(alive, pids)), "the whole tree is gone", 5)
+        eventually(lambda: not any(map(alive, pids)), "the whole tree is gone")
         said = (tmp_path / "abrt").read_text()
         assert "child" in said
         assert len(said.splitlines()) >= 2, "SIGABRT went to the whole tree"
@@ -337,8 +337,8 @@ probe_timeout = 0.9
         assert inside >= 2
         eventually(lambda: len((tmp_path / "asked").read_text().splitlines()) >= inside + 2, "it is probed again")
         times = [float(t) for t in (tmp_path / "asked").read_text().split()]
-        assert times[inside] - times[inside - 1] > 0.7
-        assert times[inside + 1] - times[inside] > 0.7
+        # each writes down when it runs, which on a busy machine is later than it was started
+        assert times[inside + 1] - times[inside - 1] > 1.4
 
 
 def test_without_any_probe_start_is_done_when_the_tree_has_lived_through_start_grace(tmp_path: Path, rung: str) -> None:

@@ -86,16 +86,18 @@ def test_partial_failures_are_watched_and_a_success_does_not_forget_them(tmp_pat
     with Running(tmp_path, descriptor, rung=rung) as runner:
         runner.until("web", state="ONLINE", status="OK")
         assert runner.resource("web")["probe"]["sum"] == 0
-        (tmp_path / "score").write_text("30")
+        (tmp_path / "score").write_text("1")  # ten times a second: a hundred of them are more than we need to look
         watched = runner.until("web", status="DEGRADED")
-        assert "of 100 within 60 s: the probe exited with status 30" in watched["status_msg"]
+        assert "of 100 within 60 s: the probe exited with status 1" in watched["status_msg"]
         (tmp_path / "score").write_text("0")
         fine = runner.until("web", status="OK")
-        if fine["incarnation"] == 1:
-            assert fine["probe"]["score"] == 0
-            assert fine["probe"]["sum"] in (30, 60, 90)
-            runner.until("web", state="ONLINE", status="OK")
-            assert runner.resource("web")["probe"]["sum"] == fine["probe"]["sum"]
+        assert (fine["incarnation"], fine["probe"]["score"]) == (1, 0)
+        assert 0 < fine["probe"]["sum"] < 100
+        again = eventually(
+            lambda: r if (r := runner.resource("web"))["probe"]["at"] != fine["probe"]["at"] else None, "one more probe"
+        )
+        assert again is not None
+        assert (again["status"], again["probe"]["sum"]) == ("OK", fine["probe"]["sum"])
         assert runner.gds("clear", "web").returncode == 0
         assert runner.resource("web")["probe"]["sum"] == 0
 
@@ -237,7 +239,7 @@ def test_num_probe_timeouts_in_a_row_are_a_complete_failure(tmp_path: Path, rung
 start_command = ["sleep", "1000"]
 probe_command = "test -e {tmp_path}/hang || exit 0; echo $$ >> {tmp_path}/probes; sleep 1007 & sleep 1007"
 thorough_probe_interval = 0.3
-probe_timeout = 0.3
+probe_timeout = 1
 num_probe_timeouts = 1
 """,
     )
@@ -246,7 +248,7 @@ num_probe_timeouts = 1
         (tmp_path / "hang").touch()
         after = eventually(lambda: r if (r := runner.resource("web"))["restarts"]["done"] else None, "it restarts")
         assert after is not None
-        assert "the probe gave no answer within 0.3 s" in after["because"] + runner.log()
+        assert "the probe gave no answer within 1 s" in after["because"] + runner.log()
         (tmp_path / "hang").unlink()
         runner.until("web", state="ONLINE", status="OK")
         assert not [p for p in (tmp_path / "probes").read_text().split() if alive(int(p))]
@@ -283,8 +285,8 @@ def test_restart_delay_backs_off_after_the_first_restart(tmp_path: Path, rung: s
         f"""
 start_command = "date +%s.%N >> {tmp_path}/ran; exit 0"
 start_grace = 30
-restart_delay = 0.4
-restart_delay_max = 0.5
+restart_delay = 1.2
+restart_delay_max = 1.3
 retry_count = 4
 failover_mode = "NONE"
 """,
@@ -294,8 +296,9 @@ failover_mode = "NONE"
         times = [float(t) for t in (tmp_path / "ran").read_text().split()]
         gaps = [b - a for a, b in pairwise(times)]
         assert len(gaps) == 4
-        assert gaps[1] >= 0.36
-        assert gaps[2] >= 0.5, "0.8 s is more than restart_delay_max"
+        assert gaps[1] >= 1.2
+        assert gaps[2] >= 1.3
+        assert 1.3 <= gaps[3] < 4.8, "four times as long is more than restart_delay_max"
         assert gaps[0] < gaps[1], "the first restart does not wait"
 
 
@@ -319,6 +322,11 @@ def test_child_mon_level_0_watches_the_first_process_alone(tmp_path: Path, rung:
         assert not alive(children[1]), "who is left is ended before the restart"
 
 
+def number_in(path: Path) -> int:
+    """The line of a file, once it is there."""
+    return int(eventually(lambda: path.exists() and path.read_text().endswith("\n") and path.read_text(), str(path)))
+
+
 def test_child_mon_level_1_watches_a_daemon_started_by_a_script(tmp_path: Path, rung: str) -> None:
     # the command is level 0, the daemon it starts 1, the daemon's workers 2
     descriptor = write(
@@ -335,8 +343,7 @@ probe_timeout = 5
     )
     with Running(tmp_path, descriptor, rung=rung) as runner:
         runner.until("web", state="ONLINE")
-        daemon = int((tmp_path / "daemon").read_text())
-        worker = int((tmp_path / "worker").read_text())
+        daemon, worker = [number_in(tmp_path / name) for name in ("daemon", "worker")]
         eventually(lambda: sorted(runner.pids("web")) == sorted([daemon, worker]), "the script has ended")
         assert runner.resource("web")["incarnation"] == 1, "the daemon is level 1 and lives"
         os.kill(daemon, signal.SIGKILL)
@@ -404,7 +411,7 @@ def test_a_negative_retry_count_has_no_end(tmp_path: Path, rung: str) -> None:
 
 def test_a_budget_is_good_again_when_the_window_has_passed(tmp_path: Path, rung: str) -> None:
     descriptor = write(
-        tmp_path / "web.toml", 'start_command = ["sleep", "1000"]\nretry_count = 1\nretry_interval = 3\n'
+        tmp_path / "web.toml", 'start_command = ["sleep", "1000"]\nretry_count = 1\nretry_interval = 5\n'
     )
     with Running(tmp_path, descriptor, rung=rung, options=("--on-giveover", "exit")) as runner:
         runner.until("web", state="ONLINE")

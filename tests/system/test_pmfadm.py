@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -360,8 +361,16 @@ def test_capital_e_gives_the_whole_environment_at_every_start(pmf: Pmf) -> None:
 def test_stdin_stdout_and_stderr_are_dev_null(pmf: Pmf) -> None:
     pmf.make("t", "sleep", "1000")
     (pid,) = pmf.pids("t")
-    seen = {entry: os.readlink(f"/proc/{pid}/fd/{entry}") for entry in os.listdir(f"/proc/{pid}/fd")}
-    assert seen == dict.fromkeys("012", "/dev/null")
+    eventually(lambda: open_files(pid) == dict.fromkeys("012", "/dev/null"), "nothing but that, once it is loaded")
+
+
+def open_files(pid: int) -> dict[str, str]:
+    """Descriptor -> what it leads to; of one that is closed meanwhile, ""."""
+    found = dict.fromkeys(os.listdir(f"/proc/{pid}/fd"), "")
+    for entry in found:
+        with contextlib.suppress(FileNotFoundError):
+            found[entry] = os.readlink(f"/proc/{pid}/fd/{entry}")
+    return found
 
 
 # ---- -n and -t ------------------------------------------------------------------------------------------------------

@@ -6,14 +6,11 @@ import json
 import os
 import signal
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.system.running import GDS, RUNGS, Running, alive, eventually, write
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.parametrize("rung", RUNGS)
 
@@ -54,6 +51,7 @@ def test_a_giveover_with_nowhere_to_go_is_refused_and_one_restart_is_tried(tmp_p
 
 def test_a_start_that_fails_with_nowhere_to_go_is_tried_once_more_and_then_left(tmp_path: Path, rung: str) -> None:
     text = f'start_command = "echo one >> ran; exit 3"\nretry_count = 1\nworking_directory = "{tmp_path}"\n'
+    text += "start_grace = 30\n"
     descriptor = write(tmp_path / "web.toml", text)
     with Running(tmp_path, descriptor, rung=rung) as runner:
         after = runner.until("web", state="START_FAILED")
@@ -64,24 +62,31 @@ def test_a_start_that_fails_with_nowhere_to_go_is_tried_once_more_and_then_left(
         assert runner.gds("status", "web").returncode == 3
 
 
+def names(runner: Running) -> list[str]:
+    """Of web's processes."""
+    found = [Path(f"/proc/{pid}/comm") for pid in runner.pids("web")]
+    return sorted([name.read_text().strip() for name in found if name.exists()])
+
+
 def test_a_daemon_is_followed_and_a_stop_leaves_nothing(tmp_path: Path, rung: str) -> None:
     daemon = f"setsid sh -c 'setsid sleep 1000 & echo $! > {tmp_path}/pid; sleep 999' > /dev/null 2>&1 &\nsleep 0.05"
     descriptor = write(tmp_path / "web.toml", f'start_command = """\n{daemon}"""\n')
     with Running(tmp_path, descriptor, rung=rung) as runner:
-        resource = runner.until("web", state="ONLINE")
+        runner.until("web", state="ONLINE")
+        eventually(lambda: names(runner) == ["sh", "sleep", "sleep"], "the first shell is gone, three are left")
         grandchild = int((tmp_path / "pid").read_text())
-        assert grandchild in resource["pids"]
-        eventually(lambda: len(runner.pids("web")) == 3, "the first shell is gone, three are left")
+        assert grandchild in runner.pids("web")
         for pid in [p for p in runner.pids("web") if p != grandchild]:
             os.kill(pid, signal.SIGKILL)
         eventually(lambda: runner.pids("web") == [grandchild], "only the grandchild is left")
         assert runner.resource("web")["incarnation"] == 1, "the death of others means nothing while one lives"
         os.kill(grandchild, signal.SIGKILL)
         runner.until("web", state="ONLINE", incarnation=2)
-        left = eventually(lambda: p if len(p := runner.pids("web")) == 3 else None, "the daemon is there again")
+        eventually(lambda: names(runner) == ["sh", "sleep", "sleep"], "the daemon is there again")
+        left = runner.pids("web")
         stopped = runner.gds("stop", "web")
         assert stopped.returncode == 0, stopped.stderr
-        assert not [pid for pid in left or [] if alive(pid)]
+        assert not [pid for pid in left if alive(pid)]
         assert runner.resource("web")["state"] == "OFFLINE"
 
 
@@ -90,8 +95,7 @@ def test_who_ignores_term_is_killed_at_80_percent_with_its_children(tmp_path: Pa
     descriptor = write(tmp_path / "web.toml", f'start_command = "{stubborn}"\nstop_timeout = 1\n')
     with Running(tmp_path, descriptor, rung=rung) as runner:
         runner.until("web", state="ONLINE")
-        pids = runner.pids("web")
-        assert len(pids) >= 2
+        pids = eventually(lambda: p if len(p := runner.pids("web")) >= 4 else [], "two shells, and what they wait for")
         stopped = runner.gds("stop", "web")
         assert stopped.returncode == 0, stopped.stderr
         assert not [pid for pid in pids if alive(pid)]
@@ -154,11 +158,12 @@ def test_status_201_gives_over_without_a_restart(tmp_path: Path, rung: str) -> N
 
 
 def test_a_hanging_probe_counts_half_and_leaves_no_process(tmp_path: Path, rung: str) -> None:
+    hung = f"1003.{os.getpid()}"  # nobody else's
     text = f"""
 start_command = ["sleep", "1000"]
-probe_command = "test -e {tmp_path}/hang || exit 0; sleep 1003 & sleep 1003"
+probe_command = "test -e {tmp_path}/hang || exit 0; sleep {hung} & sleep {hung}"
 thorough_probe_interval = 0.2
-probe_timeout = 0.2
+probe_timeout = 0.8
 retry_interval = 60
 """
     descriptor = write(tmp_path / "web.toml", text)
@@ -166,10 +171,10 @@ retry_interval = 60
         runner.until("web", state="ONLINE")
         (tmp_path / "hang").touch()
         after = runner.until("web", incarnation=2)
-        assert "the probe gave no answer within 0.2 s, 2 times in a row" in after["because"]
+        assert "the probe gave no answer within 0.8 s, 2 times in a row" in after["because"]
         (tmp_path / "hang").unlink()
         runner.until("web", state="ONLINE")
-        eventually(lambda: not _sleeping("1003"), "no probe process is left")
+        eventually(lambda: not _sleeping(hung), "no probe process is left")
 
 
 def _sleeping(argument: str) -> list[int]:
@@ -253,7 +258,7 @@ def test_operators_acts_are_never_counted(tmp_path: Path, rung: str) -> None:
 def test_the_environment_of_a_command_is_the_contract(tmp_path: Path, rung: str) -> None:
     (tmp_path / "secrets").write_text("SECRET=s3cr3t\n# no\nQUOTED='a b'\n")
     text = f"""
-start_command = "env > {tmp_path}/env; exec sleep 1000"
+start_command = "env > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/env; exec sleep 1000"
 port_list = []
 environment = {{A = "1"}}
 environment_files = ["{tmp_path}/secrets"]
@@ -261,6 +266,7 @@ environment_files = ["{tmp_path}/secrets"]
     descriptor = write(tmp_path / "web.toml", text)
     with Running(tmp_path, descriptor, rung=rung, env={"LEAK": "x", "LANG": "C.UTF-8"}) as runner:
         runner.until("web", state="ONLINE")
+        eventually((tmp_path / "env").exists, "it has told its environment")
         env = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines())
         assert "LEAK" not in env
         assert env["A"] == "1"

@@ -139,6 +139,7 @@ start_command = ["/nosuch/command"]
 environment_files = ["{secrets}"]
 [resource.failing]
 start_command = "exit 3"
+start_grace = 30
 environment_files = ["{secrets}"]
 """
     (public / "seen").touch()
@@ -157,7 +158,8 @@ environment_files = ["{secrets}"]
         good = runner.until("good", state="ONLINE")
         runner.until("bad", state="START_FAILED")
         runner.until("failing", state="START_FAILED")
-        assert (public / "seen").read_text().strip() == SECRET, "root's file, read before the user was changed"
+        seen = eventually((public / "seen").read_text, "it has told what it has")
+        assert seen == f"{SECRET}\n", "root's file, read before the user was changed"
         assert subprocess.run(["setpriv", f"--reuid={NOBODY}", "--clear-groups", "cat", secrets], check=False,
                               capture_output=True, timeout=20).returncode != 0  # fmt: skip
         assert runner.process is not None

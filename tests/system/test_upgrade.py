@@ -124,7 +124,7 @@ def test_what_people_switched_and_what_was_judged_goes_over(tmp_path: Path, rung
         f"[resource.off]\n{ENDLESS}"
         f'[resource.mute]\n{ENDLESS}probe_command = "test -e {tmp_path}/ill && exit 30; exit 0"\n'
         "thorough_probe_interval = 1\n"
-        '[resource.bad]\nstart_command = "exit 3"\nfailover_mode = "NONE"\nretry_count = 0\n'
+        '[resource.bad]\nstart_command = "exit 3"\nstart_grace = 30\nfailover_mode = "NONE"\nretry_count = 0\n'
     )
     with Running(tmp_path, write(tmp_path / "five.toml", text), rung=rung) as runner:
         runner.until("web", state="ONLINE")
@@ -437,10 +437,12 @@ def test_a_start_under_way_is_waited_for_or_named(tmp_path: Path) -> None:
         assert checked.returncode == 75
         assert "web, which is STARTING" in checked.stderr
         assert "gds 0.1.0 -> 0.1.0" in checked.stdout
-        opened = in_a_while(1.0, (tmp_path / "up").touch)
-        done = upgrade(runner)
-        opened.join()
-        assert "waiting for web, which is STARTING" in done.stderr
+        env = {**runner.env, "GDS_RUNTIME_DIR": str(runner.runtime)}
+        with subprocess.Popen([*GDS, "upgrade"], stderr=subprocess.PIPE, text=True, env=env) as asked:
+            assert asked.stderr is not None
+            assert "waiting for web, which is STARTING" in asked.stderr.readline()
+            (tmp_path / "up").touch()
+            assert asked.wait(60) == 0
         assert runner.resource("web")["state"] == "ONLINE"
         assert runner.resource("web")["incarnation"] == 1
 

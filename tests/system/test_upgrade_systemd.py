@@ -94,5 +94,5 @@ def test_a_death_after_it_is_restarted_and_a_stop_leaves_nothing(box: Box) -> No
     assert told.count("killed by SIGKILL") == 1
     group = box.show(UNIT, "ControlGroup")
     box.run("systemctl", "stop", UNIT)
-    assert box.processes(cgroup=group) == []
+    eventually(lambda: not box.processes(cgroup=group), "nobody is left, and nobody's zombie")
     assert (box.show(UNIT, "ActiveState"), box.show(UNIT, "Result")) == ("inactive", "success")
