@@ -57,24 +57,22 @@ def why_not(forest: Forest) -> str:
 
 
 def announce(runtime_dir: str) -> None:
-    """A runner begins, and is about to enter its cgroups: a guard that is just killing what the runner before left there
-    must know it first. To be called before there is a forest."""
+    """A runner begins, and is about to enter its cgroups: a guard that just kills what the runner before left there has
+    to know it first. To be called before there is a forest."""
+    path = f"{os.path.abspath(runtime_dir)}/{FILE}"
     try:
-        file = os.open(f"{os.path.abspath(runtime_dir)}/{FILE}", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return  # nobody was guarded here
-    try:
-        if os.fstat(file).st_size != guard.SIZE:
+        if os.stat(path, follow_symlinks=False).st_size != guard.SIZE:
             return
-        with mmap.mmap(file, guard.SIZE) as whole, memoryview(whole).cast("q") as fields:
-            fields[guard.RUNNER_START] = lineage.start_of(os.getpid())
-            fields[guard.RUNNER] = os.getpid()
-            if 0 < fields[guard.DEADLINE] <= guard.boottime():
-                time.sleep(3 * guard.LOOK_AGAIN / guard.NS)  # it is at it: the look that has begun ends without us
+        file = GuardFile(path)
     except OSError:
-        return  # Guard says what is wrong with it
-    finally:
-        os.close(file)
+        return  # nobody was guarded here, or Guard will say what is wrong
+    fields = file.fields
+    fields[guard.RUNNER_START] = lineage.start_of(os.getpid())
+    fields[guard.RUNNER] = os.getpid()
+    kills = 0 < fields[guard.DEADLINE] <= guard.boottime()
+    file.close()
+    if kills:
+        time.sleep(3 * guard.LOOK_AGAIN / guard.NS)  # the look that has begun without us is over then
 
 
 class Guard:
