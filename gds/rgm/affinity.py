@@ -14,14 +14,10 @@ So whoever is named is decided upon before who names it. Strong affinities and r
 
 from __future__ import annotations
 
-from _heapq import heappop, heappush
+from _heapq import heapify, heappop, heappush
 
 from gds.model.resource import Group
 from gds.model.value import Value
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class Wish(Value):
@@ -73,10 +69,30 @@ class Web(Value):
         return there is not None and there.rank < wish.rank
 
 
-def web_of(groups: Iterable[Group]) -> Web:
+_last: tuple[tuple[Group, ...], Web] | None = None
+"""The answer to the question before: a cluster is looked at many times between two changes of what is declared."""
+
+
+def web_of(groups: tuple[Group, ...]) -> Web:
     """The wishes of these groups. The order in which they are declared makes no difference."""
-    loose = {group.name: _wish(group) for group in sorted(groups, key=lambda g: g.name)}
-    wishes = {name: loose[name].replace(rank=rank) for rank, name in enumerate(_order(loose))}
+    global _last
+    if _last is not None and _last[0] is groups:
+        return _last[1]
+    found = _web(groups)
+    _last = (groups, found)
+    return found
+
+
+def _web(groups: tuple[Group, ...]) -> Web:
+    signs = {group.name: _signs(group) for group in groups}
+    known = {group.name: group for group in groups}
+    wishes = {}
+    for rank, name in enumerate(_order(known, signs)):
+        own = signs[name]
+        together = (*own["++"], *own["+++"])
+        wishes[name] = Wish(
+            known[name], rank, together, tuple(own["+++"]), tuple(own["--"]), tuple(own["+"]), tuple(own["-"])
+        )
     avoiders: dict[str, list[str]] = {}
     followers: dict[str, list[str]] = {}
     for name, wish in wishes.items():
@@ -91,33 +107,29 @@ def _tuples(lists: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(each) for name, each in lists.items()}
 
 
-def _wish(group: Group) -> Wish:
+def _signs(group: Group) -> dict[str, list[str]]:
     signs: dict[str, list[str]] = {"++": [], "+++": [], "+": [], "-": [], "--": []}
     for text in group.rg_affinities:
         name = text.lstrip("+-")
         signs[text.removesuffix(name)].append(name)
-    return Wish(
-        group,
-        together=(*signs["++"], *signs["+++"]),
-        delegates=tuple(signs["+++"]),
-        apart=tuple(signs["--"]),
-        near=tuple(signs["+"]),
-        far=tuple(signs["-"]),
-    )
+    return signs
 
 
-def _order(wishes: dict[str, Wish]) -> list[str]:
+def _order(groups: dict[str, Group], signs: dict[str, dict[str, list[str]]]) -> list[str]:
     """Each after all it names, as far as that goes: in a circle those come first that only weak wishes hold back; in a
     circle of strong ones, which nobody should have declared, the names decide."""
-    firm = {name: {t for t in wish.firm if t in wishes and t != name} for name, wish in wishes.items()}
-    all_ = {name: {t for t in wish.named if t in wishes and t != name} for name, wish in wishes.items()}
+    firm: dict[str, set[str]] = {}
+    all_: dict[str, set[str]] = {}
     namers: dict[str, list[str]] = {}
-    for name, targets in all_.items():
-        for target in targets:
+    for name in sorted(groups):
+        own = signs[name]
+        strong = (*groups[name].rg_dependencies, *own["++"], *own["+++"], *own["--"])
+        firm[name] = {target for target in strong if target in groups and target != name}
+        all_[name] = firm[name] | {target for target in (*own["+"], *own["-"]) if target in groups and target != name}
+        for target in all_[name]:
             namers.setdefault(target, []).append(name)
-    heap: list[tuple[int, str]] = []
-    for name in wishes:
-        heappush(heap, (_held_back(firm[name], all_[name]), name))
+    heap = [(_held_back(firm[name], all_[name]), name) for name in firm]
+    heapify(heap)
     done: dict[str, None] = {}
     while heap:
         name = heappop(heap)[1]

@@ -192,6 +192,7 @@ def test_one_group_alone_is_decided_as_in_the_whole_plan(cluster: Cluster) -> No
     assert list(made) == list(web_of(cluster.groups).wishes)
     for name, decision in made.items():
         assert decide(cluster, name) == decision
+        assert plan(cluster, [name, "of another file"])[name] == decision
         able = {c.node for c in candidates(cluster, name) if not c.because_not}
         assert set(decision.take) <= able
 

@@ -385,6 +385,19 @@ def test_who_hands_its_failover_on_must_be_able_to_come_along() -> None:
     assert found.refused == (("n3", "cannot take m, which goes along: is not in its nodelist"),)
 
 
+def test_the_wishes_of_the_same_groups_are_found_once() -> None:
+    groups = (group("a", "++t"), group("t"))
+    assert web_of(groups) is web_of(groups)
+    assert web_of((*groups, group("u"))) is not web_of(groups)
+    assert web_of((groups[1], groups[0])) == web_of(groups)
+
+
+def test_a_plan_of_some_groups_says_the_same_of_them() -> None:
+    cluster = picture(group("a", "++t"), group("t"), group("u"), at=(on("t", "n2"),))
+    made = plan(cluster, ("a", "x"))
+    assert made == {name: each for name, each in plan(cluster).items() if name in ("a", "t")}
+
+
 def test_a_picture_laid_out_is_used_as_it_is() -> None:
     view = view_of(picture(group("a")))
     assert isinstance(view, View)
