@@ -3,7 +3,7 @@
 One Pacemaker resource for each group: it is what moves as a whole, and gds keeps the order inside it.
 
     nodelist                    locations with falling scores, and nowhere else
-    failback                    resource-stickiness 0, else INFINITY
+    failback                    resource-stickiness 0, else far above all locations
     pingpong_interval           failure-timeout, with migration-threshold=1: one failure moves it
     rg_dependencies             order; of single resources in another group: order, {LOCAL_NODE} also colocation
     rg_affinities               colocation: ++ and +++ INFINITY, + 100, - -100, -- -INFINITY
@@ -32,6 +32,8 @@ _OWN = 20.0
 """Seconds that the agent needs beside what the methods may take."""
 _SHARE = 0.9
 """Of a timeout: what the agent gives to gds (gds/ocf/agent.py)."""
+STAYS = "100000"
+"""Not INFINITY, which `pcs resource move` could not outweigh."""
 _SIGNS = {"+++": "INFINITY", "++": "INFINITY", "+": "100", "-": "-100", "--": "-INFINITY"}
 _MODES = (FailoverMode.HARD, FailoverMode.SOFT, FailoverMode.NONE, FailoverMode.RESTART_ONLY, FailoverMode.LOG_ONLY)
 
@@ -119,7 +121,7 @@ def _primitive(group: Group, members: list[Resource], params: tuple[tuple[str, s
     meta = [
         ("migration-threshold", "INFINITY" if mode is FailoverMode.RESTART_ONLY else "1"),
         ("failure-timeout", f"{max(1, math.ceil(group.pingpong_interval))}s"),
-        ("resource-stickiness", "0" if group.failback else "INFINITY"),
+        ("resource-stickiness", "0" if group.failback else STAYS),
     ]
     if not group.desired_primaries:
         meta.append(("target-role", "Stopped"))

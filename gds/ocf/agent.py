@@ -103,7 +103,7 @@ def monitor(asked: Asked) -> int:
     """How it is: see the module."""
     place = Place(asked.runtime_dir, asked.state_dir)
     if not place.exists:
-        return _absent(asked)
+        return _absent(asked, place)
     deadline = time.monotonic() + 0.8 * asked.timeout
     status = _status(place, deadline)
     if status is None and place.is_alive():
@@ -113,7 +113,7 @@ def monitor(asked: Asked) -> int:
 
         living = Remains(place).processes()
         if not living:
-            return _absent(asked)
+            return _absent(asked, place)
         warn(f"the runner of {asked.instance} is dead, and {_listed(living)} of it live")
         if asked.is_probe:
             return codes.SUCCESS
@@ -239,9 +239,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 # -- the parts --------------------------------------------------------------------------------------------------------
 
 
-def _absent(asked: Asked) -> int:
-    """Nothing runs. Asked for the first time on a node, it also matters whether it could."""
+def _absent(asked: Asked, place: Place) -> int:
+    """Nothing runs. Asked for the first time on this node, it may be asked to start soon: what can be, is prepared."""
     asked.check()
+    if asked.is_probe and os.path.exists(asked.config):
+        from gds.ocf.attendant import prepare
+
+        prepare(asked, place)
     return codes.NOT_RUNNING
 
 

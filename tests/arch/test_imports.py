@@ -64,8 +64,9 @@ LAW: dict[str, tuple[str, ...]] = {
     # Pacemaker's agent: a process for each action. It talks to a runner, and where none lives it looks for what is left
     # with the eyes of those who put it there.
     "gds.ocf": (
-        *("gds.api.client", "gds.config.places", "gds.linux.cgroupforest", "gds.linux.keeperrecord"),
-        *("gds.linux.lineage", "gds.linux.procfs", "gds.linux.striking", *WORDS),
+        *("gds.api.client", "gds.config.asking", "gds.config.places"),
+        *("gds.linux.cgroupforest", "gds.linux.keeperrecord", "gds.linux.lineage", "gds.linux.procfs"),
+        *("gds.linux.striking", *WORDS),
     ),
     "gds.__main__": ("gds.cli",),
     # One process for each method of a LogicalHostname: it looks, asks the judge and acts; no runner loads any of it.
