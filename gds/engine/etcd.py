@@ -64,10 +64,13 @@ class EtcdEngine:
         self._loading: dict[str, Record] | None = None
         self._page_seconds = settings.attempt
         self._is_loaded = False
+        self._is_closed = False
         self._away = ""
         self._suspects = False
         self._reloaded = ""
         self._unreadable: dict[str, int] = {}
+        self._keys: set[str] = set()
+        """Of all that was told and not told to be gone."""
         self._timers: dict[str, TimerHandle] = {}
 
     # -- ports.ClusterEngine ------------------------------------------------------------------------------------------
@@ -80,6 +83,8 @@ class EtcdEngine:
 
     def commit(self, transaction: Transaction, timeout: float, done: Callable[[Answer], None]) -> None:
         """See ports.ClusterEngine."""
+        if self._is_closed:
+            return
         until = self._loop.now() + timeout
         before = self._client.known.revision
         body = transaction_body(self._prefix, transaction)
@@ -118,6 +123,7 @@ class EtcdEngine:
     def close(self) -> None:
         """See ports.ClusterEngine."""
         self._listener = None
+        self._is_closed = True
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -206,6 +212,7 @@ class EtcdEngine:
         self._loading = None
         self._page_seconds = self._attempt
         self._is_loaded = True
+        self._keys = set(loading)
         self._listener.engine_loaded(loading, revision)
         self._watch.follow(revision)
 
@@ -274,10 +281,19 @@ class EtcdEngine:
         """See etcd_watch.Reader."""
         if self._listener is None:
             return
+        told = []
         for change in news.changes:
             self._unreadable.pop(change.key, None)
+            if change.record is not None:
+                self._keys.add(change.key)
+            elif change.key in self._keys:
+                self._keys.remove(change.key)
+            else:
+                continue  # garbage came or went, of which nobody was told
+            told.append(change)
         self._unreadable.update((key, news.changes[-1].revision) for key in news.unreadable)
-        self._listener.engine_changed(news.changes, news.changes[-1].revision)
+        if told:
+            self._listener.engine_changed(tuple(told), told[-1].revision)
 
     def watch_compacted(self, because: str) -> None:
         """See etcd_watch.Reader."""

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 MOST_AT_ONCE = 32
-"""Requests under way; more wait for one of these to end."""
+"""Requests under way; of more, the one whose time ends first is the next: a renewal does not wait for claims."""
 _MOST_IDLE = 4
 _PAUSE = 0.1
 """Seconds before the endpoints are tried anew when none of them can be reached."""
@@ -62,7 +62,7 @@ class Asked:
         self._done: Done | None = done
         self._bare = bare
         self._seconds = seconds
-        self._until = client.loop.now() + seconds
+        self.until = client.loop.now() + seconds
         self._timer = client.loop.after(seconds, self._late)
         self._opening: Opening | None = None
         self._line: Line | None = None
@@ -87,7 +87,7 @@ class Asked:
             self._ask(line)
             return
         self._tried.add(client.pinned)
-        left = self._until - client.loop.now()
+        left = self.until - client.loop.now()
         share = min(left, max(self._seconds / len(client.places), 0.05))
         self._opening = client.open(client.pinned, share, self._opened)
 
@@ -267,7 +267,9 @@ class Client:
             if asked in kept:
                 kept.remove(asked)
         if self._queue and len(self._asked) < MOST_AT_ONCE:
-            self._start(self._queue.pop(0))
+            first = min(self._queue, key=lambda each: each.until)
+            self._queue.remove(first)
+            self._start(first)
 
     # -- endpoints ----------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gds.engine import FACTORIES
 from gds.linux.loop import Loop
@@ -237,3 +239,56 @@ def test_the_same_schedule_gives_the_same_story() -> None:
         bench.rest()
         stories.append((heard.words, heard.changes, bench.store.records))
     assert stories[0] == stories[1]
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("write"), st.integers(0, 2), st.sampled_from(["x", "y", "z"])),
+    st.tuples(st.just("cut"), st.integers(0, 2), st.booleans()),
+    st.tuples(st.just("heal"), st.integers(0, 2), st.none()),
+    st.tuples(st.just("lag"), st.integers(0, 2), st.floats(0.0, 0.5)),
+    st.tuples(st.just("fate"), st.integers(0, 2), st.floats(-1.0, 2.0)),
+    st.tuples(st.just("thread"), st.integers(0, 2), st.none()),
+    st.tuples(st.sampled_from(["compact", "wait"]), st.none(), st.none()),
+)
+
+
+def act(bench: Together, step: tuple[str, int | None, object], tolds: list[Told]) -> None:
+    what, who, detail = step
+    if who is None:
+        bench.store.compact() if what == "compact" else bench.clock.run(bench.loop, 0.3)
+        return
+    engine = bench.engines[who]
+    if what == "write":
+        tolds.append(Told())
+        engine.commit(Transaction((), (Put(str(detail), str(len(tolds))),)), 1.0, tolds[-1])
+    elif what == "cut":
+        engine.cut(answers_only=bool(detail))
+    elif what == "heal":
+        engine.heal()
+    elif what == "lag":
+        engine.lag = float(str(detail))
+    elif what == "fate":
+        fate = Fate(LOST if (late := float(str(detail))) < 0 else late, late if late > 1 else 0.0)
+        engine.fate = lambda _transaction: fate
+    else:
+        engine.lose_thread()
+
+
+@given(st.lists(STEPS, max_size=40))
+def test_after_any_schedule_of_faults_all_is_told_and_every_answer_was_given_once(
+    steps: list[tuple[str, int | None, object]],
+) -> None:
+    """Heard holds each of them to the order of revisions all the while."""
+    bench = Together(delay=0.01)
+    heards = [begun(bench, name)[1] for name in "abc"]
+    tolds: list[Told] = []
+    for step in steps:
+        act(bench, step, tolds)
+        bench.clock.run(bench.loop, 0.02)
+    bench.end_silence()
+    bench.rest()
+    assert all(len(told.answers) == 1 for told in tolds)
+    assert all(heard.records == bench.store.records for heard in heards)
+    assert not any(heard.is_away for heard in heards)
+    committed = [told.answers[0].revision for told in tolds if isinstance(told.answers[0], Committed)]
+    assert len(set(committed)) == len(committed)

@@ -97,6 +97,11 @@ def test_foreign_bytes_under_our_prefix_are_said_and_left_out(bench: OneMember) 
     write(bench, engine, Put("bad", "mended"))
     bench.until(lambda: heard.values == {"bad": "mended"})
     assert list(engine.describe()["unreadable"]) == ["good"]
+    put("worse", b"\xff")
+    bench.member.ctl("del", f"{bench.prefix}/good")
+    last = write(bench, engine, Put("end", ""))
+    bench.until(lambda: heard.revision >= last)
+    assert list(engine.describe()["unreadable"]) == ["worse"]
 
 
 def test_other_keys_are_no_business_of_ours(bench: OneMember) -> None:
@@ -121,11 +126,12 @@ def test_a_full_store_rejects_and_recovers(turning: Turning, tmp_path: Path) -> 
     with Member(tmp_path / "small", "--quota-backend-bytes", str(1 << 20)) as small:
         engine, heard = begun(turning, EtcdSettings(endpoints=(small.url,), allow_old_etcd=True))
         first = write(turning, engine, Put("mark", "0"))
-        answers = [Committed(first)]
-        while isinstance(answers[-1], Committed):
-            answer = commit(turning, engine, Transaction((), (Put("big", "x" * 100_000 + str(len(answers))),)))
-            assert len(answers) < 100
-            answers.append(answer)  # type: ignore[arg-type]  # the last is none
+        number = 0
+        while isinstance(
+            commit(turning, engine, Transaction((), (Put("big", "x" * 100_000 + str(number)),))), Committed
+        ):
+            number += 1
+            assert number < 100
         turning.until(lambda: isinstance(commit(turning, engine, Transaction((), (Put("k", "1"),))), Rejected))
         rejected = commit(turning, engine, Transaction((Compare("mark", first),), (Put("mark", "1"),)))
         assert isinstance(rejected, Rejected)
