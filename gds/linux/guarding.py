@@ -46,6 +46,11 @@ _CODE = "import sys; sys.path.append(sys.argv.pop(1)); from gds.linux.guard impo
 _TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
+def command(args: Iterable[str]) -> list[str]:
+    """How the program is run (its arguments: guard.py): the interpreter as bare as it can be."""
+    return [sys.executable, "-I", "-S", "-c", _CODE, _TOP, *args]
+
+
 def why_not(forest: Forest) -> str:
     """Why what runs in this forest cannot be guarded; "" = it can."""
     if isinstance(forest, CgroupForest):
@@ -260,11 +265,10 @@ class Guard:
         os.makedirs(place, exist_ok=True)
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         reader, writer = os.pipe2(os.O_CLOEXEC)
-        argv = [sys.executable, "-I", "-S", "-c", _CODE, _TOP, *self._args]
         try:
             pid = os.posix_spawn(
                 sys.executable,
-                argv,
+                command(self._args),
                 {"LC_ALL": "C"},
                 file_actions=[(os.POSIX_SPAWN_DUP2, fd, to) for fd, to in ((null, 0), (writer, 1), (null, 2))],
                 setsid=True,

@@ -6,6 +6,7 @@ The runner does it with the same code when there is no guard. Kernel files and o
 from __future__ import annotations
 
 import _socket
+import errno
 import os
 import struct
 import sys
@@ -22,6 +23,8 @@ _ROUNDS = 64
 _ADDRESS = struct.Struct("=BBBBI")
 _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
+_GONE = (errno.EADDRNOTAVAIL, errno.ENODEV, errno.ENXIO)
+"""With its interface, or by somebody else: well."""
 
 
 def read(path: str) -> bytes:
@@ -151,21 +154,32 @@ def remove_addresses(marks: set[tuple[int, bytes]]) -> int:
             label = has.get(3, b"").rstrip(b"\0")
             if metric in metrics and (family == _socket.AF_INET6 or (metric, label) in marks):
                 ours.append((family, prefix, index, has))
+        wrong = None
         for family, prefix, index, has in ours:
-            _remove(route, family, prefix, index, has)
+            try:
+                _remove(route, family, prefix, index, has)
+            except OSError as error:
+                if error.errno not in _GONE:
+                    wrong = error  # and the others go all the same
+        if wrong is not None:
+            raise wrong
         return len(ours)
     finally:
         route.close()
 
 
 def _answers(route: _socket.socket) -> Iterator[bytes]:
-    """The bodies of RTM_NEWADDR until the dump is done, or of nothing until an acknowledgement."""
+    """The bodies of RTM_NEWADDR until the dump is done, or nothing and an acknowledgement. Raises OSError: refused."""
     while True:
         data = route.recv(1 << 16)
         at = 0
         while at + 16 <= len(data):
             length, kind, _flags, _number, _pid = _HEADER.unpack_from(data, at)
-            if kind in (2, 3):  # NLMSG_ERROR (0: well), NLMSG_DONE
+            if kind == 2:  # NLMSG_ERROR; 0 is well
+                code = -struct.unpack_from("=i", data, at + 16)[0]
+                if code:
+                    raise OSError(code, os.strerror(code))
+            if kind in (2, 3):  # NLMSG_DONE
                 return
             if kind == 20:
                 yield data[at + 16 : at + length]
@@ -181,7 +195,7 @@ def _attributes(body: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _remove(route: _socket.socket, family: int, prefix: int, index: int, has: dict[int, bytes]) -> None:
-    """RTM_DELADDR. Others of its subnet do not go with it (promote_secondaries); gone already is well."""
+    """RTM_DELADDR. Others of its subnet do not go with it (promote_secondaries). Raises OSError."""
     knob = was = b""
     if family == _socket.AF_INET:
         try:
@@ -193,8 +207,10 @@ def _remove(route: _socket.socket, family: int, prefix: int, index: int, has: di
             was = b""  # the interface is gone, or /proc/sys is read-only: what goes too is put back by its owner
     words = b"".join([_ATTRIBUTE.pack(4 + len(has[k]), k) + has[k] for k in (2, 1) if k in has])
     body = _ADDRESS.pack(family, prefix, 0, 0, index) + words
-    route.send(_HEADER.pack(16 + len(body), 21, 5, 2, 0) + body)
-    for _nothing in _answers(route):
-        pass
-    if was.strip() == b"0":
-        write(os.fsdecode(knob), was)
+    try:
+        route.send(_HEADER.pack(16 + len(body), 21, 5, 2, 0) + body)
+        for _nothing in _answers(route):
+            pass
+    finally:
+        if was.strip() == b"0":
+            write(os.fsdecode(knob), was)

@@ -26,7 +26,8 @@ from gds.errors import EngineError
 from gds.linux import guard as layout
 from gds.linux.cgroupforest import mount_point
 from gds.linux.clock import boottime
-from gds.linux.guarding import FILE, Guard, why_not
+from gds.linux.guardfile import GuardFile
+from gds.linux.guarding import FILE, Guard, command, why_not
 from gds.linux.journal import Log
 from gds.linux.lineage import is_alive, start_of
 from gds.model.hostname import label, metric
@@ -499,6 +500,54 @@ def test_a_stand_in_for_a_watchdog_is_fed_until_the_end_in_order(place: Place) -
     assert set(fed) == {0, ord("V")}
     assert fed.count(b"V") == 1
     os.close(reader)
+
+
+def test_while_something_cannot_be_killed_the_watchdog_is_not_fed(tmp_path: Path) -> None:
+    # plain files stand in for a cgroup whose processes do not die
+    stuck = tmp_path / "root" / "web:Probe"
+    stuck.mkdir(parents=True)
+    for name, text in (("events", "populated 1\n"), ("procs", ""), ("kill", "")):
+        (stuck / f"cgroup.{name}").write_text(text)
+    os.mkfifo(tmp_path / "watchdog")
+    reader = os.open(tmp_path / "watchdog", os.O_RDONLY | os.O_NONBLOCK)
+    file = GuardFile(str(tmp_path / FILE))
+    file.fields[layout.RUNNER_START] = start_of(os.getpid())
+    file.fields[layout.RUNNER] = os.getpid()
+    args = [str(tmp_path / FILE), str(tmp_path / "root"), str(tmp_path / "watchdog"), "1", "10", "60"]
+
+    def fed() -> bytes:
+        with contextlib.suppress(BlockingIOError):
+            return os.read(reader, 4096)
+        return b""
+
+    def kills(more: int) -> None:
+        before = file.fields[layout.KILLS]
+        eventually(lambda: file.fields[layout.KILLS] >= before + more, "it tries again and again")
+
+    with subprocess.Popen(command(args), stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ok\n"
+            eventually(fed, "it is fed")
+            file.fields[layout.DEADLINE] = 1
+            process.send_signal(signal.SIGUSR1)
+            kills(1)
+            fed()
+            began = boottime()
+            eventually(lambda: boottime() > began + 1.0, "several times the period of feeding")
+            kills(1)
+            assert fed() == b""
+            assert (stuck / "cgroup.kill").read_text() == "1"
+            (stuck / "cgroup.events").write_text("populated 0\n")
+            eventually(fed, "it is fed as soon as nothing is left")
+            file.fields[layout.ENDING] = process.pid
+            process.send_signal(signal.SIGUSR1)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+    assert fed().endswith(b"V")
+    os.close(reader)
+    file.close()
 
 
 def test_a_watchdog_that_cannot_be_had_is_told(place: Place) -> None:
