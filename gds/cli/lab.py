@@ -118,6 +118,7 @@ def _up(argv: list[str]) -> int:
         print(
             f"etcd {version} is older than 3.5.13: good enough to try things out (allow_old_etcd), not for production"
         )
+    print("starting; the store is new, so that nothing is run for one lifetime", flush=True)
     deeds.build(lab, settings)
     for node in lab.nodes:
         deeds.start(lab, node)
@@ -154,14 +155,14 @@ def _planned(typed: options.Options, nodes: tuple[str, ...], etcd: str) -> Lab:
 
 
 def _nodes(text: str) -> tuple[str, ...]:
-    from gds.lab.place import CLIENT, MOST
+    from gds.lab.place import MOST, RESERVED
     from gds.model.names import name_fault
 
     names = [f"n{number + 1}" for number in range(int(text[:3]))] if text.isdecimal() else text.split(",")
     if not 1 <= len(names) <= MOST:
         raise UsageError(f"cannot use --nodes {text}: 1 to {MOST} nodes")
     for name in names:
-        fault = name_fault(name) or ("it is the name of the place without a runner" if name == CLIENT else "")
+        fault = name_fault(name) or ("the lab has another use for this name" if name in RESERVED else "")
         if fault or names.count(name) > 1:
             raise UsageError(f"cannot use --nodes {text}: {name}: {fault or 'it is there twice'}")
     return tuple(names)
@@ -315,7 +316,7 @@ def _heal(argv: list[str]) -> int:
 
 
 def _exec(argv: list[str]) -> int:
-    from gds.lab import cells, network
+    from gds.lab import cells, network, seen
     from gds.lab.place import CLIENT, LabFault
 
     # the options behind NODE are the command's
@@ -326,8 +327,8 @@ def _exec(argv: list[str]) -> int:
     if not command:
         raise UsageError("cannot exec: name a node (or client) and a command; see gds lab --help")
     lab = _read(typed)
-    if node != CLIENT:
-        lab.known(node)
+    if node != CLIENT and seen.power(lab, lab.known(node)) != "on":
+        raise LabFault(f"cannot exec on {node}: it is {seen.power(lab, node)}", 3)
     env = {k: v for k, v in os.environ.items() if not k.startswith("GDS_")}
     env["GDS_CONFIG"] = f"{lab.directory}/gds.toml"
     env["PATH"] = f"{env.get('PATH', os.defpath)}:{os.path.dirname(sys.executable)}"  # `gds` is there, if nowhere else

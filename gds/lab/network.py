@@ -76,8 +76,7 @@ def remove(directory: str) -> list[str]:
         names = sorted(os.listdir(NAMESPACES))
     except FileNotFoundError:
         return []
-    # the lab in the usual place begins as all others do, and goes on with a node's name instead of a number
-    ours = [name for name in names if name.startswith(before) and (before != "gdslab-" or "-" not in name[7:])]
+    ours = [name for name in names if name.startswith(before)]
     for name in ours:
         _ip("netns", "del", name)
     return ours

@@ -19,6 +19,8 @@ CLIENT = "client"
 """The name of the place that has no runner and no member of etcd: where a user of the service would be."""
 DEFAULT_NET = "192.0.2.0/24"
 """For documentation (RFC 5737): no machine has a route of its own there."""
+RESERVED = (CLIENT, "switch", "trial", "page")
+"""What else has a name among the nodes' namespaces and directories."""
 MOST = 9
 
 
@@ -106,7 +108,7 @@ def default_directory(environ: Mapping[str, str], euid: int) -> str:
 
 def prefix_of(directory: str) -> str:
     """How the names of its namespaces and cgroup begin; those of the lab in the usual place have no number."""
-    return "gdslab" if directory == "/run/gds-lab" else f"gdslab-{zlib.crc32(os.fsencode(directory)):08x}"
+    return "gdslab" if directory == "/run/gds-lab" else f"gdslab{zlib.crc32(os.fsencode(directory)):08x}"
 
 
 def network_of(text: str) -> str:
@@ -122,8 +124,19 @@ def network_of(text: str) -> str:
     return str(made)
 
 
+def _trust(directory: str) -> None:
+    """What is recorded there is done to cgroups and files: it must be our own word. Raises LabFault."""
+    try:
+        owner = os.stat(directory).st_uid
+    except OSError:
+        return  # not there: nothing is believed
+    if owner != os.geteuid():
+        raise LabFault(f"cannot trust {directory}: it belongs to uid {owner}, and only who owns a lab may use it", 77)
+
+
 def look(directory: str) -> None:
     """A lab may be made in this directory. Raises LabFault."""
+    _trust(directory)
     if os.path.exists(f"{directory}/{RECORD}"):
         raise LabFault(f"cannot bring up a lab in {directory}: one is there; gds lab down ends it")
     try:
@@ -152,6 +165,7 @@ def write(lab: Lab) -> None:
 def read(directory: str) -> Lab:
     """The lab in a directory. Raises LabFault (exit status 4) when there is none."""
     path = f"{directory}/{RECORD}"
+    _trust(directory)
     try:
         with open(path, encoding="utf-8") as file:
             plain = json.load(file)

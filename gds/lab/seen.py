@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 def document(lab: Lab) -> dict[str, Any]:
     """For programs, version 1: keys may be added, never renamed. `status` is that of the first runner that is a member
     of the cluster, else of any that answers, else null."""
-    power = {node: _power(lab, node) for node in lab.nodes}
-    living = [n for n in lab.nodes if power[n] == "on" and _alive(lab, n, "etcd")]
+    powers = {node: power(lab, node) for node in lab.nodes}
+    living = [n for n in lab.nodes if powers[n] == "on" and _alive(lab, n, "etcd")]
     states = members.states(lab, living)
     cuts = network.cuts(lab)
-    told = [(node, said) for node in lab.nodes if power[node] == "on" and (said := identity(lab, node)) is not None]
+    told = [(node, said) for node in lab.nodes if powers[node] == "on" and (said := identity(lab, node)) is not None]
     best = [said for _, said in told if said.get("cluster", {}).get("member")] or [said for _, said in told]
     return {
         "schema": 1,
@@ -30,15 +30,15 @@ def document(lab: Lab) -> dict[str, Any]:
         "nodes": [
             {
                 "node": node,
-                "power": power[node],
+                "power": powers[node],
                 "address": lab.address(node),
                 "runner": {
                     "pid": recorded(f"{lab.home(node)}/runner.pid"),
-                    "state": _runner(lab, node, power[node], [name for name, _ in told]),
+                    "state": _runner(lab, node, powers[node], [name for name, _ in told]),
                 },
                 "etcd": {
                     "pid": recorded(f"{lab.home(node)}/etcd.pid"),
-                    "state": states.get(node) or ("paused" if _halted(lab, node, "etcd", power[node]) else "down"),
+                    "state": states.get(node) or ("paused" if _halted(lab, node, "etcd", powers[node]) else "down"),
                     "url": lab.url(node),
                 },
                 "cut_off_from": _cut_off(lab, node, cuts),
@@ -49,7 +49,8 @@ def document(lab: Lab) -> dict[str, Any]:
     }
 
 
-def _power(lab: Lab, node: str) -> str:
+def power(lab: Lab, node: str) -> str:
+    """on, off, or paused: it has power, and stands still."""
     if not recorded(f"{lab.home(node)}/keeper.pid"):
         return "off"
     return "paused" if cells.is_frozen(lab.cell(node)) else "on"

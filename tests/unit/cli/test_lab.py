@@ -37,7 +37,7 @@ def refused(capsys: Said, *argv: str) -> tuple[int, str]:
         (("up", "--nodes", "0"), "1 to 9 nodes"),
         (("up", "--nodes", "10"), "1 to 9 nodes"),
         (("up", "--nodes", "a,a,b"), "a: it is there twice"),
-        (("up", "--nodes", "a,client"), "the name of the place without a runner"),
+        (("up", "--nodes", "a,client"), "another use for this name"),
         (("up", "--nodes", "a,b c"), "letters, digits"),
         (("up", "--lifetime", "3"), "make lifetime at least 4.9"),
         (("up", "--net", "192.0.2.0/28"), "/8 to /24"),
@@ -85,6 +85,16 @@ def test_a_directory_that_is_not_empty_is_left_alone(capsys: Said, tmp_path: Pat
     code, err = refused(capsys, "up", "--dir", str(tmp_path))
     assert (code, err) == (1, f"gds: cannot use {tmp_path} for a lab: it is not empty\n")
     assert os.listdir(tmp_path) == ["mine"]
+
+
+def test_a_lab_of_somebody_else_is_not_believed(capsys: Said, tmp_path: Path) -> None:
+    other = "/"
+    if os.geteuid() == 0:
+        other = str(tmp_path)
+        os.chown(other, 65534, 65534)
+    code, err = refused(capsys, "down", "--dir", other)
+    assert code == 77
+    assert f"gds: cannot trust {other}: it belongs to uid" in err
 
 
 def test_etcd_that_is_not_there_or_is_none(capsys: Said, tmp_path: Path) -> None:
@@ -149,7 +159,8 @@ def test_names_and_addresses() -> None:
     assert [LAB.address(node) for node in (*LAB.nodes, CLIENT)] == [f"192.0.2.{n}" for n in (101, 102, 103, 250)]
     assert LAB.floating() == "192.0.2.10"
     assert LAB.namespace("n1") == "gdslab-n1"
-    assert PLAIN.namespace("a").startswith("gdslab-")
+    assert PLAIN.namespace("a").startswith("gdslab9")
+    assert not PLAIN.namespace("a").startswith("gdslab-")  # whatever its nodes are called
     assert PLAIN.namespace("a") != PLAIN.replace(directory="/tmp/y").namespace("a")
     assert PLAIN.url("b") == "http://127.0.0.1:1003"
     assert all(len(LAB.port_of_switch(node)) <= 15 for node in (*LAB.nodes, CLIENT))
