@@ -50,7 +50,8 @@ def what_if(
     for _ in range(MOST):
         made = plan(changed)
         for name, decision in made.items():
-            left.setdefault(name, []).extend([why for _node, why in decision.leave])
+            reasons = [f"{n} would be evacuated" if n in evacuated else why for n, why in decision.leave]
+            left.setdefault(name, []).extend(reasons)
             if decision.take:
                 taken[name] = decision.because
         after = carried_out(changed, made)
@@ -78,11 +79,11 @@ def carried_out(cluster: Cluster, made: dict[str, Decision]) -> Cluster:
 
 def _changed(peer: Peer, down: Collection[str], evacuated: Collection[str], up: Collection[str]) -> Peer:
     if peer.name in down:
-        return peer.replace(alive=False, because="it would be down")
+        return peer.replace(alive=False, because="")
     if peer.name in up:
         peer = peer.replace(alive=True, because="")
     if peer.name in evacuated:
-        return peer.replace(drained=peer.drained or "it would be evacuated", evacuated=True)
+        return peer.replace(because=peer.because or "it would be evacuated", evacuated=True)
     return peer
 
 
