@@ -58,7 +58,7 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], euid: in
     """What the settings file, the environment and the flags say, merged and checked."""
     path = settings_file(environ)
     if not path:
-        return _merged({}, {}, "", Positions(""), flags, environ)
+        return _merged(_InFile("", ""), flags, environ)
     try:
         content = read_trusted(path, euid)
     except FileFault as error:
@@ -68,67 +68,69 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], euid: in
         data = parse(text)
     except Unreadable as error:
         return Given({}, (Problem(path, error.line, error.column, error.key, str(error)),), content)
-    runner: object = {}
-    problems: list[Problem] = []
-    spelled: dict[str, Keys] = {}
-    positions = Positions(text)
-
-    def problem(keys: Keys, message: str, on_key: bool = True) -> None:
-        place = positions.place(positions.offset_of(keys, on_key))
-        problems.append(Problem(path, place.line, place.column, shown_keys(keys), message))
-
-    for key, value in data.items():
-        if key.lower() == "runner":
-            runner = value
-            runner_key = key
-        elif key != "$schema":
-            text = (
-                "[resource] and [group] belong into descriptors"
-                if key.lower() in ("resource", "group")
-                else "unknown key"
-            )
-            problem((key,), f"{text}; expected [runner]")
-    if not isinstance(runner, dict):
-        problem((runner_key,), f"expected a table [runner], not {shown(runner)}", False)
-        runner = {}
-    lowered: dict[str, Any] = {}
-
-    def take(table: dict[str, Any], above: Keys, before: str) -> None:
-        """Bring a table under flat names."""
-        seen = set()
-        for key, value in table.items():
-            keys, name = (*above, key), before + key.lower()
-            if key.lower() in seen:
-                problem(keys, "given twice, in different capitalisation")
-            seen.add(key.lower())
-            if not before and name == "etcd":
-                if isinstance(value, dict):
-                    take(value, keys, ETCD)
-                else:
-                    problem(keys, f"expected a table [runner.etcd], not {shown(value)}", False)
-            elif not before and name.startswith(ETCD) and name in names():
-                problem(keys, f"unknown key; it is {name.removeprefix(ETCD)} in [runner.etcd]")
-            else:
-                spelled[name] = keys
-                lowered[name] = value
-
-    take(runner, (runner_key,) if runner else (), "")
-    merged = _merged(lowered, spelled, path, positions, flags, environ)
-    alone = _merged(lowered, spelled, path, positions, {}, {})
-    problems.extend(merged.problems)
+    in_file = _InFile(path, text)
+    in_file.read(data)
+    merged = _merged(in_file, flags, environ)
+    alone = _merged(in_file, {}, {})
+    problems = [*in_file.problems, *merged.problems]
     # A fault in the file is told also where something stronger hides it.
     problems.extend([p for p in alone.problems if p not in problems and p not in alone.crossed])
     return Given(merged.values, tuple(problems), content, alone.values, not alone.problems)
 
 
-def _merged(
-    from_file: dict[str, Any],
-    spelled: dict[str, Keys],
-    path: str,
-    positions: Positions,
-    flags: Mapping[str, Any],
-    environ: Mapping[str, str],
-) -> Given:
+class _InFile:
+    """`[runner]` of the settings file under flat names (model/settings.py), and where each was written."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self.path = path
+        self.positions = Positions(text)
+        self.values: dict[str, Any] = {}
+        self.spelled: dict[str, Keys] = {}
+        self.problems: list[Problem] = []
+
+    def read(self, data: dict[str, Any]) -> None:
+        """All of the file."""
+        for key, value in data.items():
+            if key.lower() == "runner":
+                if isinstance(value, dict):
+                    self._take(value, (key,), "")
+                else:
+                    self._wrong((key,), f"expected a table [runner], not {shown(value)}", False)
+            elif key != "$schema":
+                misplaced = key.lower() in ("resource", "group")
+                text = "[resource] and [group] belong into descriptors" if misplaced else "unknown key"
+                self._wrong((key,), f"{text}; expected [runner]")
+
+    def told(self, name: str, message: str, on_key: bool) -> Problem:
+        """A problem with a value."""
+        return self._told(self.spelled[name], message, on_key)
+
+    def _take(self, table: dict[str, Any], above: Keys, before: str) -> None:
+        seen = set()
+        for key, value in table.items():
+            keys, name = (*above, key), before + key.lower()
+            if name in seen:
+                self._wrong(keys, "given twice, in different capitalisation")
+            seen.add(name)
+            if name == "etcd" and isinstance(value, dict):
+                self._take(value, keys, ETCD)
+            elif name == "etcd":
+                self._wrong(keys, f"expected a table [runner.etcd], not {shown(value)}", False)
+            elif not before and name.startswith(ETCD) and name in names():
+                self._wrong(keys, f"unknown key; it is {name.removeprefix(ETCD)} in [runner.etcd]")
+            else:
+                self.spelled[name] = keys
+                self.values[name] = value
+
+    def _wrong(self, keys: Keys, message: str, on_key: bool = True) -> None:
+        self.problems.append(self._told(keys, message, on_key))
+
+    def _told(self, keys: Keys, message: str, on_key: bool) -> Problem:
+        place = self.positions.place(self.positions.offset_of(keys, on_key))
+        return Problem(self.path, place.line, place.column, shown_keys(keys), message)
+
+
+def _merged(in_file: _InFile, flags: Mapping[str, Any], environ: Mapping[str, str]) -> Given:
     variable = variables(environ)
 
     def told(key: str, message: str, on_key: bool) -> Problem:
@@ -136,14 +138,13 @@ def _merged(
             return Problem("command line", 0, 0, "--" + key.replace("_", "-"), message)
         if key in variable:
             return Problem("environment", 0, 0, f"GDS_{key.upper()}", message)
-        place = positions.place(positions.offset_of(spelled[key], on_key))
-        return Problem(path, place.line, place.column, shown_keys(spelled[key]), message)
+        return in_file.told(key, message, on_key)
 
     problems = []
     faulty: frozenset[str] = frozenset()
-    sources: list[Mapping[str, Any]] = [flags, variable, from_file]
+    sources: list[Mapping[str, Any]] = [flags, variable, in_file.values]
     try:
-        made = _model(variable, from_file)(**flags)
+        made = _model(variable, in_file.values)(**flags)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             key = str(detail["loc"][0])
