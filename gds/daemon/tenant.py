@@ -42,6 +42,8 @@ if TYPE_CHECKING:
         def describe(self) -> dict[str, Any]: ...
 
 
+SHORTEST = 0.001
+"""Seconds: two clocks that are rounded differently must not make us look again without end."""
 SETTLING = 0.05
 """Seconds between two looks at whether the guard has found nothing more."""
 
@@ -226,6 +228,8 @@ class Tenant:
         """The RGM grants it, if somebody takes it."""
         group = app.resource.group
         self._asker[group] = (app, because, by_monitor)
+        self._changed.add(group)
+        self._note_changes()
         self.masteries.giveover(group, because, self._boottime())
         self.look()
 
@@ -255,7 +259,8 @@ class Tenant:
         self._able.clear()
         self._note_changes()
         self._hear_of_kills()
-        for order in self.member.step(self._boottime()):
+        now = self._boottime()
+        for order in self.member.step(now):
             self._carry_out(order)
         self._look_afar()
         for each in self.each_turn:
@@ -264,10 +269,10 @@ class Tenant:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        now = self._boottime()
+        # by the same instant as the step: what has become due since is neither done nor to be waited for in vain
         due = self.member.due(now)
         if due != FOREVER:
-            self._timer = self._loop.after(due - now, self.look)
+            self._timer = self._loop.after(max(due - self._boottime(), SHORTEST), self.look)
 
     def explains(self, app: App) -> bool:
         """A death that the guard brought about, or is just about to tell of: no failure of the application, and nothing
