@@ -176,8 +176,8 @@ def _switch(play: Play, fact: Asked) -> None:
         play.marks.pop((fact.group, node), None)
     play.goals[fact.group] = before.replace(online=True, targets=fact.to, carried=False)
     there = [slot.node for slot in play.slots if slot.group == fact.group]
-    able = {c.node: c.because_not for c in candidates(play.picture(), fact.group)}
-    refused = [f"{node} {able[node]}" for node in fact.to if able[node] and node not in there]
+    unable = {c.node: c.because_not for c in candidates(play.picture(), fact.group) if not c.waits}
+    refused = [f"{node} {unable[node]}" for node in fact.to if unable.get(node) and node not in there]
     if refused:
         play.goals[fact.group], play.marks = before, marks
         play.say(fact.group, "decided", f"cannot switch: {'; '.join(refused)}")

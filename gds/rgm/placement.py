@@ -32,11 +32,13 @@ if TYPE_CHECKING:
 
 
 class Candidate(Value):
-    """A node that may be master. `rank`: 0 is the best; `because_not`: why it cannot take the group ("" = it can)."""
+    """A node that may be master. `rank`: 0 is the best; `because_not`: why it cannot take the group now ("" = it can).
+    `waits`: it will by itself, when others have done what is decided of them: no reason to refuse a switch to it."""
 
     node: str
     rank: int
     because_not: str = ""
+    waits: bool = False
 
 
 class GiveOver(Value):
@@ -93,7 +95,7 @@ def candidates(cluster: Cluster | View, group_name: str) -> tuple[Candidate, ...
     for rank, node in enumerate(known.ordered(wish)):
         why = "is its master already" if known.holds(group_name, node) else known.why_not(wish, node)
         waits = "" if why else known.waits_for(wish, node)
-        found.append(Candidate(node, rank, why or (f"waits until {waits}" if waits else "")))
+        found.append(Candidate(node, rank, f"waits until {waits}" if waits else why, bool(waits)))
     return tuple(found)
 
 

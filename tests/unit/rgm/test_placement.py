@@ -271,6 +271,7 @@ def test_strong_negative_yields() -> None:
     assert going["a"].nowhere == (("n1", "must not be where t is, which has not left it yet (--)"),)
     narrow = picture(group("a", "--t", nodelist=("n1",)), pair[1], at=(on("t", "n1"),))
     assert decide(narrow, "a").because == "stays down: n1 must not be where t is (--)"
+    assert [c.waits for c in candidates(picture(*pair, at=(on("a", "n1"),)), "t")] == [True, False, False]
     assert [c.because_not for c in candidates(picture(*pair, at=(on("a", "n1"),)), "t")] == [
         "waits until a, which must not be with it, has left n1",
         "",
