@@ -41,15 +41,20 @@ def main(argv: list[str]) -> int:
     install("etcd", "clocks")
     if typed.measure:
         return measure(typed)
+    parts: list[tuple[list[Step], bool]] = []
     if typed.rows is not None:
-        names = typed.rows or list(ROWS)
-        steps = [s for name in names for s in ROWS[name].steps(typed.lifetime)]
-        steps = [s._replace(number=n) for n, s in enumerate(steps, 1)]
+        for clocks in (False, True):
+            rows = [ROWS[name] for name in typed.rows or ROWS if ROWS[name].clocks is clocks]
+            steps = [s for row in rows for s in row.steps(typed.lifetime)]
+            parts.append(([s._replace(number=n) for n, s in enumerate(steps, 1)], clocks))
     else:
         only = tuple(filter(None, typed.only.split(",")))
-        steps = faults.schedule(seed, typed.faults, typed.lifetime, only, typed.longest)[typed.skip :]
+        parts.append((faults.schedule(seed, typed.faults, typed.lifetime, only, typed.longest)[typed.skip :], False))
         print(f"seed {seed}, lifetime {typed.lifetime:g} s, {typed.faults} faults", flush=True)
-    done, wrong = run(steps, typed, seed)
+    done: list[Done] = []
+    wrong: list[str] = []
+    for steps, clocks in parts:
+        run(steps, clocks, typed, seed, done, wrong)
     print(f"\n{tables.summary(done)}")
     for text in wrong:
         print(f"VIOLATION {text}")
@@ -76,28 +81,27 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def run(steps: Sequence[Step], typed: argparse.Namespace, seed: int) -> tuple[list[Done], list[str]]:
-    """All steps; what was done, and every violation in words. Logs of a part that went wrong are kept."""
-    done: list[Done] = []
-    wrong: list[str] = []
+def run(
+    steps: Sequence[Step], clocks: bool, typed: argparse.Namespace, seed: int, done: list[Done], wrong: list[str]
+) -> None:
+    """All steps, into what was `done`, and every violation in words. Logs of a part that went wrong are kept."""
     left = list(steps)
     part = 0
     while left and part <= STUCK_AT_MOST and not (typed.first and wrong):
         part += 1
         where = Path(tempfile.mkdtemp(prefix="gds-cluster-"))
         try:
-            with ClusterLab(where, typed.name, typed.lifetime, naive=typed.naive, clocks=typed.rows is not None) as lab:
+            with ClusterLab(where, typed.name, typed.lifetime, naive=typed.naive, clocks=clocks) as lab:
                 trial = Trial(lab, lambda text: print(text, flush=True))
                 found = one_part(trial, left, typed.first)
                 if found:
-                    kept = Path(typed.keep) / f"gds-cluster-{seed}-{part}"
+                    kept = Path(tempfile.mkdtemp(prefix=f"gds-cluster-{seed}-", dir=typed.keep))
                     lab.keep(kept, ("violations", "\n".join(found) + "\n"), ("faults", _listed(trial)))
                     print(f"logs are kept in {kept}", flush=True)
             done += trial.done
             wrong += found
         finally:
             shutil.rmtree(where, ignore_errors=True)
-    return done, wrong
 
 
 def one_part(trial: Trial, left: list[Step], first: bool) -> list[str]:
