@@ -296,7 +296,8 @@ class Guard:
         try:
             reader = self._launch()
         except OSError as error:
-            raise EngineError(f"cannot start the guard: {error.strerror}") from None
+            where = f" ({os.fsdecode(error.filename)})" if error.filename else ""
+            raise EngineError(f"cannot start the guard: {error.strerror}{where}") from None
         waiting = select.poll()
         waiting.register(reader, select.POLLIN)
         said = os.read(reader, 4096) if waiting.poll(int(_PATIENCE * 1000)) else b"it does not answer\n"
