@@ -39,6 +39,9 @@ class Asked:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.instance = environ.get("OCF_RESOURCE_INSTANCE", "default")
+        if environ.get(f"{_PREFIX}CRM_meta_globally_unique", "false") == "false":
+            # a copy of a clone is the same one on this node, whatever number Pacemaker gives it today
+            self.instance = self.instance.partition(":")[0]
         self.config = environ.get(f"{_PREFIX}config", "")
         self.resource = environ.get(f"{_PREFIX}resource", "")
         self.runtime_dir = environ.get(f"{_PREFIX}runtime_dir", "") or RUNTIME + self.instance

@@ -105,6 +105,12 @@ def test_what_the_environment_says() -> None:
     assert Asked({"OCF_RESKEY_CRM_meta_timeout": "soon"}).timeout == 300.0
 
 
+def test_a_copy_of_a_clone_is_at_home_in_the_same_place_whatever_its_number() -> None:
+    assert Asked({"OCF_RESOURCE_INSTANCE": "web:1"}).runtime_dir == "/run/gds/ocf-web"
+    unique = {"OCF_RESOURCE_INSTANCE": "web:1", "OCF_RESKEY_CRM_meta_globally_unique": "true"}
+    assert Asked(unique).runtime_dir == "/run/gds/ocf-web:1"
+
+
 def test_an_action_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["promote"]) == UNIMPLEMENTED
     assert "cannot promote" in capsys.readouterr().err
