@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from gds.linux.cgroupforest import mount_point
 from tests.system.cluster import faults
 from tests.system.cluster.checker import QUIET, Beat, Left, parse
-from tests.system.cluster.node import BEAT, Node
+from tests.system.cluster.node import BEAT, FIRST, Node
 from tests.system.lab import LAB
 
 if TYPE_CHECKING:
@@ -140,7 +140,12 @@ class ClusterLab:
         # files, not pipes: members that it leaves behind keep their output open
         with open(os.memfd_create("out"), "w+") as out, open(os.memfd_create("err"), "w+") as err:
             code = subprocess.run(
-                [str(SCRIPT), *words], stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=self.script_env, timeout=90
+                [*FIRST, str(SCRIPT), *words],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env=self.script_env,
+                timeout=90,
             ).returncode
             out.seek(0)
             err.seek(0)
