@@ -385,8 +385,8 @@ def test_an_address_that_vanishes_ends_the_watch_at_once(net: Network, address: 
     up(a, *BOTH)
     watch = a.start(*a.call("watch", *BOTH))
     eventually(lambda: sleeps(watch.pid), "the watch sleeps")
-    began = time.monotonic()
     a.ip("address", "del", f"{address}/{64 if ':' in address else 24}", "dev", "eth0")
+    began = time.monotonic()
     assert ended(watch) == (100, f"web-ip: the address is gone: {address} (web.example) on eth0\n")
     assert time.monotonic() - began < 0.9
     assert a.hostname("probe", *BOTH).status == 100
