@@ -269,10 +269,10 @@ up() {
     done
     if [ ! -e "$LAB/ready" ]; then
         inside p1 crm_attribute --type crm_config --name stonith-enabled --update "$([ ! -d "$LAB/fence" ] && echo false || echo true)"
-        # Two that were cut off from each other must not both be shot: p1 goes at once, the others a second later.
+        # Two that were cut off from each other must not both be shot: p1 goes at once, the others five seconds later.
         [ ! -d "$LAB/fence" ] || inside p1 cibadmin -o resources -C -X "<primitive id='power' class='stonith' type='fence_gds_lab'>
             <instance_attributes id='power-delay'><nvpair id='power-delay-base' name='pcmk_delay_base'
-                value='p1:0$(for node in $(nodes); do [ "$node" = p1 ] || printf ';%s:1' "$node"; done)'/></instance_attributes>
+                value='p1:0$(for node in $(nodes); do [ "$node" = p1 ] || printf ';%s:5' "$node"; done)'/></instance_attributes>
             </primitive>"
         : >"$LAB/ready"
     fi
