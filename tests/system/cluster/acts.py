@@ -123,8 +123,9 @@ def _node_freeze(aim: Aim) -> Callable[[], None]:
 
 
 def _starve(aim: Aim) -> Callable[[], None]:
-    # processor time is rationed by the old hierarchy only, which here is mounted beside the new one
-    place = Path(f"/sys/fs/cgroup/cpu/gds-lab-{aim.lab.name}-{aim.node.name}")
+    if aim.lab.share is None:
+        raise Refused("processor time cannot be rationed here: there is no cgroup v1 hierarchy for it")
+    place = aim.lab.share / aim.node.name
     place.mkdir()
     (place / "cpu.cfs_period_us").write_text("50000")
     (place / "cpu.cfs_quota_us").write_text("5000")

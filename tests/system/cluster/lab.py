@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 from gds.linux.cgroupforest import mount_point
 from tests.system.cluster import faults
 from tests.system.cluster.checker import QUIET, Beat, Left, parse
-from tests.system.cluster.node import BEAT, FIRST, Node
+from tests.system.cluster.node import BEAT, Node, removed
 from tests.system.lab import LAB
+from tests.system.running import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 SCRIPT = LAB / "etcd-cluster.sh"
 QUOTA = 16 << 20
 """Bytes that a member of etcd may hold, so that it can be filled."""
+CPU = "/sys/fs/cgroup/cpu"
+SHARES = "16384"
+"""Of the processor (1024 is anybody's): what is measured comes before whatever else the machine does, as other tests.
+Where the old hierarchy of cgroups does not ration processor time, it has to share alike."""
 DESCRIPTOR = """
 [group.web]
 nodelist = {web}
@@ -92,6 +97,7 @@ class ClusterLab:
         self.script_env["LAB_ETCD_ARGS"] = (
             f"--quota-backend-bytes {QUOTA} --auto-compaction-mode revision --auto-compaction-retention 500"
         )
+        self.share = Path(f"{CPU}/gds-lab-{name}") if Path(f"{CPU}/cpu.shares").exists() else None
         self.endpoints = ""
         self.nodes: dict[str, Node] = {}
         self._read = 0
@@ -113,6 +119,11 @@ class ClusterLab:
     def up(self) -> None:
         """Etcd, descriptors, runners; returns when each group has its master."""
         self.flags.mkdir(parents=True, exist_ok=True)
+        if self.share is not None:
+            # all that this process starts is born there: networks, members, runners
+            self.share.mkdir(exist_ok=True)
+            (self.share / "cpu.shares").write_text(SHARES)
+            (self.share / "cgroup.procs").write_text(str(os.getpid()))
         self.endpoints = self.script("up", "3").strip().splitlines()[-1]
         lists = {group: json.dumps(list(nodes)) for group, nodes in faults.GROUPS.items()}
         words = {"python": sys.executable, "beat": BEAT, "log": self.log, "flags": self.flags}
@@ -126,21 +137,25 @@ class ClusterLab:
 
     def down(self) -> None:
         """Everything ended and removed, but the logs."""
-        for node in self.nodes.values():
-            node.end()
-        for place in Path("/sys/fs/cgroup/cpu").glob(f"gds-lab-{self.name}-*"):
-            place.rmdir()
-        # the script removes all of its own directory, and its logs are wanted
-        for log in (self.where / "etcd").glob("n?.log"):
-            shutil.copy(log, self.where / f"etcd-{log.name}")
-        self.script("down")
+        try:
+            for node in self.nodes.values():
+                node.end()
+            # the script removes all of its own directory, and its logs are wanted
+            for log in (self.where / "etcd").glob("n?.log"):
+                shutil.copy(log, self.where / f"etcd-{log.name}")
+            self.script("down")
+        finally:
+            if self.share is not None:
+                (self.share.parent / "cgroup.procs").write_text(str(os.getpid()))
+                for place in (*self.share.glob("*/"), self.share):
+                    eventually(lambda place=place: removed(place), f"{place} is gone", 10)  # type: ignore[misc]
 
     def script(self, *words: str, check: bool = True) -> str:
         """One verb of the lab's script; what it printed."""
         # files, not pipes: members that it leaves behind keep their output open
         with open(os.memfd_create("out"), "w+") as out, open(os.memfd_create("err"), "w+") as err:
             code = subprocess.run(
-                [*FIRST, str(SCRIPT), *words],
+                [str(SCRIPT), *words],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,

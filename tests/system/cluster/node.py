@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 BEAT = REPO / "tests" / "system" / "cluster" / "beat.py"
 AGAIN = 0.2
 """Seconds until a runner that ended is started again, as systemd would (RestartSec)."""
-FIRST = ("nice", "-n", "-10")
-"""What is measured comes before whatever else the machine does: other tests, for instance."""
 BOOT_TIMES = {"n1": 0, "n2": 1_000_000, "n3": 31_000_000}
 """Seconds that a node's CLOCK_BOOTTIME is ahead: no clock of one node may mean anything to another."""
 
@@ -66,7 +64,7 @@ class Node:
         with self.log_path.open("ab") as log:
             log.write(f"-- life {self.lives} at {time.monotonic_ns()}\n".encode())
             self.process = subprocess.Popen(
-                [*FIRST, *shell, *enter, *booted, *self.command()],
+                [*shell, *enter, *booted, *self.command()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -134,7 +132,7 @@ class Node:
             (self.cgroup / "cgroup.kill").write_text("1")
         if self.process is not None:
             self.process.wait(10)
-        eventually(lambda: _removed(self.cgroup), f"cgroup {self.cgroup} is gone", 10)
+        eventually(lambda: removed(self.cgroup), f"cgroup {self.cgroup} is gone", 10)
 
     def freeze(self, frozen: bool) -> None:
         """Every process of the node stands still, or goes on."""
@@ -220,7 +218,8 @@ def _words(pid: int, what: str) -> str:
         return ""
 
 
-def _removed(cgroup: Path) -> bool:
+def removed(cgroup: Path) -> bool:
+    """It is gone, with what was below; False while somebody is there."""
     try:
         for place in sorted(cgroup.rglob("*/"), key=lambda p: -len(p.parts)):
             place.rmdir()
