@@ -1,0 +1,286 @@
+"""All records of the cluster as one node was told them, each read once; and the picture it makes of them. Pure.
+
+- News may be late, and may come twice: of each key only what is newer than what is known counts.
+- How long something has stood unchanged is counted from when this node first saw it so, on its own clock.
+- A slot that cannot be read counts as taken, a goal as suspended, and a node as one that never dies.
+"""
+
+from __future__ import annotations
+
+from gds.model.cluster import Bar, Cluster, Goal, Mastery, Peer
+from gds.rgm import reading, records
+from gds.rgm.placement import first_goal
+from gds.rgm.reading import text
+from gds.rgm.records import Mark, Node, Slot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from gds.model.resource import Group
+    from gds.model.store import Change, Record
+    from gds.rgm.tenure import Tenure
+
+UNKNOWN_KEY = "this version of gds has no such key"
+
+
+class Board:
+    """See the module."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, Node] = {}
+        self.slots: dict[str, dict[int, Slot]] = {}
+        self.goals: dict[str, Goal] = {}
+        self.marks: dict[tuple[str, str], Mark] = {}
+        self.drains: dict[str, tuple[str, bool]] = {}
+        self.reports: dict[str, dict[str, Any]] = {}
+        self.checks: dict[tuple[str, str], dict[str, Any]] = {}
+        self.files: dict[tuple[str, str], dict[str, Any]] = {}
+        self.switches: dict[str, dict[str, dict[str, bool]]] = {}
+        self.sets: dict[tuple[str, str], dict[str, Any]] = {}
+        """(group, node or "" for what is asked of all)."""
+        self.strange: dict[str, str] = {}
+        self.stamp: dict[str, tuple[int, int, int]] = {}
+        """key -> the revisions at which it came to be and was changed last, and a hash of its value: numbers alone may
+        be the same in another store."""
+        self.settled: bool | None = None
+        """None: nobody has made the store a cluster's yet."""
+        self._silent: frozenset[str] = frozenset()
+        self._digests: dict[str, dict[str, str]] = {}
+
+    def load(self, found: Mapping[str, Record], now: float) -> None:
+        """This is all there is. What is as it was keeps the time since when we have seen it so."""
+        for key in [k for k in self.stamp if k not in found]:
+            self._forget(key)
+        for key, record in found.items():
+            if self.stamp.get(key) != _stamp(record):
+                self._take(record, now)
+
+    def change(self, changes: Iterable[Change], now: float) -> bool:
+        """News; True when anything but the pulse of known nodes is among it."""
+        matters = False
+        for each in changes:
+            if each.revision <= self.modified(each.key):
+                continue
+            if each.record is None:
+                self._forget(each.key)
+                matters = True
+            else:
+                matters |= self._take(each.record, now)
+        return matters
+
+    def vanish(self, key: str, modified: int) -> None:
+        """What was changed last at that revision is gone by now, though we may have to wait for the news of it."""
+        if self.modified(key) <= modified:
+            self._forget(key)
+
+    def modified(self, key: str) -> int:
+        """The revision of its last change; 0: there is no such key."""
+        return self.stamp.get(key, (0, 0, 0))[1]
+
+    def created(self, key: str) -> int:
+        """The revision at which it came to be; 0: there is no such key."""
+        return self.stamp.get(key, (0, 0, 0))[0]
+
+    # -- one record ---------------------------------------------------------------------------------------------------
+
+    def _forget(self, key: str) -> None:
+        self.stamp.pop(key, None)
+        self.strange.pop(key, None)
+        match key.split("/"):
+            case ["cluster"]:
+                self.settled = None
+            case ["nodes", node]:
+                self.nodes.pop(node, None)
+            case ["report", node]:
+                self._reported(node, None)
+            case ["drain", node]:
+                self.drains.pop(node, None)
+            case ["rg", group, *rest]:
+                self._forget_of(group, rest)
+
+    def _forget_of(self, group: str, rest: list[str]) -> None:
+        match rest:
+            case ["goal"]:
+                self.goals.pop(group, None)
+            case ["slot", index]:
+                self.slots.get(group, {}).pop(reading.index(index), None)
+            case ["avoid", node]:
+                self.marks.pop((group, node), None)
+            case ["check", node]:
+                self.checks.pop((group, node), None)
+            case ["files", node]:
+                self.files.pop((group, node), None)
+            case ["switches"]:
+                self.switches.pop(group, None)
+            case ["set", *node]:
+                self.sets.pop((group, "".join(node)), None)
+
+    def _take(self, record: Record, now: float) -> bool:
+        key = record.key
+        facts, fault = reading.decode(record.value)
+        words = key.split("/")
+        if words[0] == "nodes" and len(words) == 2:
+            return self._take_node(words[1], record, facts, fault, now)
+        self._forget(key)
+        self.stamp[key] = _stamp(record)
+        if fault:
+            self.strange[key] = fault
+        match words:
+            case ["cluster"]:
+                self.settled = facts.get("settled") is True
+            case ["report", node]:
+                self._reported(node, facts)
+            case ["drain", node]:
+                self.drains[node] = (text(facts, "because") or "drained", bool(facts.get("evacuate")))
+            case ["rg", group, *rest] if self._take_of(group, rest, record, facts, fault, now):
+                pass
+            case _:
+                self.strange[key] = fault or UNKNOWN_KEY
+        return True
+
+    def _take_node(self, name: str, record: Record, facts: dict[str, Any], fault: str, now: float) -> bool:
+        key, before = record.key, self.nodes.get(name)
+        self.stamp[key] = _stamp(record)
+        self.strange.pop(key, None)
+        lifetime = reading.lifetime(facts)
+        if fault or lifetime == float("inf"):
+            self.strange[key] = fault or "it does not say how long it lives"
+        life, identity, version = text(facts, "life"), text(facts, "identity"), text(facts, "version")
+        self.nodes[name] = Node(name, record.created, record.modified, life, identity, version, now, lifetime)
+        known = before is not None and before.born == record.created and before.lifetime == lifetime
+        return not known or name in self._silent
+
+    def _take_of(
+        self, group: str, rest: list[str], record: Record, facts: dict[str, Any], fault: str, now: float
+    ) -> bool:
+        match rest:
+            case ["check" | "files" | "switches" | "set", *_] if fault:
+                pass  # as if nobody had said anything
+            case ["goal"]:
+                self.goals[group] = reading.UNREADABLE if fault else reading.goal(facts)
+            case ["slot", word] if (index := reading.index(word)) >= 0:
+                self.slots.setdefault(group, {})[index] = _slot(group, index, record, facts, fault)
+            case ["avoid", node]:
+                because, by = text(facts, "because") or "it is marked", text(facts, "by")
+                self.marks[group, node] = Mark(group, node, because, by, record.modified, now)
+            case ["check", node]:
+                self.checks[group, node] = facts
+            case ["files", node]:
+                self.files[group, node] = facts
+            case ["switches"]:
+                self.switches[group] = reading.switches(facts)
+            case ["set"]:
+                self.sets[group, ""] = facts
+            case ["set", node]:
+                self.sets[group, node] = facts
+            case _:
+                return False
+        return True
+
+    def _reported(self, node: str, facts: dict[str, Any] | None) -> None:
+        """What it says of its groups; the digests stand beside each other, so that they are compared at one look."""
+        groups = (facts or {}).get("groups")
+        groups = groups if isinstance(groups, dict) else {}
+        before = self.reports.pop(node, {"groups": {}})["groups"]
+        for group in before.keys() - groups.keys():
+            self._digests.get(group, {}).pop(node, None)
+        for group, said in groups.items():
+            digest = str(said.get("digest", "")) if isinstance(said, dict) else ""
+            self._digests.setdefault(group, {})[node] = digest
+        if facts is not None:
+            self.reports[node] = {**facts, "groups": groups}
+
+    # -- questions ----------------------------------------------------------------------------------------------------
+
+    def is_held(self, slot: Slot) -> bool:
+        """By somebody who may still run it: its node's life is the one that took it, or we cannot tell."""
+        node = self.nodes.get(slot.node)
+        return not slot.node or (node is not None and node.born == slot.born)
+
+    def holders(self, group: str) -> list[Slot]:
+        """Who holds it."""
+        return [slot for slot in self.slots.get(group, {}).values() if self.is_held(slot)]
+
+    def report_of(self, node: str, group: str) -> dict[str, Any]:
+        """What that node says of the group."""
+        said = self.reports.get(node, {}).get("groups", {}).get(group)
+        return said if isinstance(said, dict) else {}
+
+    def cluster(self, groups: tuple[Group, ...], tenure: Tenure, now: float) -> Cluster:
+        """The picture. A node whose record has not moved for as long as `tenure` says counts as dead."""
+        names = {name for group in groups for name in group.nodelist} | set(self.nodes)
+        masteries = []
+        over = {(m.group, m.node) for m in self.over(groups, now)}
+        bars = [Bar(m.group, m.node, m.because) for key, m in self.marks.items() if key not in over]
+        goals = {}
+        for group in groups:
+            for slot in self.holders(group.name):
+                state = str(self.report_of(slot.node, group.name).get("state", ""))
+                masteries.append(Mastery(group.name, slot.node or "?", slot.token, True, state, slot.index))
+            goals[group.name] = self.goals.get(group.name) or first_goal(group)
+            bars.extend(self._differing(group))
+        peers = tuple([self._peer(name, tenure, now) for name in sorted(names)])
+        return Cluster(peers, groups, tuple(masteries), goals, tuple(bars))
+
+    def watch(self, cluster: Cluster) -> None:
+        """This picture was made use of: when a node that is dead in it moves, that is news."""
+        self._silent = frozenset([peer.name for peer in cluster.nodes if not peer.alive])
+
+    def _peer(self, name: str, tenure: Tenure, now: float) -> Peer:
+        node = self.nodes.get(name)
+        drained, evacuated = self.drains.get(name, ("", False))
+        because = ""
+        if node is None:
+            because = "it is not in the cluster"
+        elif records.node_key(name) in self.strange:
+            because = f"its record cannot be read: {self.strange[records.node_key(name)]}"
+        elif now >= tenure.fence_after(node.seen, node.lifetime):
+            because = f"it has not been heard of for {now - node.seen:.0f} s"
+        return Peer(name, not because, drained, evacuated, because)
+
+    def ends(self, groups: tuple[Group, ...]) -> list[tuple[float, Mark]]:
+        """When each mark is over; one of a group that is not declared counts no longer."""
+        intervals = {group.name: group.pingpong_interval for group in groups} if self.marks else {}
+        return [(mark.seen + intervals.get(mark.group, 0.0), mark) for mark in self.marks.values()]
+
+    def over(self, groups: tuple[Group, ...], now: float) -> list[Mark]:
+        """Marks that no longer count."""
+        return [mark for at, mark in self.ends(groups) if now >= at]
+
+    def _differing(self, group: Group) -> list[Bar]:
+        """Nodes whose files say something else of the group than the master's, or than most do, are barred from it."""
+        known = self._digests.get(group.name, {})
+        if len(set(known.values())) < 2:
+            return []
+        digests = {n: d for n, d in sorted(known.items()) if d and n in self.nodes}
+        right, whose = self._right(group, digests)
+        return [
+            Bar(group.name, node, f"its files differ from those of {whose}; `gds diff --cluster` shows how")
+            for node, digest in digests.items()
+            if digest != right
+        ]
+
+    def _right(self, group: Group, digests: dict[str, str]) -> tuple[str, str]:
+        for slot in sorted(self.holders(group.name), key=lambda s: s.index):
+            if slot.node in digests:
+                return digests[slot.node], f"{slot.node}, its master"
+        ranked = [n for n in group.nodelist if n in digests] + [n for n in digests if n not in group.nodelist]
+        if not ranked:
+            return "", ""
+        said = list(digests.values())
+        most = max([said.count(d) for d in said])
+        first = next(n for n in ranked if said.count(digests[n]) == most)
+        return digests[first], "most other nodes" if most > 1 else first
+
+
+def _stamp(record: Record) -> tuple[int, int, int]:
+    return record.created, record.modified, hash(record.value)
+
+
+def _slot(group: str, index: int, record: Record, facts: dict[str, Any], fault: str) -> Slot:
+    node, born = text(facts, "node"), facts.get("born")
+    if node and isinstance(born, int):
+        return Slot(group, index, node, born, record.modified, text(facts, "because"))
+    return Slot(group, index, "", 0, record.modified, fault or "it names no node")

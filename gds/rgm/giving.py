@@ -1,0 +1,113 @@
+"""Giving a group over to another node, and saying to others whether it could come here. Pure: a part of rgm/mastery.py.
+
+Every candidate is asked its Monitor_check first, through the store; the first yes lets it happen. If all refuse, or say
+nothing in time, it is cancelled, with each reason. Those that refused, and we, are marked for pingpong_interval.
+Sun: semantics.md 7.3.
+"""
+
+from __future__ import annotations
+
+from gds.model.store import Put, Transaction
+from gds.rgm import records
+from gds.rgm.hold import ASKING, UP
+from gds.rgm.nodeorders import FOREVER, Cancelled, Check
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gds.rgm.hold import Hold
+    from gds.rgm.mastery import Masteries
+    from gds.rgm.member import Member
+
+
+class Giving:
+    """See the module. `limits`: seconds that Monitor_check may take, for each group that has one."""
+
+    def __init__(self, member: Member, masteries: Masteries) -> None:
+        self._member = member
+        self._masteries = masteries
+        self.limits: dict[str, float] = {}
+        self._said: dict[str, tuple[str, str | None]] = {}
+        """Group -> the request we were asked last, and our answer; None: we do not know it yet."""
+
+    # -- ours to give -------------------------------------------------------------------------------------------------
+
+    def begin(self, group: str, because: str, now: float) -> None:
+        """It shall run elsewhere."""
+        member, masteries = self._member, self._masteries
+        hold = masteries.held.get(group)
+        if hold is None or hold.phase != UP:
+            return
+        able, why = masteries.somewhere(group, now)
+        if not able:
+            member.orders.append(Cancelled(group, why))
+            return
+        if group not in self.limits:
+            masteries.leave(group, because, {member.me: because})
+            return
+        hold.phase, hold.because = ASKING, because
+        hold.request = f"{member.me}.{hold.token}.{now:.3f}"
+        hold.until = now + self.limits[group] + 2 * member.attempt
+        hold.asked = set(able)
+        hold.avoid = {}
+        for node in able:
+            wanted = Put(records.check_key(group, node), records.encode(request=hold.request, answered=False))
+            member.ask(("ask", group, node, hold.request), Transaction((member.alive(),), (wanted,)), now)
+
+    def hear(self, group: str, hold: Hold, now: float) -> None:
+        """What the candidates say."""
+        member = self._member
+        for node in sorted(hold.asked):
+            said = member.board.checks.get((group, node), {})
+            if said.get("request") != hold.request or not said.get("answered"):
+                continue
+            hold.asked.discard(node)
+            refusal = str(said.get("answer", ""))
+            if not refusal:
+                barred = {**hold.avoid, member.me: hold.because}
+                self._masteries.leave(group, f"{hold.because}; {node} can take it", barred)
+                return
+            hold.avoid[node] = f"its Monitor_check says: {refusal}"
+        if now >= hold.until:
+            hold.avoid.update(dict.fromkeys(sorted(hold.asked), "it did not answer in time"))
+            hold.asked.clear()
+        if not hold.asked:
+            hold.phase, hold.until = UP, FOREVER
+            reasons = "; ".join(f"{node}: {why}" for node, why in hold.avoid.items())
+            member.orders.append(Cancelled(group, f"nobody can take it: {reasons}"))
+
+    # -- others' ------------------------------------------------------------------------------------------------------
+
+    def answer(self, now: float) -> None:
+        """Others want to know whether we could take something."""
+        member = self._member
+        for (group, node), said in member.board.checks.items():
+            request = str(said.get("request", ""))
+            if node != member.me or said.get("answered"):
+                continue
+            asked, answer = self._said.get(group, ("", None))
+            if asked == request:
+                if answer is not None:
+                    self._say(group, request, answer, now)
+            elif group not in self._masteries.declared:
+                self.checked(group, request, "its files do not declare it", now)
+            elif group not in self.limits:
+                self.checked(group, request, "", now)
+            else:
+                self._said[group] = request, None
+                member.orders.append(Check(group, request))
+
+    def checked(self, group: str, request: str, because: str, now: float) -> None:
+        """Our Monitor_check of a group has answered: "" or why not."""
+        self._said[group] = request, because
+        self._say(group, request, because, now)
+
+    def _say(self, group: str, request: str, because: str, now: float) -> None:
+        member = self._member
+        key = records.check_key(group, member.me)
+        if member.board.checks.get((group, member.me), {}).get("request") == request:
+            said = Put(key, records.encode(request=request, answer=because, answered=True))
+            member.ask(("check", group, request), Transaction((member.alive(), member.same(key)), (said,)), now)
+
+    def forget(self) -> None:
+        """Nobody waits for an answer of this life."""
+        self._said.clear()

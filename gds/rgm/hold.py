@@ -1,0 +1,37 @@
+"""What a node holds of a group, and how the group is there: the words of rgm/mastery.py and rgm/giving.py."""
+
+from __future__ import annotations
+
+from gds.model.value import Value
+from gds.rgm.nodeorders import FOREVER
+
+UP, DOWN, ASKING, LEAVING = "up", "down", "asking", "leaving"
+"""Phases of what we hold: it runs or comes up here; it may not run at present; a giveover is being asked for; it is
+being given up."""
+
+
+class Local(Value):
+    """How a group is on this node. `down`: nothing of it is left. `stuck`: something could not be stopped."""
+
+    state: str = "OFFLINE"
+    because: str = ""
+    down: bool = True
+    stuck: bool = False
+    resources: tuple[tuple[str, str, str], ...] = ()
+    """(name, state, status) of each."""
+
+
+class Hold:
+    """A slot of ours."""
+
+    def __init__(self, slot: int, token: int, phase: str) -> None:
+        self.slot = slot
+        self.token = token
+        self.phase = phase
+        self.because = ""
+        self.avoid: dict[str, str] = {}
+        """Nodes to be marked when it is given up, and why."""
+        self.request = ""
+        self.until = FOREVER
+        self.asked: set[str] = set()
+        self.told = False
