@@ -71,6 +71,7 @@ class Asked:
         self._used = ""
         self._logins = 0
         self._known = Header()
+        self._life = 0
         self._status = 0
         self._heard: list[bytes] = []
 
@@ -122,7 +123,7 @@ class Asked:
     def _ask(self, line: Line) -> None:
         client = self._client
         self._line = line
-        self._known = client.known
+        self._known, self._life = client.known, client.life
         self._heard.clear()
         self._used = client.token
         headers = [("Authorization", client.token)] if client.token and not self._bare else []
@@ -170,7 +171,7 @@ class Asked:
             self._finish(told)
             return
         try:
-            other = client.note(header_of(told), self._known) if not self._bare else ""
+            other = client.note(header_of(told), self._known, self._life) if not self._bare else ""
         except ValueError as error:
             other = f"an answer that cannot be read: {error}"
         self._finish(Lost(other, True) if other else told)
@@ -215,6 +216,8 @@ class Client:
         self.has_no_passwords = False
         """etcd itself says that it has none switched on, though we were given one."""
         self.known = Header()
+        self.life = 0
+        """Rises whenever another store answers."""
         self._settings = settings
         self._names = names
         self._owner = owner
@@ -314,8 +317,10 @@ class Client:
         self._other(header, f"it is cluster {header.cluster:x}, it was {self.known.cluster:x}")
         return ""
 
-    def note(self, header: Header, before: Header) -> str:
-        """A linearizable answer to what was asked when we knew `before`. "" = it is the same store."""
+    def note(self, header: Header, before: Header, life: int) -> str:
+        """A linearizable answer to what was asked when we knew `before`, in that `life`. "" = it is the same store."""
+        if life != self.life:
+            return "another store answers since it was asked"
         if before.cluster and header.cluster == before.cluster == self.known.cluster:
             if header.revision < before.revision:
                 return self._other(header, f"its revision went back from {before.revision} to {header.revision}")
@@ -330,6 +335,7 @@ class Client:
 
     def _other(self, header: Header, how: str) -> str:
         self.known = header
+        self.life += 1
         because = f"another store answers: {how}"
         self.loop.soon(lambda: self._owner.client_other(because))
         return because

@@ -65,6 +65,7 @@ OURS_NEVER = (
         "gds.linux.watchdog",
         "gds.rgm.tenure",
     ),
+    *("gds.engine.dictionary", "gds.engine.standalone", "gds.engine.etcd", "gds.engine.etcd_http", "gds.engine.wants"),
     *("gds.linux.address", "gds.linux.neighbour", "gds.linux.netlink", "gds.model.hostname", "gds.rgm.address"),
 )
 """What serves a rare request, or another process."""

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 DEADLINE = 30.0
 SCRIPT = str(LAB / "etcd-cluster.sh")
 _CLONE_NEWNET = 0x40000000
+ETCD = os.environ.get("ETCD_BIN", "/usr/bin/etcd")
+ETCDCTL = os.environ.get("ETCDCTL_BIN", "/usr/bin/etcdctl")
+"""Another etcd than the distribution's is tried by naming it, here as for the lab."""
 FAST = ("--heartbeat-interval", "20", "--election-timeout", "200")
 
 
@@ -100,7 +103,7 @@ class Member:
     def start(self) -> None:
         """And wait until it serves."""
         peer = f"http://127.0.0.1:{self.peer}"
-        command = ["/usr/bin/etcd", "--name", "m", "--data-dir", str(self.where / "data"), *FAST]
+        command = [ETCD, "--name", "m", "--data-dir", str(self.where / "data"), *FAST]
         command += ["--listen-client-urls", self.url, "--advertise-client-urls", self.url]
         command += ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer]
         command += ["--initial-cluster", f"m={peer}", *self.arguments]
@@ -125,7 +128,7 @@ class Member:
         self._process.send_signal(number)
 
     def _ctl(self, *words: str) -> subprocess.CompletedProcess[str]:
-        command = ["/usr/bin/etcdctl", "--endpoints", self.url, "--command-timeout", "5s", *self.tls, *words]
+        command = [ETCDCTL, "--endpoints", self.url, "--command-timeout", "5s", *self.tls, *words]
         environment = {**os.environ, "ETCDCTL_API": "3"}
         return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=DEADLINE)
 
@@ -134,6 +137,12 @@ class Member:
         done = self._ctl(*words)
         assert done.returncode == 0, f"etcdctl {words}: {done.stderr}"
         return done.stdout
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """As etcd itself says."""
+        said = subprocess.run([ETCD, "--version"], capture_output=True, text=True, check=True).stdout.split()[2]
+        return tuple(int(part) for part in said.split("."))
 
     def compact(self) -> None:
         """Forget everything but what is."""
@@ -151,11 +160,12 @@ class Member:
 class OneMember(Turning):
     """A tests.contract.engines.SharedBench on one real member, under a prefix of its own."""
 
-    def __init__(self, member: Member) -> None:
+    def __init__(self, member: Member, settings: EtcdSettings | None = None) -> None:
         super().__init__()
         self.member = member
-        self.prefix = f"/{uuid.uuid4().hex}"
-        self.settings = EtcdSettings(endpoints=(member.url,), prefix=self.prefix, allow_old_etcd=True)
+        self.prefix = f"{settings.prefix if settings else ''}/{uuid.uuid4().hex}"
+        given = settings or EtcdSettings(endpoints=(member.url,), allow_old_etcd=True)
+        self.settings = given.replace(prefix=self.prefix)
 
     def engine(self, node: str = "a") -> EtcdEngine:
         return self.make(self.settings, node)
@@ -197,6 +207,10 @@ class Cluster:
         )
         assert done.returncode == 0, f"{words}: {done.stderr}"
         return done.stdout.strip()
+
+    def begun(self, *words: str) -> subprocess.Popen[str]:
+        """The same, while the test goes on."""
+        return subprocess.Popen([SCRIPT, *words], env=self._environment, stderr=subprocess.PIPE, text=True)
 
     def __enter__(self) -> Self:
         try:

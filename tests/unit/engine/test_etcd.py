@@ -62,7 +62,7 @@ class World:
         engine, heard = self.engine(*gateways, **settings), Heard()
         engine.begin(heard)
         self.until(lambda: "loaded" in heard.words and engine.describe()["watch"]["is_current"])
-        self.rest(0.02)  # the questions of the beginning are answered
+        self.until(lambda: not engine._suspects)  # the questions of the beginning are answered
         return engine, heard
 
     def until(self, fact: Callable[[], object]) -> None:
@@ -421,6 +421,20 @@ def test_a_restored_store_is_told_as_another_one(world: World, revision: int, te
     assert heard.words == ["loaded", "away", "loaded", "back"]
     assert "went back" in heard.reasons[0]
     assert isinstance(world.commit(engine), Committed)
+
+
+def test_what_was_asked_of_the_old_store_does_not_make_a_third(world: World) -> None:
+    """Several questions under way when another store is found: it is told once, for all of them."""
+    one = world.gateway()
+    engine, heard = world.begun(one)
+    tolds = [Told() for _ in range(5)]
+    one.revision = 2
+    for told in tolds:
+        engine.commit(PUT, 2.0, told)
+    world.until(lambda: all(told.answers for told in tolds) and "back" in heard.words)
+    assert Unknown in {type(told.answers[0]) for told in tolds}
+    world.rest(0.5)
+    assert heard.words == ["loaded", "away", "loaded", "back"]
 
 
 # -- loading and following --------------------------------------------------------------------------------------------
