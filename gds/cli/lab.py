@@ -336,10 +336,7 @@ def _exec(argv: list[str]) -> int:
     env["ETCDCTL_ENDPOINTS"] = ",".join(lab.url(name) for name in ([node] if node != CLIENT else lab.nodes))
     if node != CLIENT:
         env.update(GDS_SOCKET=lab.socket(node), GDS_STATE_DIR=f"{lab.home(node)}/state")
-    try:
-        cells.join(lab.cell(node))
-    except OSError as error:
-        raise LabFault(f"cannot enter {node}: {error.strerror}: {lab.cell(node)}", 77) from None
+    cells.join(lab.cell(node))
     network.enter(lab, node)
     try:
         os.execvpe(command[0], command, env)

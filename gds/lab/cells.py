@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from errno import EACCES
 from signal import SIGKILL
 
 from gds.lab.place import LabFault, prefix_of
@@ -49,8 +50,12 @@ def make(cell: str) -> None:
 
 
 def join(cell: str) -> None:
-    """This process belongs to it from now on. Raises OSError."""
-    _write(f"{cell}/cgroup.procs", b"0")
+    """This process belongs to it from now on. Raises LabFault."""
+    try:
+        _write(f"{cell}/cgroup.procs", b"0")
+    except OSError as error:
+        hint = "; brought up in a unit of yours, a lab is used from one: `systemd-run --user --scope gds lab ...`"
+        raise LabFault(f"cannot enter {cell}: {error.strerror}" + (hint if error.errno == EACCES else ""), 77) from None
 
 
 def pids(cell: str) -> list[int]:
@@ -63,10 +68,11 @@ def pids(cell: str) -> list[int]:
 
 def kill(cell: str) -> None:
     """Everybody at once, as a power cut; without cgroup.kill (before Linux 5.14) by rounds. Raises LabFault."""
-    if not os.path.isdir(cell):
-        return
+    before = pids(cell)
     if not wait(lambda: _struck(cell), _PATIENCE):
         raise LabFault(f"cannot end processes {', '.join(map(str, pids(cell)))}: killed, and not gone after 10 s")
+    # a process leaves its cgroup a moment before it is gone
+    wait(lambda: not any(procfs.alive(pid) for pid in before), 1.0)
 
 
 def _struck(cell: str) -> bool:

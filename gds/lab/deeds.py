@@ -71,19 +71,25 @@ def start(lab: Lab, node: str) -> str:
     null, log = os.open(os.devnull, os.O_RDWR), os.open(f"{home}/keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     argv = [sys.executable, "-P", "-m", "gds.lab.keeping", lab.directory, node]
     actions = [(os.POSIX_SPAWN_DUP2, fd, to) for fd, to in ((null, 0), (log, 1), (log, 2))]
-    os.posix_spawn(argv[0], argv, members.environment(), file_actions=actions, setsid=True)
+    keeper = os.posix_spawn(argv[0], argv, members.environment(), file_actions=actions, setsid=True)
     os.close(null)
     os.close(log)
-    _await(lab, node, ["keeper", "etcd", "runner"])
+    _await(lab, node, ["keeper", "etcd", "runner"], keeper)
     return f"{node}: power on"
 
 
-def _await(lab: Lab, node: str, missing: list[str]) -> None:
-    """Until these were started at least. Raises LabFault with the last words of what was not."""
+def _await(lab: Lab, node: str, missing: list[str], keeper: int = 0) -> None:
+    """Until these were started at least. `keeper`: a child of ours. Raises LabFault with the last words of what was
+    not started."""
+
+    def settled(path: str) -> bool:
+        return os.path.exists(f"{path}.pid") or (keeper > 0 and not procfs.alive(keeper))
+
     for what in missing:
         path = f"{lab.home(node)}/{what}"
-        if not wait(lambda path=path: os.path.exists(f"{path}.pid"), _PATIENCE):  # type: ignore[misc]
-            said = (procfs.read(f"{path}.log") or b"").decode(errors="replace").strip().splitlines()[-5:]
+        wait(lambda path=path: settled(path), _PATIENCE)  # type: ignore[misc]
+        if not os.path.exists(f"{path}.pid"):
+            said = (procfs.read(f"{path}.log") or b"").decode(errors="replace").strip().splitlines()[-3:]
             raise LabFault(f"cannot start the {what} of {node}: " + "\n".join(said or ["it says nothing"]))
 
 

@@ -14,7 +14,7 @@ import sys
 import time
 
 from gds.lab import cells, members, network
-from gds.lab.place import Lab, read
+from gds.lab.place import Lab, LabFault, read
 from gds.lab.records import record
 
 FINAL = (0, 75, 77, 78)
@@ -103,6 +103,13 @@ class Keeper:
 def main(argv: list[str]) -> None:
     """Never returns, but for what is refused."""
     directory, node = argv
+    try:
+        _keep(directory, node)
+    except LabFault as error:
+        sys.exit(str(error))
+
+
+def _keep(directory: str, node: str) -> None:
     lab = read(directory)
     cells.join(lab.cell(node))
     network.enter(lab, node)
