@@ -23,6 +23,11 @@ TAKEN_OVER = (1.01, 3.0)
 HEALED = (1.01, 5.0)
 """The bound of what comes back when a majority of etcd is there again: an election comes first."""
 
+ELECTING = ("cut", "cut-short", "cut-pair", "oneway", "loss", "starve", "node-crash", "etcd-kill", "etcd-pause")
+"""When these hit the node whose etcd member leads, another is elected first: 2.2 s, or 3.5 with two split votes."""
+BEARS_ELECTIONS = 8.0
+"""From this lifetime on even the long ones are not noticed; with a shorter one all groups count as hit."""
+
 
 class Kind(NamedTuple):
     """A kind of fault. `roles`: whom it may hit; `lasts`: seconds until it is undone, in parts of L and seconds:

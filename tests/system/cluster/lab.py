@@ -95,7 +95,7 @@ class ClusterLab:
         self.env.update(env or {})
         self.script_env = {**os.environ, "LAB_NAME": name, "LAB_DIR": str(where / "etcd")}
         self.script_env["LAB_ETCD_ARGS"] = (
-            f"--quota-backend-bytes {QUOTA} --auto-compaction-mode revision --auto-compaction-retention 500"
+            f"--pre-vote --quota-backend-bytes {QUOTA} --auto-compaction-mode revision --auto-compaction-retention 500"
         )
         self.share = Path(f"{CPU}/gds-lab-{name}") if Path(f"{CPU}/cpu.shares").exists() else None
         self.endpoints = ""

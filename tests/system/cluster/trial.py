@@ -114,11 +114,17 @@ class Trial:
         # "-": none, for () means all
         return tuple(g for g in faults.GROUPS if self.lab.master(g) == aim.node.name) or ("-",)
 
+    def _elects(self, kind: Kind, aim: acts.Aim) -> bool:
+        electing = kind.name in faults.ELECTING and self.lab.lifetime < faults.BEARS_ELECTIONS
+        return electing and self.lab.script("leader").strip() in (aim.node.name, "none")
+
     def _do(self, step: Step, kind: Kind) -> tuple[list[Fault], str]:
         try:
             aim = self._aim(step.role)
         except acts.Refused as no:
             return [], str(no)
+        if self._elects(kind, aim):
+            kind = kind._replace(hits="all", keeps="", bound=faults.HEALED, from_healing=True)
         hits = self._hits(kind, aim)
         began = time.monotonic_ns()
         refused = ""
