@@ -183,8 +183,8 @@ def _must_leave(known: Pass, wish: Wish, goal: Goal, node: str) -> str:
         if node not in known.will(target):
             return f"{target} is not on {node}, and it must be where {target} is (++)"
     for target in wish.apart:
-        if node in known.will(target):
-            there = known.holds(target, node) is not None
+        there = known.holds(target, node)
+        if node in known.will(target) or (there is not None and there.state == "ERROR_STOP_FAILED"):
             return f"{target} {'is on' if there else 'comes to'} {node}, and it must not be where {target} is (--)"
     return ""
 

@@ -102,6 +102,11 @@ def held(cluster: Cluster, name: str) -> list[str]:
     return [m.node for m in cluster.masteries if m.group == name and m.live]
 
 
+def alive(cluster: Cluster, node: str) -> bool:
+    """It can do what is decided."""
+    return any(peer.alive for peer in cluster.nodes if peer.name == node)
+
+
 def check(cluster: Cluster, made: dict[str, Decision]) -> None:
     """What no plan may do."""
     known = {peer.name: peer for peer in cluster.nodes}
@@ -182,6 +187,14 @@ def test_it_comes_to_rest_whatever_part_of_it_is_done_first(data: st.DataObject,
     for name, decision in made.items():
         assert not decision.take, name
         assert {(name, node) for node, _ in decision.leave} <= stays, name
+    for group in cluster.groups:
+        goal = cluster.goals.get(group.name, NO_GOAL)
+        if goal.managed and not goal.suspended:
+            can_leave = {n for n in held(cluster, group.name) if (group.name, n) not in stays and alive(cluster, n)}
+            for text in group.rg_affinities:
+                others = set(held(cluster, text.lstrip("+-")))
+                assert not text.startswith("++") or can_leave <= others, (group.name, text)
+                assert not text.startswith("--") or not can_leave & others, (group.name, text)
 
 
 def hash_of(group: str, node: str) -> int:

@@ -267,6 +267,10 @@ def test_strong_negative_yields() -> None:
     assert came["a"].next == ("n2",)
     both = plan(picture(*pair, at=(on("a", "n1"), on("t", "n1"))))
     assert both["a"].leave == (("n1", "t is on n1, and it must not be where t is (--)"),)
+    stuck = plan(picture(*pair, at=(on("a", "n1"), on("t", "n1", "ERROR_STOP_FAILED")), goals={"t": Goal(False)}))
+    assert stuck["a"].leave == both["a"].leave
+    leaving = plan(picture(*pair, at=(on("a", "n1"), on("t", "n1")), goals={"t": Goal(False)}))
+    assert leaving["a"].stay == ("n1",)
     going = plan(picture(*pair, at=(on("t", "n1"),), goals={"t": Goal(False)}))
     assert going["a"].nowhere == (("n1", "must not be where t is, which has not left it yet (--)"),)
     narrow = picture(group("a", "--t", nodelist=("n1",)), pair[1], at=(on("t", "n1"),))
