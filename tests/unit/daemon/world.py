@@ -148,9 +148,17 @@ class InMemory:
 class Here:
     """One runner's worth of drivers."""
 
-    def __init__(self, *resources: Resource, on_giveover: str = "refuse", **programs: Program) -> None:
-        self.clock = FakeClock()
-        self.loop = Loop(self.clock)
+    def __init__(
+        self,
+        *resources: Resource,
+        on_giveover: str = "refuse",
+        node: str = "n1",
+        clock: FakeClock | None = None,
+        loop: Loop | None = None,
+        **programs: Program,
+    ) -> None:
+        self.clock = FakeClock() if clock is None else clock
+        self.loop = Loop(self.clock) if loop is None else loop
         self.forest = FakeProcesses(self.loop)
         self.forest.programs.update({name.replace("_", "-"): program for name, program in programs.items()})
         self.forest.programs.setdefault("ask-web", WELL)
@@ -158,7 +166,7 @@ class Here:
         self.prober = LittleProber(self.loop)
         self.bugs: list[BaseException] = []
         self.loop.on_error = self.bugs.append
-        world = World()
+        world = self.world = World()
         hands: Any = self.hands
         world.loop = self.loop
         world.forest = self.forest
@@ -170,7 +178,7 @@ class Here:
         world.files = lambda _resource: {}
         world.environ = {}
         world.everything = False
-        world.node = "n1"
+        world.node = node
         world.socket = "/run/gds/control.sock"
         world.on_giveover = on_giveover
         world.leave = self.hands.left.append

@@ -1,0 +1,320 @@
+"""Several nodes, by their drivers: who masters what, what is asked of whom, what becomes of what cannot be stopped."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from gds.model.resource import Command, Group, Need, Resource
+from gds.testing.processes import Program
+from tests.unit.daemon.several import LIFETIME, MARGIN, nodes
+from tests.unit.daemon.world import WELL, ends
+
+WEB = Resource("web", Command(("web",)), group="web", stop_timeout=10.0)
+ONE = Group("web", resources=("web",), nodelist=("n1", "n2", "n3"), pingpong_interval=60.0)
+DEAD = LIFETIME * 1.01 + 1.0
+"""Seconds after which a silent node's groups are elsewhere."""
+
+
+def test_the_first_of_the_nodelist_takes_it_and_its_commands_have_the_token() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.run(LIFETIME)
+        assert cluster.masters() == [], "the store is new"
+        cluster.settled()
+        assert cluster.masters() == ["n1"]
+        n1 = cluster["n1"]
+        token = n1.tenant.token("web")
+        assert n1.here.rgmd.launch_of(n1.here.app(), "why").env["GDS_FENCING_TOKEN"] == str(token) != "0"
+        assert n1.life == "n1-life-0"
+
+
+def test_a_node_that_is_cut_off_stops_before_another_starts() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        first = cluster["n1"].tenant.token("web")
+        cluster["n1"].engine.cut()
+        cluster.run(LIFETIME - MARGIN - 1.0)
+        assert cluster["n1"].runs(), "an election of the store's leader stops nothing"
+        cluster.run(1.1)
+        assert not cluster["n1"].runs()
+        assert not cluster["n2"].runs()
+        cluster.run(MARGIN + 1.5)
+        assert cluster["n2"].runs()
+        assert cluster["n2"].tenant.token("web") > first
+        cluster["n1"].engine.heal()
+        cluster.run(3.0)
+        assert cluster["n1"].tenant.member.birth, "it is a node again"
+        assert cluster.masters() == ["n2"], "and takes nothing back"
+
+
+def test_contact_that_comes_back_before_anybody_fenced_brings_it_up_again_where_it_was() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        token = cluster["n1"].tenant.token("web")
+        for node in cluster.nodes:
+            node.engine.cut("no quorum")
+        cluster.run(LIFETIME)
+        assert not any(node.runs() for node in cluster.nodes)
+        for node in cluster.nodes:
+            node.engine.heal()
+        cluster.run(3.0)
+        assert cluster["n1"].runs()
+        assert cluster["n1"].tenant.token("web") == token
+        assert cluster["n1"].here.app().history.done(1000.0, cluster.clock.monotonic()) == 0, "no failure of its own"
+
+
+def test_nothing_is_started_on_a_node_that_is_no_master() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        client = cluster.ask("n2", "start", "web")
+        assert client.code == 1
+        assert "this node is not its master" in client.message
+        assert cluster.masters() == ["n1"]
+
+
+def test_switch_evacuate_and_resume() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        assert cluster.ask("n1", "rg.switch", "web", "n3").code == 0
+        assert cluster.masters() == ["n3"]
+        assert cluster.ask("n1", "node.evacuate", "n3").code == 0
+        assert cluster.masters() == ["n1"]
+        refused = cluster.ask("n2", "rg.switch", "web", "n3")
+        assert refused.code == 1
+        assert "cannot switch web to n3" in refused.message
+        assert cluster.ask("n2", "node.resume", "n3").code == 0
+        assert cluster.ask("n2", "rg.switch", "web", "n3").code == 0
+        assert cluster.ask("n2", "node.drain", "n1").code == 0
+        assert cluster.masters() == ["n3"]
+        assert cluster.ask("n2", "node.drain", "n9").code == 4
+        assert cluster.ask("n2", "rg.switch", "web").code == 2
+        assert cluster.ask("n2", "rg.switch", "wbe", "n1").code == 4
+
+
+def test_offline_and_online_are_of_the_whole_cluster() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        assert cluster.ask("n3", "rg.offline", "web").code == 0
+        assert not any(node.runs() for node in cluster.nodes)
+        cluster.run(30.0)
+        assert cluster.masters() == []
+        assert cluster.ask("n2", "rg.online", "web").code == 0
+        assert cluster.masters() == ["n1"]
+        assert cluster.ask("n2", "rg.suspend", "web").code == 0
+        cluster["n1"].engine.cut()
+        cluster.run(DEAD + 5.0)
+        assert cluster.masters() in ([], ["n1"]), "nothing moves by itself while it is suspended"
+
+
+def test_who_asks_hears_that_the_store_does_not_answer() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        cluster["n2"].engine.cut()
+        client = cluster.ask("n2", "rg.offline", "web")
+        assert client.code == 1
+        assert "the store did not answer" in client.message
+        cluster.store.full = "etcd: database space exceeded"
+        client = cluster.ask("n3", "rg.offline", "web", seconds=0.5)
+        assert (client.code, "database space exceeded" in client.message) == (1, True)
+
+
+CHECKED = WEB.replace(monitor_check_command=Command(("may-i",)), monitor_check_timeout=10.0)
+
+
+def test_a_giveover_goes_to_who_says_yes_and_passes_over_who_says_no() -> None:
+    with nodes(CHECKED, groups=(ONE,), may_i=WELL) as cluster:
+        cluster.settled()
+        cluster["n2"].here.forest.programs["may-i"] = ends(1)
+        n1 = cluster["n1"]
+        n1.tenant.giveover(n1.here.app(), "its budget is spent", by_monitor=True)
+        cluster.run(3.0)
+        assert cluster.masters() == ["n3"]
+        cluster["n3"].engine.cut()
+        cluster.run(DEAD + 2.0)
+        assert cluster.masters() == ["n3"] or not cluster["n1"].runs(), "n1 gave it over a moment ago"
+
+
+def test_a_giveover_that_all_refuse_is_cancelled_and_one_restart_is_tried() -> None:
+    with nodes(CHECKED, groups=(ONE,), may_i=ends(1)) as cluster:
+        cluster.settled()
+        n1 = cluster["n1"]
+        before = n1.here.app().incarnation
+        n1.tenant.giveover(n1.here.app(), "its budget is spent", by_monitor=True)
+        cluster.run(3.0)
+        assert cluster.masters() == ["n1"]
+        assert n1.here.app().incarnation == before + 1
+        said = [because for _who, event, because in n1.here.hands.decisions if event == "giveover cancelled"]
+        assert len(said) == 1
+        assert "n2: its Monitor_check says: web: monitor_check_command exited with status 1" in said[0]
+        assert "n3: its Monitor_check says" in said[0]
+        n1.tenant.giveover(n1.here.app(), "asked by root", by_monitor=False)
+        cluster.run(3.0)
+        assert n1.here.app().incarnation == before + 1, "a person's giveover that is refused leaves it as it is"
+
+
+def test_a_start_that_fails_here_is_tried_elsewhere() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster["n1"].here.forest.programs["web"] = Program(refuses=2)
+        cluster.settled()
+        cluster.run(5.0)
+        assert cluster.masters() == ["n2"]
+        assert cluster["n2"].runs()
+
+
+def test_what_cannot_be_stopped_keeps_its_group() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster["n1"].here.forest.programs["web"] = Program(immortal=True, deaf=frozenset((15,)))
+        cluster.settled()
+        client = cluster.ask("n2", "rg.switch", "web", "n2", seconds=30.0)
+        assert client.code == 1
+        assert "could not be stopped" in client.message
+        cluster.run(60.0)
+        assert cluster.masters() == ["n1"]
+
+
+def test_disabled_is_disabled_everywhere() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        assert cluster.ask("n1", "disable", "web").code == 0
+        assert [node.here.app().enabled for node in cluster.nodes] == [False] * 3
+        assert cluster.ask("n3", "enable", "web").code == 0
+        cluster.run(2.0)
+        assert cluster["n1"].runs()
+        cluster["n2"].engine.cut()
+        client = cluster.ask("n2", "disable", "web")
+        assert client.code == 1
+        assert "on this node alone" in client.message
+
+
+def test_files_that_differ_bar_a_node_and_are_shown() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        n3 = cluster["n3"]
+        app = n3.here.app()
+        app.resource = app.resource.replace(stop_timeout=20.0, environment=(("PASSWORD", "secret"),))
+        n3.tenant.redeclared()
+        cluster.settled()
+        client = cluster.ask("n1", "diff.cluster")
+        assert client.code == 1
+        told = {each["key"]: each["nodes"] for each in client.more["differences"]}
+        assert told["stop_timeout"] == {"n1": "10.0", "n2": "10.0", "n3": "20.0"}
+        assert "secret" not in str(client.more)
+        refused = cluster.ask("n1", "rg.switch", "web", "n3")
+        assert "differ" in refused.message
+        cluster["n1"].engine.cut()
+        cluster["n2"].engine.cut()
+        cluster.run(DEAD + 5.0)
+        assert not cluster["n3"].runs()
+
+
+def test_a_set_is_refused_everywhere_when_one_node_refuses() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        asked: list[tuple[str, bool]] = []
+
+        class Desk:
+            """The desk of one node."""
+
+            def __init__(self, name: str, code: int) -> None:
+                self.name, self.code = name, code
+
+            def set(self, client: SimpleNamespace, request: dict[str, object]) -> None:
+                """gds set."""
+                asked.append((self.name, bool(request["trial"])))
+                client.done(self.code, "" if not self.code else "Validate says no")
+
+        for node, code in zip(cluster.nodes, (0, 0, 1), strict=True):
+            node.desk = Desk(node.name, code)
+        refused = cluster.ask("n2", "set", "web", pairs=[["retry_count", "5"]])
+        assert refused.code == 1
+        assert "n3: Validate says no" in refused.message
+        assert "nothing was changed on any node" in refused.message
+        assert sorted(asked) == [("n1", True), ("n2", True), ("n3", True)]
+        asked.clear()
+        cluster["n3"].desk.code = 0
+        assert cluster.ask("n2", "set", "web", pairs=[["retry_count", "5"]]).code == 0
+        assert sorted(each for each in asked if not each[1]) == [("n1", False), ("n2", False), ("n3", False)]
+
+
+def test_a_node_is_taken_from_when_the_fence_hook_has_ended_it() -> None:
+    with nodes(WEB, groups=(ONE,), hook=True) as cluster:
+        cluster.settled()
+        cluster["n1"].engine.cut()
+        cluster.run(DEAD + 5.0)
+        n2 = cluster["n2"]
+        assert n2.hooked == ["n1"]
+        assert not n2.runs()
+        n2.hook.pop()(SimpleNamespace(kind="exit", code=1, said="exited with status 1"))
+        cluster.run(8.0)
+        assert n2.hooked == ["n1", "n1"], "it is tried again"
+        assert not n2.runs()
+        n2.hook.pop()(SimpleNamespace(kind="exit", code=0, said="exited with status 0"))
+        cluster.run(2.0)
+        assert n2.runs()
+
+
+def test_the_guards_kill_is_no_death_of_the_application() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        n1 = cluster["n1"]
+        n1.guard._kill()
+        cluster.run(3.0)
+        assert n1.runs()
+        assert n1.here.app().history.done(1000.0, cluster.clock.monotonic()) == 0
+        assert not [d for d in n1.here.hands.decisions if "restart 1" in d[2]]
+
+
+def test_without_a_guard_nothing_starts() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        for node in cluster.nodes:
+            node.guard.pid = 0
+        cluster.settled()
+        assert not any(node.runs() for node in cluster.nodes)
+
+
+def test_leaving_gives_everything_up_at_once() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        n1 = cluster["n1"]
+        n1.here.rgmd.stop_all("the runner ends")
+        cluster.run(1.0)
+        gone: list[bool] = []
+        n1.tenant.leave(lambda: gone.append(True), False)
+        cluster.run(1.0)
+        assert gone == [True]
+        assert n1.guard.closed
+        assert cluster["n2"].runs()
+
+
+DB = Resource("db", Command(("db",)), group="store", stop_timeout=10.0)
+STORE = Group("store", resources=("db",), nodelist=("n2", "n1", "n3"))
+
+
+def test_a_need_on_another_node_is_waited_for() -> None:
+    web = WEB.replace(resource_dependencies_offline_restart=(Need("db"),))
+    with nodes(web, DB, groups=(ONE, STORE)) as cluster:
+        cluster.settled()
+        cluster.run(3.0)
+        assert (cluster.masters("web"), cluster.masters("store")) == (["n1"], ["n2"])
+        assert cluster["n1"].runs("web")
+        before = cluster["n1"].here.app().incarnation
+        assert cluster.ask("n3", "rg.offline", "store").code == 0
+        assert not cluster["n1"].runs("web")
+        assert "needs db on any node" in cluster["n1"].here.app().view.why
+        assert cluster.ask("n3", "rg.online", "store").code == 0
+        assert cluster["n1"].runs("web")
+        assert cluster["n1"].here.app().incarnation == before + 1
+
+
+def test_status_says_what_the_node_believes_and_until_when_it_may() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        told = cluster.ask("n2", "nodes").more["cluster"]
+        assert told["engine"] == "memory"
+        assert told["member"]
+        assert 0 < told["may_run_seconds"] <= LIFETIME - MARGIN
+        assert [(n["node"], n["alive"], n["masters"]) for n in told["nodes"]] == [
+            ("n1", True, ["web"]),
+            ("n2", True, []),
+            ("n3", True, []),
+        ]
+        assert told["groups"]["web"]["nodes"]["n1"]["state"] == "ONLINE"
+        assert cluster.ask("n2", "cluster.picture").more["cluster"]
