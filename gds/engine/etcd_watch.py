@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         def watch_compacted(self, because: str) -> None: ...
 
 
-PAUSE = 0.25
+PAUSE = 0.5
 """Seconds before the endpoints are tried anew when none of them could be followed."""
 SETTLE = 0.5
 """Seconds after which a stream that has told nothing new had nothing to tell: etcd looks ten times a second for streams

@@ -157,6 +157,72 @@ class Member:
         self.start()
 
 
+class Guarded(Member):
+    """A member that demands certificates of its own CA; with `guard` passwords as well."""
+
+    def __init__(self, where: Path) -> None:
+        self.pki, self.other = where / "pki", where / "other"
+        for each in (self.pki, self.other):
+            subprocess.run([SCRIPT, "pki", str(each)], check=True, env={**os.environ, "LAB_NAME": "pki"})
+        arguments = ["--cert-file", f"{self.pki}/n1.crt", "--key-file", f"{self.pki}/n1.key", "--client-cert-auth"]
+        arguments += ["--trusted-ca-file", f"{self.pki}/ca.crt", "--auth-token-ttl", "1"]
+        super().__init__(where / "member", *arguments, scheme="https")
+        client = ("--cert", f"{self.pki}/client.crt", "--key", f"{self.pki}/client.key")
+        self.tls = ("--cacert", f"{self.pki}/ca.crt", *client)
+        self.password = where / "password"
+        self.settings = EtcdSettings(
+            endpoints=(self.url,),
+            ca_file=f"{self.pki}/ca.crt",
+            cert_file=f"{self.pki}/client.crt",
+            key_file=f"{self.pki}/client.key",
+            allow_old_etcd=True,
+        )
+
+    def guard(self) -> EtcdSettings:
+        """Passwords are on from now on; the settings of a user who may touch /gds only."""
+        self.ctl("user", "add", "root:root")
+        self.ctl("user", "grant-role", "root", "root")
+        self.ctl("role", "add", "gds")
+        self.ctl("role", "grant-permission", "gds", "readwrite", "--prefix=true", "/gds/")
+        self.ctl("user", "add", "gds:secret")
+        self.ctl("user", "grant-role", "gds", "gds")
+        self.ctl("auth", "enable")
+        self.tls += ("--user", "root:root")
+        self.password.write_text("secret\n")
+        return self.settings.replace(user="gds", password_file=str(self.password))
+
+    def client_named(self, name: str) -> dict[str, str]:
+        """A good client certificate with that common name."""
+        made, ca = self.where / name, self.pki / "ca"
+        request = [
+            "openssl",
+            "req",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-subj",
+            f"/CN={name}",
+        ]
+        sign = [
+            "openssl",
+            "x509",
+            "-req",
+            "-in",
+            f"{made}.csr",
+            "-CA",
+            f"{ca}.crt",
+            "-CAkey",
+            f"{ca}.key",
+            "-days",
+            "2",
+        ]
+        for command in ([*request, "-keyout", f"{made}.key", "-out", f"{made}.csr"], [*sign, "-out", f"{made}.crt"]):
+            subprocess.run(command, check=True, capture_output=True)
+        return {"cert_file": f"{made}.crt", "key_file": f"{made}.key"}
+
+
 class OneMember(Turning):
     """A tests.contract.engines.SharedBench on one real member, under a prefix of its own."""
 
