@@ -51,12 +51,7 @@ def main(argv: list[str]) -> int:
         if {"cluster", "compare"} <= typed.flags:
             raise UsageError("cannot compare: a cluster's scenario holds no recorded decisions")
     except options.HelpAsked:
-        if "--cluster" in argv:
-            from gds.config import clusterscenario
-
-            print(f"usage: gds simulate --cluster [PATH...] SCENARIO [--json]\n\n{clusterscenario.__doc__}")
-        else:
-            print(USAGE)
+        _help("--cluster" in argv)
         return 0
     except UsageError as error:
         print(f"gds: {error}\n{USAGE}", file=sys.stderr)
@@ -65,6 +60,19 @@ def main(argv: list[str]) -> int:
         from gds.cli.simulatecluster import play
 
         return play(typed.names, "json" in typed.flags)
+    return _play(typed)
+
+
+def _help(of_clusters: bool) -> None:
+    if not of_clusters:
+        print(USAGE)
+        return
+    from gds.config import clusterscenario
+
+    print(f"usage: gds simulate --cluster [PATH...] SCENARIO [--json]\n\n{clusterscenario.__doc__}")
+
+
+def _play(typed: options.Options) -> int:
     from gds.config.load import load
     from gds.config.scenario import read_scenario
     from gds.script import first_difference
