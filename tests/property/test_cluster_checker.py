@@ -223,6 +223,14 @@ def test_lines_are_read_as_they_were_written() -> None:
     assert parse(["web n1 1 2 3 4 beat\n"]) == [Beat("web", "n1", 1, 2, 3, 4, "beat")]
 
 
+@pytest.mark.parametrize("forgets", [True, False])
+def test_tokens_of_a_store_that_was_emptied_are_not_judged(forgets: bool) -> None:
+    beats, _, ended = log_of([Life("n1", 50, 1, False, 1)])
+    fault = Fault(1, "emptied", "", ended + 1, ended + SECOND, bound=9.0, forgets=forgets)
+    new = [Beat("web", "n2", 1, 3, 5, ended + SECOND + n * TICK) for n in range(50)]
+    assert rules([*beats, *new], [fault], new[-1].at) == (set() if forgets else {"older token"})
+
+
 # -- the schedule -----------------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.cluster import faults
-from tests.system.cluster.lab import ClusterLab
+from tests.system.cluster.lab import ClusterLab, workplace
 from tests.system.cluster.rows import ROWS
 from tests.system.cluster.trial import Trial, told
 from tests.system.lab import install
@@ -32,7 +32,7 @@ SHORT_ONES = (
 def lab() -> Iterator[ClusterLab]:
     """One cluster for all rows: what one leaves behind, the next must bear."""
     install("etcd")
-    where = Path(tempfile.mkdtemp(prefix="gds-cluster-"))
+    where = workplace()
     try:
         with ClusterLab(where, f"test{os.getpid()}", LIFETIME) as made:
             yield made
@@ -41,7 +41,7 @@ def lab() -> Iterator[ClusterLab]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [row.name for row in ROWS.values() if row.in_check and not row.clocks])
+@pytest.mark.parametrize("name", [row.name for row in ROWS.values() if row.in_check and not row.own_lab])
 def test_a_row_of_the_table(lab: ClusterLab, name: str) -> None:
     check(lab, ROWS[name].steps(LIFETIME), name)
 
@@ -54,7 +54,7 @@ def test_a_minute_of_random_faults(lab: ClusterLab) -> None:
 @pytest.mark.slow
 def test_wall_clocks_that_jump_are_not_noticed() -> None:
     install("etcd", "clocks")
-    where = Path(tempfile.mkdtemp(prefix="gds-cluster-"))
+    where = workplace()
     try:
         with ClusterLab(where, f"clocks{os.getpid()}", LIFETIME, clocks=True) as made:
             check(made, ROWS["wall-clock-jumps"].steps(LIFETIME), "wall-clock-jumps")
@@ -64,7 +64,7 @@ def test_wall_clocks_that_jump_are_not_noticed() -> None:
 
 @pytest.mark.slow
 def test_a_runner_without_a_guard_is_found_out() -> None:
-    where = Path(tempfile.mkdtemp(prefix="gds-cluster-"))
+    where = workplace()
     try:
         with ClusterLab(where, f"naive{os.getpid()}", LIFETIME, naive=True) as made:
             trial = Trial(made)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from tests.system.cluster import checker, faults, tables
 from tests.system.cluster.checker import SECOND
-from tests.system.cluster.lab import ClusterLab
+from tests.system.cluster.lab import ClusterLab, workplace
 from tests.system.cluster.rows import ROWS
 from tests.system.cluster.trial import Stuck, Trial, told
 from tests.system.lab import install
@@ -43,10 +43,11 @@ def main(argv: list[str]) -> int:
         return measure(typed)
     parts: list[tuple[list[Step], bool]] = []
     if typed.rows is not None:
-        for clocks in (False, True):
-            rows = [ROWS[name] for name in typed.rows or ROWS if ROWS[name].clocks is clocks]
+        chosen = [ROWS[name] for name in typed.rows or ROWS]
+        alone = [[row] for row in chosen if row.own_lab]
+        for rows in filter(None, [[row for row in chosen if not row.own_lab], *alone]):
             steps = [s for row in rows for s in row.steps(typed.lifetime)]
-            parts.append(([s._replace(number=n) for n, s in enumerate(steps, 1)], clocks))
+            parts.append(([s._replace(number=n) for n, s in enumerate(steps, 1)], rows[0].own_lab))
     else:
         only = tuple(filter(None, typed.only.split(",")))
         parts.append((faults.schedule(seed, typed.faults, typed.lifetime, only, typed.longest)[typed.skip :], False))
@@ -89,7 +90,7 @@ def run(
     part = 0
     while left and part <= STUCK_AT_MOST and not (typed.first and wrong):
         part += 1
-        where = Path(tempfile.mkdtemp(prefix="gds-cluster-"))
+        where = workplace()
         try:
             with ClusterLab(where, typed.name, typed.lifetime, naive=typed.naive, clocks=clocks) as lab:
                 trial = Trial(lab, lambda text: print(text, flush=True))
@@ -130,7 +131,7 @@ def _listed(trial: Trial) -> str:
 
 def measure(typed: argparse.Namespace) -> int:
     """Failover times, as a table."""
-    where = Path(tempfile.mkdtemp(prefix="gds-cluster-"))
+    where = workplace()
     asked = (
         ("application killed, started again on the spot", "app-kill", "master of web", 0.0, "no delay but its start"),
         ("giveover", "giveover", "master of web", 0.0, "a stop, a hand-over, a start"),

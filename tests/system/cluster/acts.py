@@ -211,6 +211,11 @@ def _etcd_stuck_disk(aim: Aim) -> Callable[[], None]:
     return lambda: _drop(aim.lab.script("unstick", aim.node.name))
 
 
+def _etcd_wipe(aim: Aim) -> Callable[[], None]:
+    aim.lab.script("wipe")
+    return nothing
+
+
 def _etcd_full(aim: Aim) -> Callable[[], None]:
     block = "x" * (1 << 20)
     for number in range(3 * QUOTA // len(block)):
@@ -322,6 +327,7 @@ _ACTS: dict[str, Callable[[Aim], Callable[[], None]]] = {
     "etcd-flicker": _etcd_majority,
     "etcd-majority": _etcd_majority,
     "etcd-stuck-disk": _etcd_stuck_disk,
+    "etcd-wipe": _etcd_wipe,
     "etcd-full": _etcd_full,
     "cut-short": _network("partition"),
     "cut": _network("partition"),

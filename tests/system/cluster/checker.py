@@ -42,7 +42,8 @@ class Fault(NamedTuple):
     """What was done, and what it may lead to. `began`, `healed`: ns; `bound`: seconds that an outage of a group in
     `hits` may last; `from_healing`: the seconds count from `healed` at the earliest. `keeps`: what must go on in each
     group in `hits`: "instance", "mastery" or "" (nothing); a group that is not in it keeps its instance. No `hits`: all
-    of them. `tolerates`: ms of overlap that this trial is known for, measured instead of refused."""
+    of them. `tolerates`: ms of overlap that this trial is known for, measured instead of refused.
+    `forgets`: the store was emptied, and its tokens begin anew: they are not judged."""
 
     number: int
     kind: str
@@ -54,6 +55,7 @@ class Fault(NamedTuple):
     from_healing: bool = False
     keeps: str = ""
     tolerates: float = 0.0
+    forgets: bool = False
 
 
 class Left(NamedTuple):
@@ -209,12 +211,13 @@ def _tokens(beats: Sequence[Beat], faults: Sequence[Fault]) -> list[Violation]:
     newest: dict[str, Beat] = {}
     told: set[tuple[str, str, int, int]] = set()
     masteries: dict[tuple[str, int], str] = {}
+    forgotten = any(f.forgets for f in faults)
     for beat in beats:
         owner = masteries.setdefault((beat.group, beat.token), beat.node)
         best = newest.setdefault(beat.group, beat)
         if beat.token > best.token:
             newest[beat.group] = beat
-        if beat[:4] in told:
+        if beat[:4] in told or forgotten:
             continue
         if owner != beat.node:
             told.add(beat[:4])

@@ -32,7 +32,7 @@ BEARS_ELECTIONS = 8.0
 class Kind(NamedTuple):
     """A kind of fault. `roles`: whom it may hit; `lasts`: seconds until it is undone, in parts of L and seconds:
     (a, b) to (c, d); `hits`: "node" (the groups mastered there), "group" (the role's group), "all".
-    `keeps`, `from_healing`, `tolerates`: see checker.Fault. `weight`: how often it comes."""
+    `keeps`, `from_healing`, `tolerates`, `forgets`: see checker.Fault. `weight`: how often it comes."""
 
     name: str
     about: str
@@ -44,6 +44,7 @@ class Kind(NamedTuple):
     from_healing: bool = False
     weight: int = 4
     tolerates: float = 0.0
+    forgets: bool = False
 
     def bound_at(self, lifetime: float) -> float:
         """Seconds."""
@@ -112,6 +113,7 @@ TRIALS = {
              tolerates=250.0),
         Kind("runner-and-guard", "SIGKILL to runner and guard at once", MASTERS, ((1.01, 4), (1.01, 4)), TAKEN_OVER,
              tolerates=1e6),
+        Kind("etcd-wipe", "all members emptied", NODES, bound=(2.02, 8.0), hits="all", forgets=True),
         Kind("clock-jump", "the wall clock an hour ahead, then a day back", ANY, keeps="instance", hits="all"),
     )
 }  # fmt: skip

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -62,6 +63,13 @@ retry_count = {retries}
 retry_interval = 8
 """
 """Two applications: one that is ended by a command, one that forks, listens, and is ended by TERM."""
+
+
+def workplace() -> Path:
+    """A new directory for a lab, in memory where that is possible: how busy the disk is with other things is not what
+    is tried here, and stuck disks are made by strace."""
+    memory = Path("/dev/shm")
+    return Path(tempfile.mkdtemp(prefix="gds-cluster-", dir=memory if os.access(memory, os.W_OK) else None))
 
 
 class ClusterLab:

@@ -143,7 +143,7 @@ class Trial:
         undo()
         bound, healed = kind.bound_at(self.lab.lifetime), time.monotonic_ns()
         made = Fault(step.number, step.kind, f"{step.role} ({aim.node.name})", began, healed, bound, hits,
-                     kind.from_healing, kind.keeps, kind.tolerates)  # fmt: skip
+                     kind.from_healing, kind.keeps, kind.tolerates, kind.forgets)  # fmt: skip
         if step.beside is None:
             return [made], refused
         # two at once: all that is promised is that it comes back when both are healed
