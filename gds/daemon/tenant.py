@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from functools import partial
 
+from gds.daemon.aftermath import Aftermath
 from gds.model.state import GroupState, ResourceState, ResourceStatus
 from gds.rgm import member as life
-from gds.rgm.events import GiveoverAsked, StartAsked, StopAsked
+from gds.rgm.events import GiveoverAsked, StartAsked
 from gds.rgm.mastery import Local, Masteries
 from gds.rgm.member import FOREVER, Member
 from gds.rgm.resource import Life, ResourceView
@@ -18,36 +19,20 @@ from gds.rgm.resource import Life, ResourceView
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any, Protocol
+    from typing import Any
 
     from gds.daemon.app import App
     from gds.daemon.fed import Result
     from gds.daemon.groups import Groups
     from gds.daemon.rgmd import Rgmd
+    from gds.daemon.world import Deadline
     from gds.model.resource import Group, Resource
     from gds.model.store import Answer, Change, Record, Transaction
     from gds.ports import ClusterEngine, TimerHandle
 
-    class Deadline(Protocol):
-        """What kills everything at an instant (CLOCK_BOOTTIME seconds)."""
-
-        pid: int
-
-        def arm(self, deadline: float) -> None: ...
-        def disarm(self) -> None: ...
-        def killed(self) -> tuple[int, float]: ...
-        def is_quiet(self) -> bool: ...
-        def addresses(self, resources: Iterable[str]) -> None: ...
-        def close(self) -> None: ...
-        def describe(self) -> dict[str, Any]: ...
-
 
 SHORTEST = 0.001
 """Seconds: two clocks that are rounded differently must not make us look again without end."""
-SETTLING = 0.05
-"""Seconds between two looks at whether the guard has found nothing more."""
-
-
 _FAR = {
     "ONLINE": Life.ONLINE,
     "ONLINE_NOT_MONITORED": Life.ONLINE,
@@ -55,6 +40,8 @@ _FAR = {
     "STARTING": Life.STARTING,
     "STOPPING": Life.STOPPING,
 }
+MOST_TOLD = 20
+"""Resources of a group in whose history its moves are written."""
 HOOK_AGAIN = 5.0
 """Seconds until a fence_command that failed is tried again."""
 
@@ -81,7 +68,7 @@ class Tenant:
         self._groups = groups
         self._loop = rgmd.loop
         self.engine = engine
-        self._guard = guard
+        self.guard = guard
         self.member = member
         self._boottime = boottime
         self._digest = digest
@@ -100,7 +87,7 @@ class Tenant:
         self._tried: set[str] = set()
         self._farewell: Callable[[], None] | None = None
         self._far: dict[str, Life] = {}
-        self._kills = guard.killed()[0]
+        self._aftermath = Aftermath(rgmd, guard, member, self.masteries, boottime, self.look, self._take_down)
         self.each_turn: list[Callable[[], None]] = []
         """Called at each turn, for drivers that read the same records."""
         self.waiting: list[Callable[[], bool]] = []
@@ -163,7 +150,7 @@ class Tenant:
             asked = [a.resource for a in self._groups.apps(name) if a.resource.monitor_check_command is not None]
             if asked:
                 limits[name] = max(r.monitor_check_timeout for r in asked)
-        self._guard.addresses([a.name for a in self._rgmd.apps.values() if a.resource.is_address])
+        self.guard.addresses([a.name for a in self._rgmd.apps.values() if a.resource.is_address])
         self.masteries.redeclare(tuple(declared.values()), {name: self._digest(name) for name in declared}, limits)
         self._changed.update(declared)
         self.look()
@@ -211,7 +198,7 @@ class Tenant:
             return f"this node is not its master; `gds rg switch {group} {self.member.me}` brings it here"
         if not self.member.may_run(self._boottime()):
             return "contact with the cluster is lost"
-        if not self._guard.pid:
+        if not self.guard.pid:
             return "the guard is not running, which would end it if this node lost the cluster"
         return ""
 
@@ -258,7 +245,7 @@ class Tenant:
         self._is_due = False
         self._able.clear()
         self._note_changes()
-        self._hear_of_kills()
+        self._aftermath.hear()
         now = self._boottime()
         for order in self.member.step(now):
             self._carry_out(order)
@@ -275,38 +262,13 @@ class Tenant:
             self._timer = self._loop.after(max(due - self._boottime(), SHORTEST), self.look)
 
     def explains(self, app: App) -> bool:
-        """A death that the guard brought about, or is just about to tell of: no failure of the application, and nothing
-        to be judged. Its group is brought down, and comes up again when it may."""
-        killed = self._guard.killed()[0] != self._kills or not self.member.may_run(self._boottime())
-        if killed:
-            self._changed.add(app.resource.group)
-            self.look()
-        return killed
-
-    def _hear_of_kills(self) -> None:
-        """What the guard killed is no failure of the applications: it comes up again as if they had been stopped."""
-        count, at = self._guard.killed()
-        if count == self._kills:
-            return
-        self._kills = count
-        self._rgmd.log.warning(f"the guard has killed what ran here, {self._boottime() - at:.2f} s ago")
-        self.masteries.killed("the guard has killed it: no renewal in time")
-        for app in self._rgmd.apps.values():
-            self._rgmd.purge(app)
-        self._loop.after(SETTLING, self._clean_up)
-
-    def _clean_up(self) -> None:
-        """Nothing runs any more, so the guard may rest while what is left to be tidied up is: methods of ours that run
-        past the deadline would be killed as well, and those that were have failed."""
-        if self.member.may_run(self._boottime()):
-            return
-        if not self._guard.is_quiet():
-            self._loop.after(SETTLING, self._clean_up)
-            return
-        self._guard.disarm()
-        for app in self._rgmd.apps.values():
-            if app.view.life is Life.STOP_FAILED:
-                self._rgmd.submit(app, StopAsked("once more, for the guard has killed everything meanwhile"))
+        """This death is the guard's doing, and nothing to be judged: its group is brought down, and comes up again when
+        it may."""
+        if not self._aftermath.explains(app):
+            return False
+        self._changed.add(app.resource.group)
+        self.look()
+        return True
 
     def _note_changes(self) -> None:
         changed, self._changed = self._changed, set()
@@ -337,12 +299,12 @@ class Tenant:
         if isinstance(order, life.Commit):
             self.engine.commit(order.transaction, self.member.attempt, partial(self._answered, order.tag))
         elif isinstance(order, life.Arm):
-            self._guard.arm(order.until)
+            self.guard.arm(order.until)
         elif isinstance(order, life.Online):
             self._groups.online(order.group, order.because)
         elif isinstance(order, life.Offline):
-            self._groups.offline(order.group, order.because)
-            self._changed.add(order.group)
+            if not self._aftermath.holds_back(order):
+                self._take_down(order)
         elif isinstance(order, life.Check):
             self._check(order.group, order.request)
         elif isinstance(order, life.Cancelled):
@@ -357,6 +319,10 @@ class Tenant:
             self._refuse(order.because)
         else:
             self._left()
+
+    def _take_down(self, order: life.Offline) -> None:
+        self._groups.offline(order.group, order.because)
+        self._changed.add(order.group)
 
     def _answered(self, tag: tuple[str, ...], answer: Answer) -> None:
         self.member.answered(tag, answer, self._boottime())
@@ -382,15 +348,15 @@ class Tenant:
         say = self._rgmd.log.warning if told.bad else self._rgmd.log.info
         if told.group:
             say(told.because, group=told.group)
-            apps = self._groups.apps(told.group)
-            if apps:
-                self._rgmd.kept.decided(apps[0], "cluster", told.because)
+            # each of its resources tells the story: nobody knows which of them will be asked why
+            for app in self._groups.apps(told.group)[:MOST_TOLD]:
+                self._rgmd.kept.decided(app, "cluster", told.because)
         else:
             say(told.because)
 
     def _left(self) -> None:
         if all(how.down for how in self.masteries.locals.values()):
-            self._guard.close()  # else it stays, and ends what we could not
+            self.guard.close()  # else it stays, and ends what we could not
         self._keep("")
         self.engine.close()
         if self._timer is not None:
@@ -438,56 +404,11 @@ class Tenant:
             self._rgmd.submit(app, StartAsked(f"giveover cancelled, {because}: one more try"))
         self._cancelled.pop(group, None)
 
-    # -- what is shown ------------------------------------------------------------------------------------------------
-
     def identity(self) -> dict[str, Any]:
         """The part of `gds status --json` about the cluster."""
-        now = self._boottime()
-        member = self.member
-        tenure = member.tenure
-        return {
-            "engine": self.engine.traits.name,
-            "away": self.away,
-            "member": bool(member.birth),
-            "waiting": member.waiting,
-            "may_run_seconds": round(max(0.0, tenure.until - now), 3) if member.birth else 0.0,
-            "lifetime_seconds": tenure.lifetime,
-            "settled": bool(member.board.settled),
-            "guard": self._guard.describe(),
-            "store": self.engine.describe(),
-            "strange": dict(member.board.strange),
-            "nodes": self._nodes(now),
-            "groups": {name: self._group(name, now) for name in self._groups.declared},
-        }
+        from gds.daemon import nodereport
 
-    def _nodes(self, now: float) -> list[dict[str, Any]]:
-        picture = self.masteries.picture(now)
-        versions = {node.name: node.version for node in self.member.board.nodes.values()}
-        return [
-            {
-                "node": peer.name,
-                "alive": peer.alive,
-                "drained": peer.drained,
-                "evacuated": peer.evacuated,
-                "because": peer.because,
-                "version": versions.get(peer.name, ""),
-                "masters": [m.group for m in picture.masteries if m.node == peer.name],
-            }
-            for peer in picture.nodes
-        ]
-
-    def _group(self, name: str, now: float) -> dict[str, Any]:
-        board = self.member.board
-        picture = self.masteries.picture(now)
-        decision = self.masteries.decisions.get(name)
-        return {
-            "masters": [{"node": m.node, "token": m.token} for m in picture.masteries if m.group == name],
-            "nodes": {node: board.report_of(node, name) for node in sorted(board.reports)},
-            "wanted": bool(picture.goals[name].online),
-            "because": decision.because if decision is not None else "",
-            "nowhere": dict(decision.nowhere) if decision is not None else {},
-            "barred": {bar.node: bar.because for bar in picture.bars if bar.group == name},
-        }
+        return nodereport.of_cluster(self, self._groups.declared, self._boottime())
 
 
 def digest_of(group: Group, resources: Iterable[Resource]) -> str:

@@ -66,7 +66,7 @@ class Claiming:
         rank = self.rank(name)
         if rank < 0 or now < since + TURN * rank:
             return
-        self._claim(group, decision, now)
+        self.claim(group, decision, now)
 
     def rank(self, group: str) -> int:
         """How many have to be waited for; -1: we are no candidate."""
@@ -85,7 +85,7 @@ class Claiming:
         others = [node for node in able if node not in decision.take]
         return others.index(me) + 1 if me in others else -1
 
-    def _claim(self, group: Group, decision: Decision, now: float) -> None:
+    def claim(self, group: Group, decision: Decision, now: float) -> None:
         member = self._member
         board, name = member.board, group.name
         slots = board.slots.get(name, {})
@@ -100,7 +100,9 @@ class Claiming:
         if wanted is not None and wanted.targets:
             # the switch is over, whoever takes it
             switched = (Put(goal, goal_value(wanted.replace(targets=()))),)
-        self.bid(name, index, decision.because, compares, switched, now)
+        before = slots.get(index)
+        fenced = f"; {before.node}, which had it, was fenced" if before is not None else ""
+        self.bid(name, index, decision.because + fenced, compares, switched, now)
 
     def bid(
         self,

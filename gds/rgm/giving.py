@@ -64,7 +64,7 @@ class Giving:
             refusal = str(said.get("answer", ""))
             if not refusal:
                 barred = {**hold.avoid, member.me: hold.because}
-                self._masteries.leave(group, f"{hold.because}; {node} can take it", barred)
+                self._masteries.leave(group, f"{hold.because}; {node} says that it could take it", barred)
                 return
             hold.avoid[node] = f"its Monitor_check says: {refusal}"
         if now >= hold.until:
@@ -88,25 +88,26 @@ class Giving:
             if asked == request:
                 if answer is not None:
                     self._say(group, request, answer, now)
-            elif group not in self._masteries.declared:
+                continue
+            self._said[group] = request, None
+            if group not in self._masteries.declared:
                 self.checked(group, request, "its files do not declare it", now)
             elif group not in self.limits:
                 self.checked(group, request, "", now)
             else:
-                self._said[group] = request, None
                 member.orders.append(Check(group, request))
 
     def checked(self, group: str, request: str, because: str, now: float) -> None:
         """Our Monitor_check of a group has answered: "" or why not."""
-        self._said[group] = request, because
-        self._say(group, request, because, now)
+        if self._said.get(group) == (request, None):
+            self._said[group] = request, because
+            self._say(group, request, because, now)
 
     def _say(self, group: str, request: str, because: str, now: float) -> None:
         member = self._member
         key = records.check_key(group, member.me)
-        if member.board.checks.get((group, member.me), {}).get("request") == request:
-            said = Put(key, records.encode(request=request, answer=because, answered=True))
-            member.ask(("check", group, request), Transaction((member.alive(), member.same(key)), (said,)), now)
+        said = Put(key, records.encode(request=request, answer=because, answered=True))
+        member.ask(("check", group, request), Transaction((member.alive(), member.same(key)), (said,)), now)
 
     def forget(self) -> None:
         """Nobody waits for an answer of this life."""

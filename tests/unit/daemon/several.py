@@ -26,6 +26,18 @@ from tests.unit.daemon.world import Here, InMemory
 LIFETIME, RENEW, ATTEMPT, MARGIN = 5.0, 1.0, 0.7, 1.0
 
 
+class There(Here):
+    """One runner's worth of drivers, of several that have one time."""
+
+    def __init__(self, node: str, clock: FakeClock, loop: Loop, resources: tuple[Resource, ...]) -> None:
+        self._place = node, clock, loop
+        super().__init__(*resources)
+
+    def place(self) -> tuple[str, FakeClock, Loop]:
+        """See Here."""
+        return self._place
+
+
 class Client:
     """Somebody who asks; remembers what they were told."""
 
@@ -54,19 +66,26 @@ class LittleGuard:
     def __init__(self, here: Here) -> None:
         self._here = here
         self._timer: TimerHandle | None = None
+        self._deadline = 0.0
         self.pid = 77
         self.kills = (0, 0.0)
         self.closed = False
 
     def arm(self, deadline: float) -> None:
-        """See tenant.Deadline."""
+        """See world.Deadline."""
         self.disarm()
+        self._deadline = deadline
         self._timer = self._here.loop.at(deadline, self._kill)
 
     def disarm(self) -> None:
-        """See tenant.Deadline."""
+        """See world.Deadline."""
+        self._deadline = 0.0
         if self._timer is not None:
             self._timer.cancel()
+
+    def deadline(self) -> float:
+        """See world.Deadline."""
+        return self._deadline
 
     def _kill(self) -> None:
         alive = [tree for tree in self._here.forest.planted if tree.members()]
@@ -77,22 +96,22 @@ class LittleGuard:
             self.kills = self.kills[0] + 1, self._here.clock.monotonic()
 
     def killed(self) -> tuple[int, float]:
-        """See tenant.Deadline."""
+        """See world.Deadline."""
         return self.kills
 
     def is_quiet(self) -> bool:
-        """See tenant.Deadline."""
+        """See world.Deadline."""
         return not any(tree.members() for tree in self._here.forest.planted)
 
     def addresses(self, resources: Any) -> None:
-        """See tenant.Deadline."""
+        """See world.Deadline."""
 
     def describe(self) -> dict[str, Any]:
-        """See tenant.Deadline."""
+        """See world.Deadline."""
         return {"pid": self.pid, "watchdog": ""}
 
     def close(self) -> None:
-        """See tenant.Deadline."""
+        """See world.Deadline."""
         self.disarm()
         self.closed = True
 
@@ -102,7 +121,8 @@ class Node:
 
     def __init__(self, cluster: Nodes, name: str, resources: tuple[Resource, ...], groups: tuple[Group, ...]) -> None:
         self.name = name
-        here = self.here = Here(*resources, node=name, clock=cluster.clock, loop=cluster.loop, **cluster.programs)
+        here = self.here = There(name, cluster.clock, cluster.loop, resources)
+        here.forest.programs.update({program.replace("_", "-"): what for program, what in cluster.programs.items()})
         self.groups = Groups(here.rgmd, InMemory(), False)
         self.groups.take(Plan(resources, groups))
         self.engine = MemoryEngine(cluster.store, cluster.loop, name)

@@ -148,17 +148,8 @@ class InMemory:
 class Here:
     """One runner's worth of drivers."""
 
-    def __init__(
-        self,
-        *resources: Resource,
-        on_giveover: str = "refuse",
-        node: str = "n1",
-        clock: FakeClock | None = None,
-        loop: Loop | None = None,
-        **programs: Program,
-    ) -> None:
-        self.clock = FakeClock() if clock is None else clock
-        self.loop = Loop(self.clock) if loop is None else loop
+    def __init__(self, *resources: Resource, on_giveover: str = "refuse", **programs: Program) -> None:
+        node, self.clock, self.loop = self.place()
         self.forest = FakeProcesses(self.loop)
         self.forest.programs.update({name.replace("_", "-"): program for name, program in programs.items()})
         self.forest.programs.setdefault("ask-web", WELL)
@@ -190,6 +181,11 @@ class Here:
         self.rgmd.managing = Managing(self.rgmd, InMemory(), False)
         for resource in resources:
             self.rgmd.apps[resource.name] = App(resource)
+
+    def place(self) -> tuple[str, FakeClock, Loop]:
+        """The node, and its time."""
+        clock = FakeClock()
+        return "n1", clock, Loop(clock)
 
     def app(self, name: str = "web") -> App:
         """The resource of that name."""
