@@ -91,8 +91,10 @@ def believes(cluster: dict[str, Any]) -> list[str]:
     lines = []
     name = cluster["engine"]
     if cluster["member"]:
+        seconds = cluster["may_run_seconds"]
+        longer = f"what it masters may run {seconds:.1f} s longer without it"
         lines.append(
-            f"cluster: member by {name}; what it masters may run {cluster['may_run_seconds']:.1f} s longer without it"
+            f"cluster: member by {name}; {longer if seconds else 'its tenure is over, and nothing may run here'}"
         )
     else:
         lines.append(f"cluster: no member: {cluster['waiting']}")
