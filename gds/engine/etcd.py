@@ -19,7 +19,7 @@ from gds.engine.etcd_words import (
     count_body,
     header_of,
     look_body,
-    number,
+    modified_of,
     page_body,
     page_of,
     transaction_body,
@@ -164,9 +164,7 @@ class EtcdEngine:
         seconds = max(0.0, until - self._loop.now())
 
         def looked(told: Result) -> None:
-            if isinstance(told, dict) and not any(
-                number(kv.get("mod_revision")) > before for kv in told.get("kvs", ())
-            ):
+            if isinstance(told, dict) and _is_unwritten(told, before):
                 done(Rejected(f"etcd is full: {trouble.message}; compact and defragment it, then disarm its alarm"))
             else:
                 done(Unknown(f"etcd is full ({trouble.message}), and may have taken it all the same"))
@@ -202,7 +200,11 @@ class EtcdEngine:
         if not isinstance(told, dict):
             self._not_loaded(told)
             return
-        page = page_of(self._prefix, told)
+        try:
+            page = page_of(self._prefix, told)
+        except ValueError as error:
+            self._not_loaded(Trouble(f"it answers what cannot be read: {error}"))
+            return
         revision = revision or page.header.revision
         loading.update((record.key, record) for record in page.records)
         self._unreadable.update((key, revision) for key in page.unreadable)
@@ -309,6 +311,14 @@ class EtcdEngine:
                 self._client.open(place, max(1.0, self._attempt), _hang_up)
         if self._listener is not None:
             self._arm("survey", SURVEY, self._survey)
+
+
+def _is_unwritten(told: dict[str, Any], since: int) -> bool:
+    """The key that was looked at is as it was at that revision. One that was put and removed meanwhile counts as it."""
+    try:
+        return modified_of(told) <= since
+    except ValueError:
+        return False
 
 
 def _hang_up(line: Line | None, _because: str) -> None:

@@ -189,7 +189,8 @@ class Opening:
         except ValueError as error:
             return f"it does not answer as etcd does: {error}"
         place.member, place.cluster = header.member, header.cluster
-        place.alarm = ", ".join(str(each) for each in told.get("errors") or ())
+        errors = told.get("errors")
+        place.alarm = ", ".join(str(each) for each in errors) if isinstance(errors, list) else ""
         if not place.leader:
             return "it knows no leader: an election is on, or it is cut off from the other members"
         return self._judge.foreign(place, header)

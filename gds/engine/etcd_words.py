@@ -106,7 +106,11 @@ def shown(text: object) -> str:
 
 def number(value: object) -> int:
     """A 64-bit number; 0 when it was left out. Raises ValueError for what is none."""
-    return int(value) if isinstance(value, str | int) else 0
+    if value is None:
+        return 0
+    if not isinstance(value, str | int):
+        raise ValueError(f"{value!r} is no number")
+    return int(value)
 
 
 def range_end(prefix: str) -> str:
@@ -211,7 +215,7 @@ def page_of(prefix: str, told: dict[str, Any]) -> Page:
     records: list[Record] = []
     unreadable: list[str] = []
     after = ""
-    for kv in told.get("kvs") or ():
+    for kv in _objects(told, "kvs"):
         record = _record(prefix, kv)
         if record is None:
             unreadable.append(shown(kv.get("key")).removeprefix(prefix))
@@ -219,6 +223,18 @@ def page_of(prefix: str, told: dict[str, Any]) -> Page:
             records.append(record)
         after = unpacked(kv.get("key")) or after
     return Page(header_of(told), tuple(records), tuple(unreadable), after if told.get("more") else "")
+
+
+def modified_of(told: dict[str, Any]) -> int:
+    """Of an answer to `look_body`: when the key was last written; 0: there is none. Raises ValueError."""
+    return max((number(kv.get("mod_revision")) for kv in _objects(told, "kvs")), default=0)
+
+
+def _objects(told: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    found = told.get(name) or []
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise ValueError(f"{name} are no list of objects")
+    return found
 
 
 def _record(prefix: str, kv: dict[str, Any]) -> Record | None:
@@ -241,8 +257,10 @@ def news_of(prefix: str, line: bytes) -> News | Trouble:
         return _trouble(told, 200)
     changes: list[Change] = []
     unreadable: list[str] = []
-    for event in result.get("events") or ():
-        kv = event.get("kv") or {}
+    for event in _objects(result, "events"):
+        kv = event.get("kv")
+        if not isinstance(kv, dict):
+            raise ValueError("an event without a key")
         key, revision = unpacked(kv.get("key")), number(kv.get("mod_revision"))
         record = None if event.get("type") == "DELETE" else _record(prefix, kv)
         if record is None and event.get("type") != "DELETE":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from gds.ports import Callback, Scheduler
+from gds.ports import Scheduler
 
 
 class EngineLoop(Scheduler, Protocol):
@@ -34,6 +34,3 @@ class Question(Protocol):
     """Somebody waits for an answer."""
 
     def cancel(self) -> None: ...
-
-
-__all__ = ["Callback", "EngineLoop", "Found", "Names", "Question"]

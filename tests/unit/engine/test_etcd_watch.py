@@ -52,6 +52,16 @@ def test_a_compaction_while_loading_begins_anew(world: World) -> None:
     assert heard.values == {"a": "1"}
 
 
+def test_a_page_of_garbage_is_no_end_of_it(world: World) -> None:
+    one = world.gateway()
+    one.script[RANGE] = [Reply({"header": one.header, "kvs": 5}), Reply({"header": {"revision": "many"}})]
+    engine, heard = world.engine(one), Heard()
+    engine.begin(heard)
+    world.until(lambda: "back" in heard.words)
+    assert heard.words == ["away", "loaded", "back"]
+    assert "cannot be read" in heard.reasons[0]
+
+
 def test_news_comes_in_pieces_of_any_size_and_more_than_one_at_a_time(world: World) -> None:
     import json
 

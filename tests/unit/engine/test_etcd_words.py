@@ -15,6 +15,7 @@ from gds.engine.etcd_words import (
     count_body,
     header_of,
     look_body,
+    modified_of,
     news_of,
     number,
     packed,
@@ -189,6 +190,13 @@ def test_a_page_leaves_out_what_is_not_ours_and_says_so() -> None:
     assert page_of(P, {"header": HEADER}).records == ()
 
 
+@pytest.mark.parametrize("kvs", [5, "x", [5], [{"key": "", "mod_revision": {}}]])
+def test_a_page_that_cannot_be_read_is_an_error(kvs: object) -> None:
+    for read in (lambda told: page_of(P, told), modified_of):
+        with pytest.raises(ValueError, match=r"."):
+            read({"header": HEADER, "kvs": kvs})
+
+
 def line(**result: Any) -> bytes:
     return json.dumps({"result": {"header": HEADER, **result}}).encode()
 
@@ -236,7 +244,13 @@ def test_an_error_inside_of_a_stream_is_a_trouble() -> None:
         assert news_of(P, json.dumps({"error": inner}).encode()) == Trouble("no leader", 14, False)
 
 
-@pytest.mark.parametrize("text", [b"", b"no JSON", b"[]", line(events=[{"kv": {"key": "", "mod_revision": "x"}}])])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(b"", b"no JSON", b"[]", line(events=[{"kv": {"key": "", "mod_revision": "x"}}]), line(events=5)),
+        *(line(events=[5]), line(events=[{}]), line(events=[{"kv": 5}]), line(compact_revision=[])),
+    ],
+)
 def test_a_line_that_cannot_be_read_is_an_error(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         news_of(P, text)
