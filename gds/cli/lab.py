@@ -186,10 +186,13 @@ def _check(paths: list[str], nodes: tuple[str, ...]) -> None:
         return
     from gds.cli.check import line_of
     from gds.config.compiler import FAULTY, answer
+    from gds.lab import deeds, members
     from gds.lab.place import LabFault
     from gds.model import codec
 
-    found = answer({"paths": paths}, os.environ)
+    # judged as the lab's runners will: with what they know of types, and a power cut for failover_mode HARD
+    flags = {"state_dir": deeds.types_of_machine(), "node_abort_command": "gds lab kill"}
+    found = answer({"paths": paths, "flags": flags}, members.environment())
     for problem in found["errors"]:
         print(line_of(problem), file=sys.stderr)
     if found["errors"]:

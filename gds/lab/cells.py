@@ -58,6 +58,11 @@ def join(cell: str) -> None:
         raise LabFault(f"cannot enter {cell}: {error.strerror}" + (hint if error.errno == EACCES else ""), 77) from None
 
 
+def holds_us(cell: str) -> bool:
+    """This process belongs to it, or to a cgroup below."""
+    return f"{mount_point()}{procfs.cgroup(os.getpid())}/".startswith(f"{cell}/")
+
+
 def pids(cell: str) -> list[int]:
     """All processes in it and below; empty when it is gone."""
     found: list[int] = []

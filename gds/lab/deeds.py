@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -41,9 +43,11 @@ def _build(lab: Lab, settings: Mapping[str, str]) -> None:
     cells.claim(lab.cgroup)
     if lab.page:
         _put(lab.paths[0], example.descriptor(lab))
-    lines = [f"{name} = {value}" for name, value in settings.items()]
-    _put(f"{lab.directory}/{keeping.SETTINGS}", "\n".join(["[runner.etcd]", *lines, ""]))
-    registered = f"{places.state_dir(os.environ.get('GDS_STATE_DIR', ''), os.environ, os.geteuid())}/rt"
+    ending = [sys.executable, "-P", "-m", "gds", "lab", "kill", "--dir", lab.directory]
+    lines = ["[runner]", f"node_abort_command = {json.dumps(f'exec {shlex.join(ending)} $GDS_NODE')}", "[runner.etcd]"]
+    lines += [f"{name} = {value}" for name, value in settings.items()]
+    _put(f"{lab.directory}/{keeping.SETTINGS}", "\n".join([*lines, ""]))
+    registered = f"{types_of_machine()}/rt"
     for node in lab.nodes:
         os.makedirs(f"{lab.home(node)}/state", 0o755)
         if os.path.isdir(registered):
@@ -52,6 +56,11 @@ def _build(lab: Lab, settings: Mapping[str, str]) -> None:
     cells.make(lab.cell(CLIENT))
     if lab.net:
         network.make(lab)
+
+
+def types_of_machine() -> str:
+    """The state directory of this machine's own runner, for the resource types that are registered in it."""
+    return places.state_dir(os.environ.get("GDS_STATE_DIR", ""), os.environ, os.geteuid())
 
 
 def start(lab: Lab, node: str) -> str:
@@ -95,6 +104,8 @@ def _await(lab: Lab, node: str, missing: list[str], keeper: int = 0) -> None:
 
 def cut_power(lab: Lab, node: str) -> str:
     """Every process of it at once; nothing is said to anybody. Raises LabFault."""
+    if cells.holds_us(lab.cell(node)):
+        cells.join(lab.cell(CLIENT))  # typed on the node itself, or by its runner: we are to see the end of it
     ended = len(cells.pids(lab.cell(node)))
     cells.kill(lab.cell(node))
     cells.freeze(lab.cell(node), False)

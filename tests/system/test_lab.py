@@ -150,6 +150,20 @@ def test_one_process_of_a_node(admin: Admin) -> None:
 
 
 @pytest.mark.slow
+def test_failover_mode_hard_is_a_power_cut(admin: Admin) -> None:
+    descriptor = admin.directory.with_suffix(".toml")
+    descriptor.write_text(
+        '[resource.web]\nstart_command = "exec sleep 1000"\npostnet_stop_command = "exit 1"\nfailover_mode = "HARD"\n'
+    )
+    admin.lab("up", "--nodes", "1", "--plain", str(descriptor))
+    # it does not hear of its end: the power goes while it waits for the answer
+    argv = [*GDS, "lab", "exec", "--dir", str(admin.directory), "n1", *GDS, "stop", "web"]
+    subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    eventually(lambda: admin.node("n1")["power"] == "off", "n1 has no power")
+    assert "it is off" in admin.lab("exec", "n1", "true", code=3)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("made", ["lab.json", "example.toml", "n1/runner.pid"])
 def test_half_of_one_goes_as_well(admin: Admin, made: str) -> None:
     up = subprocess.Popen(
