@@ -98,18 +98,19 @@ def _typed(verb: str, argv: list[str], least: int, most: int, flags: dict[str, s
 
 def _up(argv: list[str]) -> int:
     from gds.lab import deeds, members
-    from gds.lab.place import CLIENT, look
+    from gds.lab.place import CLIENT, DEFAULT_NET, look, network_of
 
     words = ("nodes", "dir", "lifetime", "etcd", "net", "interface")
     typed = options.parse(argv, {"--plain": "plain"}, {f"--{word}": word for word in words})
     nodes = _nodes(typed.values.get("nodes", "3"))
+    net = network_of(typed.values.get("net", DEFAULT_NET))
     look(_directory(typed))
     settings = _settings(typed)
     etcd, version = members.found(typed.values.get("etcd", ""))
     if members.is_old(version):
         settings["allow_old_etcd"] = "true"
     _check(typed.names, nodes)
-    lab = _planned(typed, nodes, etcd)
+    lab = _planned(typed, nodes, net, etcd)
     where = f"network {lab.net}, client {lab.address(CLIENT)}"
     if not lab.net:
         where = f"the machine's own network ({lab.plain_because})"
@@ -129,13 +130,12 @@ def _up(argv: list[str]) -> int:
     return code
 
 
-def _planned(typed: options.Options, nodes: tuple[str, ...], etcd: str) -> Lab:
+def _planned(typed: options.Options, nodes: tuple[str, ...], net: str, etcd: str) -> Lab:
     """Raises LabFault for what this machine cannot give."""
     from gds.lab import cells, example, members, network
-    from gds.lab.place import DEFAULT_NET, Lab, network_of
+    from gds.lab.place import Lab
 
     directory = _directory(typed)
-    net = network_of(typed.values.get("net", DEFAULT_NET))
     plain = "--plain" if "plain" in typed.flags else network.missing(directory)
     ports = members.free_ports(2 * len(nodes)) if plain else [2379, 2380] * len(nodes)
     paths = tuple(os.path.abspath(path) for path in typed.names) or (f"{directory}/example.toml",)

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +47,8 @@ class Admin:
 
     def page(self) -> str:
         """What a user of the service sees; "" when nobody serves."""
-        argv = [*GDS, "lab", "exec", "--dir", str(self.directory), "client", "curl", "-s", "-m", "1", PAGE]
+        look = f"import urllib.request as r; print(r.urlopen('{PAGE}', timeout=1).read().decode())"
+        argv = [*GDS, "lab", "exec", "--dir", str(self.directory), "client", sys.executable, "-I", "-c", look]
         return subprocess.run(argv, capture_output=True, text=True, timeout=60).stdout.strip()
 
     def served_by(self) -> str:
