@@ -13,8 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gds.model.store import Answer, Compare, Transaction
 
-OFTEN = ("renew", "report")
-"""When these were committed, the same words mean something new each time."""
+ONCE = ("found", "settle", "tidy", "check")
+"""When these were committed the same words can only conflict, until news of it comes."""
 SOON = 0.25
 """Of an attempt, from one of unknown outcome to the next."""
 
@@ -25,13 +25,14 @@ class Asking:
     def __init__(self, attempt: float) -> None:
         self.attempt = attempt
         self._open: dict[tuple[str, ...], tuple[float, tuple[Compare, ...]]] = {}
-        self._rests: dict[tuple[str, ...], tuple[float, tuple[Compare, ...]]] = {}
+        self._rests: dict[tuple[str, ...], tuple[float, tuple[Compare, ...], bool]] = {}
+        """Until when, what, and whether somebody will want to ask it again."""
 
     def begin(self, tag: tuple[str, ...], transaction: Transaction, now: float) -> bool:
         """It may be asked now, and counts as asked."""
         if tag in self._open:
             return False
-        until, before = self._rests.get(tag, (0.0, ()))
+        until, before, _ = self._rests.get(tag, (0.0, (), False))
         if now < until and before == transaction.compares:
             return False
         self._rests.pop(tag, None)
@@ -45,9 +46,9 @@ class Asking:
             return None
         sent, compares = asked
         if isinstance(answer, Unknown):
-            self._rests[tag] = (sent + SOON * self.attempt, compares)
-        elif not isinstance(answer, Committed) or tag[0] not in OFTEN:
-            self._rests[tag] = (now + self.attempt, compares)
+            self._rests[tag] = (sent + SOON * self.attempt, compares, True)
+        elif not isinstance(answer, Committed) or tag[0] in ONCE:
+            self._rests[tag] = (now + self.attempt, compares, not isinstance(answer, Committed))
         return sent
 
     def is_open(self, what: str) -> bool:
@@ -56,6 +57,6 @@ class Asking:
 
     def times(self, now: float) -> list[float]:
         """When something may be asked again."""
-        for tag in [tag for tag, (until, _) in self._rests.items() if until <= now]:
+        for tag in [tag for tag, (until, _, _) in self._rests.items() if until <= now]:
             del self._rests[tag]
-        return [until for until, _ in self._rests.values()]
+        return [until for until, _, failed in self._rests.values() if failed]

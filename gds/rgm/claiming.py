@@ -86,6 +86,7 @@ class Claiming:
         return others.index(me) + 1 if me in others else -1
 
     def claim(self, group: Group, decision: Decision, now: float) -> None:
+        """Ask for a slot that nobody holds."""
         member = self._member
         board, name = member.board, group.name
         slots = board.slots.get(name, {})
@@ -101,8 +102,8 @@ class Claiming:
             # the switch is over, whoever takes it
             switched = (Put(goal, goal_value(wanted.replace(targets=()))),)
         before = slots.get(index)
-        fenced = f"; {before.node}, which had it, was fenced" if before is not None else ""
-        self.bid(name, index, decision.because + fenced, compares, switched, now)
+        over = f"; the life of {before.node}, which had it, is over" if before is not None else ""
+        self.bid(name, index, decision.because + over, compares, switched, now)
 
     def bid(
         self,

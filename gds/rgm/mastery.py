@@ -48,7 +48,7 @@ class Masteries:
         self._member = member
         member.masteries = self
         self.giving = Giving(member, self)
-        self._claiming = Claiming(member, self)
+        self.claiming = Claiming(member, self)
         self.groups: tuple[Group, ...] = ()
         self.declared: dict[str, Group] = {}
         self.held: dict[str, Hold] = {}
@@ -102,7 +102,7 @@ class Masteries:
         for group in self.held:
             self._down(group, because)
         self.held.clear()
-        self._claiming.forget()
+        self.claiming.forget()
         self.giving.forget()
 
     def killed(self, because: str) -> None:
@@ -178,18 +178,17 @@ class Masteries:
             if group not in self.held and not how.down:
                 self._down(group, "this node is not its master")
         if may_run:
-            self._claiming.plan(now)
+            self.claiming.plan(now)
             for each in self.groups:
-                self._claiming.consider(each, now)
+                self.claiming.consider(each, now)
             self.giving.answer(now)
-            self._claiming.tidy(now)
+            self.claiming.tidy(now)
         self._report.step(now)
 
     def due(self, now: float) -> float:
         """When to look again."""
         member = self._member
-        times = self._claiming.times()
-        times += [hold.until for hold in self.held.values() if hold.phase == ASKING]
+        times = [*self.claiming.times(), *[hold.until for hold in self.held.values() if hold.phase == ASKING]]
         if self.held and member.birth:
             times.append(member.tenure.stop_at)
         times += [at for at, _ in member.board.ends(self.groups)]
@@ -223,7 +222,7 @@ class Masteries:
                 self._release(group, slot.index, slot.token, {}, now)
         elif how.down and may_run:
             key = records.slot_key(group, slot.index)
-            self._claiming.bid(group, slot.index, slot.because, (Compare(key, slot.token),), (), now)
+            self.claiming.bid(group, slot.index, slot.because, (Compare(key, slot.token),), (), now)
 
     def _lose_what_is_gone(self) -> None:
         """What we thought was ours."""
@@ -244,7 +243,7 @@ class Masteries:
         if group in self.declared and group not in self.held:
             self.held[group] = Hold(index, token, DOWN)
             self._report.is_old = True
-            self._member.tell(f"taken: {self._claiming.reasons.get(group, '')}", group)
+            self._member.tell(f"taken: {self.claiming.reasons.get(group, '')}", group)
 
     def _hold(self, group: str, hold: Hold, may_run: bool, now: float) -> None:
         how = self.locals[group]
@@ -262,10 +261,11 @@ class Masteries:
         elif hold.phase == DOWN and how.down:
             hold.phase = UP
             self._member.orders.append(Online(group, hold.token, f"master with token {hold.token}"))
-        elif hold.phase == LEAVING:
-            if how.down:
-                self._release(group, hold.slot, hold.token, hold.avoid, now)
-            elif how.stuck and not hold.told:
+        elif hold.phase == LEAVING and how.down:
+            self._release(group, hold.slot, hold.token, hold.avoid, now)
+        elif hold.phase in (LEAVING, DOWN):
+            self._down(group, hold.because or "it may not run now")  # also what was started meanwhile
+            if hold.phase == LEAVING and how.stuck and not hold.told:
                 hold.told = True
                 self._member.tell(f"{how.because}: it is not given up, and nobody else may start it", group, True)
 
