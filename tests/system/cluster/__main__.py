@@ -170,12 +170,16 @@ def _time_of(trial: Trial, number: int, kind: str, role: str, seconds: float) ->
     done = trial.carry_out(faults.Step(number + 1, 0.0, kind, role, seconds))
     if done.refused:
         return None
+    fault, group = trial.faults[-1], role.removeprefix("master of ")
+    beats = [b for b in trial.lab.beats() if b.at > fault.began - SECOND and b.group == group]
+    lives = sorted(checker.instances(beats), key=lambda life: life.first)
+    new = [life for life in lives if life.first > fault.began]
+    if not new:
+        # the same instance went on: the longest stretch between two beats
+        return max(o.seconds for o in checker.outages(beats, group, 0))
     if kind == "cut":
-        fault = trial.faults[-1]
-        lives = checker.instances([b for b in trial.lab.beats() if b.at > fault.began - SECOND and b.group == "web"])
-        later = [life.first for life in lives if life.first > fault.began]
-        return (min(later) - fault.began) / SECOND if later else None
-    return done.outages[0] if done.outages else 0.0
+        return (new[0].first - fault.began) / SECOND
+    return (new[0].first - max(life.last for life in lives if life.first < new[0].first)) / SECOND
 
 
 if __name__ == "__main__":
