@@ -163,9 +163,10 @@ def test_a_restart_delay_that_is_pending_ends_when_it_would_have(tmp_path: Path,
         os.kill(runner.pids("web")[0], signal.SIGKILL)
         eventually(lambda: not runner.pids("web"), "it waits for its delay")
         upgrade(runner)
-        assert runner.pids("web") == []
+        upgraded = time.monotonic() - struck
+        assert runner.pids("web") == [] or time.monotonic() - struck > 3.5
         runner.until("web", state="ONLINE", restarts_done=2)
-        assert 3.5 <= time.monotonic() - struck < 8
+        assert 3.5 <= time.monotonic() - struck < max(upgraded, 4) + 4
 
 
 @pytest.mark.parametrize("rung", RUNGS)
@@ -275,37 +276,42 @@ def test_a_term_in_the_middle_of_it_is_an_orderly_stop(tmp_path: Path, rung: str
 
 
 COUNT = """
-import sys, time
-for number in range(int(sys.argv[1])):
+import os, sys, time
+number = 0
+while number % 50 or not os.path.exists(sys.argv[1]):
     sys.stdout.write(f"line {number} {'x' * 60}\\n")
     sys.stdout.flush()
+    number += 1
     if number % 50 == 0:
         time.sleep(0.01)
+print("line end", number)
 """
 
 
 @pytest.mark.parametrize("rung", RUNGS)
 def test_a_log_that_is_rotated_loses_no_line(tmp_path: Path, rung: str) -> None:
     program = write(tmp_path / "count.py", COUNT)
-    lines = 30_000
+    enough = tmp_path / "enough"
     log = tmp_path / "out.log"
     text = (
-        f'[resource.web]\nstart_command = ["{sys.executable}", "{program}", "{lines}"]\n'
-        f'stdout = {{path = "{log}", rotate = "64KiB", keep = 100}}\nretry_count = 0\nfailover_enabled = false\n'
+        f'[resource.web]\nstart_command = ["{sys.executable}", "{program}", "{enough}"]\n'
+        f'stdout = {{path = "{log}", rotate = "64KiB", keep = 1000}}\nretry_count = 0\nfailover_enabled = false\n'
     )
     with Running(tmp_path, write(tmp_path / "web.toml", text), rung=rung) as runner:
         runner.until("web", state="ONLINE")
-        times = 0
-        while runner.pids("web"):
+        for _ in range(6):
             upgrade(runner)
-            times += 1
-        assert times >= 3
+        assert runner.pids("web")
+        enough.touch()
         eventually(lambda: not runner.pids("web"), "it has printed everything")
         runner.until("web", status="FAULTED")
         assert runner.end() == 0
     older = sorted(tmp_path.glob("out.log.*"), key=lambda path: -int(path.suffix[1:]))
     printed = b"".join(path.read_bytes() for path in [*older, log]).decode().splitlines()
-    assert [line.split()[1] for line in printed] == [str(number) for number in range(lines)]
+    *lines, end = [line.split()[1:] for line in printed]
+    assert end == ["end", str(len(lines))]
+    assert [line[0] for line in lines] == [str(number) for number in range(len(lines))]
+    assert len(older) >= 2, "rotated meanwhile"
 
 
 @pytest.mark.parametrize("rung", RUNGS)
