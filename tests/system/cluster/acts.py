@@ -283,6 +283,28 @@ def _switch_deaf(aim: Aim) -> Callable[[], None]:
     return nothing
 
 
+def _switch_crash(aim: Aim) -> Callable[[], None]:
+    (aim.lab.flags / "deaf").touch()
+    return _switch_and_kill(aim, aim.node)
+
+
+def _switch_crash_there(aim: Aim) -> Callable[[], None]:
+    return _switch_and_kill(aim, aim.lab.nodes[other_than(aim)])
+
+
+def _switch_and_kill(aim: Aim, victim: Node) -> Callable[[], None]:
+    """The switch goes on while the fault lasts; its end is the crash. Whatever comes of the switch, it must be one."""
+    other = next(node for node in aim.lab.nodes.values() if node is not victim)
+    switch = other.begin_gds("rg", "switch", aim.group, other_than(aim))
+
+    def crash() -> None:
+        victim.signal_runner(signal.SIGKILL)
+        (aim.lab.flags / "deaf").unlink(missing_ok=True)
+        other.end_gds(switch, within=60)
+
+    return crash
+
+
 def _giveover(aim: Aim) -> Callable[[], None]:
     _command(aim, "giveover", aim.group)  # the resource is called like its group
     return nothing
@@ -336,6 +358,8 @@ _ACTS: dict[str, Callable[[Aim], Callable[[], None]]] = {
     "loss": _network("loss", "30"),
     "switch": _switch,
     "switch-deaf": _switch_deaf,
+    "switch-crash": _switch_crash,
+    "switch-crash-there": _switch_crash_there,
     "giveover": _giveover,
     "evacuate": _kept_off("evacuate"),
     "drain": _kept_off("drain"),

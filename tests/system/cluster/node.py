@@ -176,19 +176,26 @@ class Node:
     def gds(self, *words: str, within: float = 60.0) -> subprocess.CompletedProcess[str]:
         """`gds WORDS` against this node's runner; exit status 124 when it did not end in time. The lab is tended
         meanwhile."""
+        return self.end_gds(self.begin_gds(*words), within)
+
+    def begin_gds(self, *words: str) -> subprocess.Popen[str]:
+        """The same, not waited for."""
         env = {**self.lab.env, "GDS_SOCKET": str(self.socket)}
-        asked = subprocess.Popen([*GDS, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+        return subprocess.Popen([*GDS, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+
+    def end_gds(self, asked: subprocess.Popen[str], within: float) -> subprocess.CompletedProcess[str]:
+        """What came of it."""
         deadline = time.monotonic() + within
         while True:
             try:
                 out, err = asked.communicate(timeout=0.05)
-                return subprocess.CompletedProcess(words, asked.returncode, out, err)
+                return subprocess.CompletedProcess(asked.args, asked.returncode, out, err)
             except subprocess.TimeoutExpired:
                 self.lab.tend()
             if time.monotonic() > deadline:
                 asked.kill()
                 out, err = asked.communicate()
-                return subprocess.CompletedProcess(words, 124, out, f"{err}no answer within {within} s")
+                return subprocess.CompletedProcess(asked.args, 124, out, f"{err}no answer within {within} s")
 
     def status(self) -> dict[str, Any] | None:
         """The whole document; None while it does not answer."""

@@ -92,6 +92,12 @@ ROWS = {
         Row("stop-hangs", "killed, then started elsewhere", one("switch-deaf", DB)),
         Row("given-over", "it comes up elsewhere", one("giveover", WEB)),
         Row("switched", "it comes up there", one("switch", DB)),
+        Row("killed-while-it-is-switched-away", "no overlap", lambda lifetime: [
+            step._replace(number=n + 1, seconds=0.1 + n * 0.4) for n, step in
+            enumerate(one("switch-crash", WEB, times=8)(lifetime))], in_check=False),
+        Row("killed-while-it-is-switched-here", "no overlap", lambda lifetime: [
+            step._replace(number=n + 1, seconds=0.02 + n * 0.04) for n, step in
+            enumerate(one("switch-crash-there", DB, times=8)(lifetime))], in_check=False),
         Row("evacuated", "it comes up elsewhere", one("evacuate", WEB, seconds=1.0)),
         Row("etcd-wiped", "no overlap; tokens begin anew", one("etcd-wipe", "n1"), in_check=False, own_lab=True),
         Row("wall-clock-jumps", "nothing happens at all", one("clock-jump", WEB), own_lab=True),
