@@ -94,13 +94,22 @@ def begin(asked: Asked, place: Place, descriptor: str, alive: int) -> int:
         os.close(output)
 
 
-def descriptor_of(asked: Asked, path: str) -> str:
-    """What a runner is to read: the descriptor, or what the parameters make of it, written to `path`.
+def descriptor_of(asked: Asked, folder: str) -> str:
+    """What a runner is to read, by a name in `folder`: the descriptor, or what the parameters make of it.
 
-    Raises Failure.
+    Always the same name, because parameters may come and go while the runner runs. Raises Failure.
     """
-    if not asked.resource and not asked.properties:
-        return asked.config
+    path = f"{folder}/{os.path.basename(asked.config.rstrip('/'))}"
+    try:
+        os.makedirs(folder, 0o755, exist_ok=True)
+        if not asked.resource and not asked.properties:
+            if os.path.lexists(path + ".new"):
+                os.unlink(path + ".new")  # of an action that was killed
+            os.symlink(asked.config, path + ".new")
+            os.rename(path + ".new", path)
+            return path
+    except OSError as error:
+        raise Failure(GENERIC, f"cannot write {path}: {error.strerror}") from None
     from gds.ocf.chosen import text_of, write
 
     write(path, text_of(asked.config, asked.resource, asked.properties))
@@ -134,7 +143,8 @@ def check(asked: Asked, verb: str, seconds: float) -> tuple[int, str]:
 
     try:
         with tempfile.TemporaryDirectory(prefix="gds-ocf-") as scratch:
-            words = gds(verb, descriptor_of(asked, f"{scratch}/chosen.toml"))
+            as_it_is = not asked.resource and not asked.properties
+            words = gds(verb, asked.config if as_it_is else descriptor_of(asked, scratch))
             done = subprocess.run(
                 words, capture_output=True, text=True, timeout=seconds, env=environment(), check=False
             )

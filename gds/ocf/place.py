@@ -44,7 +44,7 @@ class Place:
         self._alive = f"{self.runtime}/ocf.alive"
         self.started = f"{self.runtime}/ocf.started"
         self.cgroup = f"{self.runtime}/ocf.cgroup"
-        self.chosen = f"{self.runtime}/chosen.toml"
+        self.chosen = f"{self.runtime}/chosen"
         self._notices = f"{self.runtime}/notices"
 
     @property

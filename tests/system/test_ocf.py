@@ -219,6 +219,12 @@ def test_parameters_choose_and_change_and_a_reload_touches_nothing_else(installe
         agent.env["OCF_RESKEY_retry_count"] = "7"
         assert agent.call("reload-agent")[0] == SUCCESS
         assert "0/7" in subprocess.run(asked, check=True, capture_output=True, text=True).stdout
+        # without any parameter it is the whole descriptor again
+        del agent.env["OCF_RESKEY_retry_count"], agent.env["OCF_RESKEY_resource"]
+        assert agent.call("reload-agent")[0] == SUCCESS
+        shown = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
+        assert "0/2" in shown
+        assert "other" in shown
         assert beating(tmp_path) == application
 
 

@@ -154,6 +154,14 @@ def test_standby_moves_it(service: Service, owner: Copy) -> None:
     service.cluster.run(owner.node, "crm_standby", "--node", owner.node, "--delete")
 
 
+def test_a_property_is_changed_in_the_cluster_and_the_application_runs_on(service: Service, owner: Copy) -> None:
+    cluster = service.cluster
+    change = ["--set-parameter", "retry_count", "--parameter-value", "7"]
+    cluster.run(owner.node, "crm_resource", "--resource", "web", *change)
+    eventually(lambda: "/7" in cluster.gds(owner.node, "status", check=False), "reload-agent has told gds")
+    assert service.owner().name == owner.name
+
+
 def test_a_start_that_is_killed_in_the_middle_leaves_one_copy(service: Service, owner: Copy) -> None:
     cluster, there = service.cluster, other(owner.node)
     cluster.run(owner.node, "crm_resource", "--move", "--resource", "web", "--node", there)
