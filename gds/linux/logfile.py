@@ -10,8 +10,8 @@ two loses what was read.)
 
 **Rotation** is at `rotate` bytes, at the end of a line where one is nearby (the last 64 KiB, or a sixteenth of the
 file when that is less); what follows it moves to the new file. A longer line is cut at exactly `rotate` bytes. PATH.1
-is the newest old file. A crash between two renames leaves a gap that the next rotation fills: no file is lost; a crash
-while the beginning of a line moves leaves it in both files.
+is the newest old file. A crash between two renames leaves a gap that the next rotation fills: no file is lost. A crash
+while the beginning of a line moves leaves it, or its first part, in both files, until the next runner opens them.
 """
 
 from __future__ import annotations
@@ -80,6 +80,8 @@ class LogFile:
         self._stuck = False
         self._fd = -1
         self._open()
+        if rotate:
+            self._finish_move()
 
     def _open(self) -> None:
         self._place = Place(self.path, self._uid, self._gid)
@@ -222,6 +224,30 @@ class LogFile:
             if not self._stuck:
                 self._stuck = True
                 self._log.error(f"cannot rotate {self.path}: {_words(error)}; it grows on")
+
+    def _finish_move(self) -> None:
+        """A runner was killed while it moved the beginning of a line: have it once."""
+        size = os.fstat(self._fd).st_size
+        if not 0 < size <= self._nearby():
+            return
+        try:
+            with AsUser(self._place.rights, self._place.gid):
+                old = os.open(f"{self._place.path}.1", os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return  # there is none, or it is not ours
+        try:
+            end = os.lseek(old, 0, os.SEEK_END)
+            start = max(0, end - self._nearby())
+            last, line, tail = os.pread(old, end - start, start).rpartition(b"\n")
+            moved = os.pread(self._fd, size, 0)
+            if not line or not tail.startswith(moved):
+                return  # cut, because no line ended nearby; or moved to its end
+            if moved == tail:
+                os.ftruncate(old, start + len(last) + 1)
+            else:
+                os.ftruncate(self._fd, 0)
+        finally:
+            os.close(old)
 
     def _shift(self) -> None:
         path = self._place.path

@@ -59,6 +59,31 @@ def log(tmp_path: Path) -> Iterator[Written]:
 
 # -- rotation -------------------------------------------------------------------------------------------------------
 
+
+@pytest.mark.parametrize(
+    ("old", "new", "after"),
+    [
+        (b"one\ntwo, ", b"two, ", [b"one\n", b"two, "]),  # killed before the old one was cut
+        (b"one\ntwo, ", b"tw", [b"one\ntwo, ", b""]),  # killed in the middle of the write
+        (b"one\n", b"two, ", [b"one\n", b"two, "]),  # done
+        (b"one\ntwo, ", b"three", [b"one\ntwo, ", b"three"]),  # something else
+        (b"one\n" + b"x" * 100, b"xxx", [b"one\n" + b"x" * 100, b"xxx"]),  # a long line, which is cut
+        (b"one\ntwo, ", b"", [b"one\ntwo, ", b""]),
+    ],
+)
+def test_a_line_that_was_moved_when_the_runner_was_killed_is_there_once(
+    tmp_path: Path, old: bytes, new: bytes, after: list[bytes]
+) -> None:
+    path = tmp_path / "web.log"
+    (tmp_path / "web.log.1").write_bytes(old)
+    path.write_bytes(new)
+    log = Written(path)
+    assert log.contents() == after
+    log.put(b"three\n")
+    assert log.contents() == [after[0], after[1] + b"three\n"]
+    log.close()
+
+
 lines = st.lists(st.binary(max_size=300).map(lambda b: b + b"\n") | st.binary(max_size=2000), max_size=60)
 
 
