@@ -11,7 +11,7 @@ from gds.rgm.placement import first_goal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from gds.daemon.groups import Groups
@@ -66,14 +66,24 @@ class NodesDesk:
         return goal if goal is not None else first_goal(self._groups.declared[group])
 
     def _set_goals(
-        self, client: Client, request: dict[str, Any], goals: dict[str, Goal], verb: str, so: Callable[[], str | None]
+        self,
+        client: Client,
+        request: dict[str, Any],
+        goals: dict[str, Goal],
+        verb: str,
+        so: Callable[[], str | None],
+        marks: Iterable[tuple[str, str]] = (),
     ) -> None:
-        """`so`: "" when it has come about, why it never will, or None as long as it may."""
+        """`so`: "" when it has come about, why it never will, or None as long as it may. `marks`: (group, node) that
+        keep nobody away any more."""
         member = self._tenant.member
         keys = [records.goal_key(group) for group in goals]
         changes = Transaction(
             tuple(member.same(key) for key in keys),
-            tuple(Put(key, goal_value(goal)) for key, goal in zip(keys, goals.values(), strict=True)),
+            (
+                *[Put(key, goal_value(goal)) for key, goal in zip(keys, goals.values(), strict=True)],
+                *[Delete(records.avoid_key(group, node)) for group, node in marks],
+            ),
         )
         self._commit(client, request, changes, verb, so)
 
@@ -128,7 +138,13 @@ class NodesDesk:
         names = self._named(client, request)
         if names is None:
             return
-        goals = {name: self._goal(name).replace(online=online, targets=()) for name in names}
+        goals = {}
+        for name in names:
+            goal = self._goal(name).replace(online=online, targets=(), carried=False)
+            if online and goal.suspended:
+                # nothing of it moves by itself, but this is a person
+                goal = goal.replace(targets=self._groups.declared[name].nodelist)
+            goals[name] = goal
 
         def so() -> str | None:
             for name in names:
@@ -172,9 +188,12 @@ class NodesDesk:
         picture = self.picture()
         self._count += 1
         request_id = f"{self._tenant.member.me}.{self._tenant.member.birth}.{self._count}"
-        goal = self._goal(group).replace(online=True, targets=tuple(targets), request=request_id)
-        trial = picture.replace(goals={**picture.goals, group: goal})
-        able = {c.node: c.because_not for c in placement.candidates(trial, group)}
+        goal = self._goal(group).replace(online=True, targets=tuple(targets), request=request_id, carried=False)
+        # a person knows better than pingpong_interval (Sun: semantics.md 13.1)
+        marks = [key for key in self._tenant.member.board.marks if key[0] == group and key[1] in targets]
+        bars = tuple([bar for bar in picture.bars if (bar.group, bar.node) not in marks])
+        trial = picture.replace(goals={**picture.goals, group: goal}, bars=bars)
+        able = {c.node: "" if c.waits else c.because_not for c in placement.candidates(trial, group)}
         for target in targets:
             why = able.get(target, "it is no node of the group's nodelist")
             if why and target not in self._states(group):
@@ -188,13 +207,13 @@ class NodesDesk:
                 return f"it could not be stopped on {stuck[0]}"
             if set(states) != set(targets):
                 goal_now = self._tenant.member.board.goals.get(group)
-                if states and (goal_now is None or not goal_now.targets):
+                if states and (goal_now is None or goal_now.carried or goal_now.request != request_id):
                     return f"it went to {', '.join(sorted(states))} instead"
                 return None
             return "" if all(s in ("ONLINE", "ONLINE_FAULTED") for s in states.values()) else None
 
         client.tell({"line": f"{group} goes to {', '.join(targets)}"})
-        self._set_goals(client, request, {group: goal}, f"switch {group}", so)
+        self._set_goals(client, request, {group: goal}, f"switch {group}", so, marks)
 
     # -- nodes --------------------------------------------------------------------------------------------------------
 

@@ -81,7 +81,7 @@ class Tenant:
         self._timer: TimerHandle | None = None
         self._is_due = False
         self._changed: set[str] = set()
-        self._able: dict[str, tuple[tuple[str, ...], str]] = {}
+        self._able: dict[str, tuple[str, tuple[str, ...], str]] = {}
         self._cancelled: dict[str, str] = {}
         self._asker: dict[str, tuple[App, str, bool]] = {}
         self._tried: set[str] = set()
@@ -208,16 +208,18 @@ class Tenant:
             return f"refuse: {self._cancelled[group]}"
         if group not in self._able:
             self._able[group] = self.masteries.somewhere(group, self._boottime())
-        able, why = self._able[group]
+        _group, able, why = self._able[group]
         return "move" if able else f"refuse: {why}"
 
     def giveover(self, app: App, because: str, by_monitor: bool) -> None:
         """The RGM grants it, if somebody takes it."""
         group = app.resource.group
-        self._asker[group] = (app, because, by_monitor)
+        now = self._boottime()
+        for each in (group, self.masteries.somewhere(group, now)[0]):
+            self._asker[each] = (app, because, by_monitor)
         self._changed.add(group)
         self._note_changes()
-        self.masteries.giveover(group, because, self._boottime())
+        self.masteries.giveover(group, because, now)
         self.look()
 
     def leave(self, then: Callable[[], None], failed: bool) -> None:

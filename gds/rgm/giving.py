@@ -37,10 +37,17 @@ class Giving:
         hold = masteries.held.get(group)
         if hold is None or hold.phase != UP:
             return
-        able, why = masteries.somewhere(group, now)
+        asked, (group, able, why) = group, masteries.somewhere(group, now)
         if not able:
-            member.orders.append(Cancelled(group, why))
+            member.orders.append(Cancelled(asked, why))
             return
+        if asked != group:
+            # the one it hands its failovers to is given over, and takes it along
+            member.tell(f"{because}; {group} is given over in its place", asked)
+            because = f"{asked}: {because}"
+            hold = masteries.held.get(group)
+            if hold is None or hold.phase != UP:
+                return
         if group not in self.limits:
             masteries.leave(group, because, {member.me: because})
             return

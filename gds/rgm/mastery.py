@@ -141,17 +141,21 @@ class Masteries:
 
     def is_wanted_from(self, node: str) -> bool:
         """It holds something that we could take."""
-        return any(s.node == node for g in self.declared for s in self._member.board.holders(g))
+        me = self._member.me
+        ours = [group.name for group in self.groups if me in group.nodelist or not group.nodelist]
+        return any(s.node == node for g in ours for s in self._member.board.holders(g))
 
     def picture(self, now: float) -> Cluster:
         """The cluster as we see it."""
         return self._member.board.cluster(self.groups, self._member.tenure, now)
 
-    def somewhere(self, group: str, now: float) -> tuple[tuple[str, ...], str]:
-        """Who could take a group from us now; and, when nobody could, why."""
-        able, unable = placement.may_give_over(self.picture(now), group, self._member.me)
-        why = "; ".join(f"{bar.node}: {bar.because}" for bar in unable)
-        return able, why or "there is no other node to run it on"
+    def somewhere(self, group: str, now: float) -> tuple[str, tuple[str, ...], str]:
+        """Which group would be given over, another than this one when it hands its failovers on (+++); who could take
+        it from us now; and, when nobody could, why."""
+        found = placement.give_over(self.picture(now), group, self._member.me)
+        why = found.because or "; ".join(f"{node}: {because}" for node, because in found.refused)
+        able = () if found.because else found.candidates
+        return found.group, able, why or "there is no other node to run it on"
 
     def token(self, group: str) -> int:
         """The fencing token of our mastery; 0: we are not its master."""
@@ -172,13 +176,14 @@ class Masteries:
             silent = now - member.tenure.sent_at
             member.tell(f"no renewal since {silent:.1f} s: everything of the cluster stops", bad=True)
         self._was_down = not may_run
+        if may_run:
+            self.claiming.plan(now)
         for group, hold in list(self.held.items()):
             self._hold(group, hold, may_run, now)
         for group, how in self.locals.items():
             if group not in self.held and not how.down:
                 self._down(group, "this node is not its master")
         if may_run:
-            self.claiming.plan(now)
             for each in self.groups:
                 self.claiming.consider(each, now)
             self.giving.answer(now)

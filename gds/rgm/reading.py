@@ -73,6 +73,7 @@ def goal(facts: dict[str, Any]) -> Goal:
         managed=bool(facts.get("managed", True)),
         targets=tuple([t for t in targets if isinstance(t, str)]) if isinstance(targets, list) else (),
         request=text(facts, "request"),
+        carried=bool(facts.get("carried", False)),
     )
 
 
@@ -95,4 +96,5 @@ def goal_value(goal: Goal) -> str:
         managed=goal.managed,
         targets=list(goal.targets),
         request=goal.request,
+        carried=goal.carried,
     )
