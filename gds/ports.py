@@ -159,6 +159,11 @@ class ClusterEngine(Protocol):
         Nothing is tried again behind the caller's back, for a second try may succeed after the first one did."""
         ...
 
+    def refusal(self) -> str:
+        """Why this store will not be used, however often it is tried (a version with faults); "" = nothing is known
+        against it."""
+        ...
+
     def describe(self) -> dict[str, Any]:
         """For `gds status`: endpoints and how each of them is, the store's version, who leads."""
         ...

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
         def hurry(self) -> None: ...
 
 
-DONE, FAILED, GIVEOVER = 0, 1, 75
+DONE, FAILED, GIVEOVER, BAD_SETTINGS = 0, 1, 75, 78
 ABORT_LIMIT = 60.0
 """Seconds for node_abort_command."""
 ALONE = 10.0
@@ -256,9 +256,10 @@ class OwnLife:
             farewell(self._loop.stop, failed)
 
     def refused(self, because: str) -> None:
-        """We cannot be what we were started as: everything stops, and the runner ends with a failure."""
+        """We cannot be what we were started as: everything stops, and the runner ends with 78, which no
+        service manager tries again."""
         self._log.error(because)
-        self.code = FAILED
+        self.code = BAD_SETTINGS
         if not self.stopping:
             self._stop_all(because)
 

@@ -121,6 +121,10 @@ class Tenant:
         if not self.away:
             self._rgmd.log.warning(f"the {self.engine.traits.name} engine is away: {because}")
         self.away = because
+        refusal = self.engine.refusal() if self.member.revision < 0 else ""
+        if refusal and not self.member.gone:
+            self.member.gone = True
+            self._refuse(f"cannot be a node of this cluster: {refusal}")
 
     def engine_back(self) -> None:
         """See ports.EngineListener."""

@@ -22,6 +22,7 @@ from gds.engine.etcd_words import (
     modified_of,
     page_body,
     page_of,
+    refusal,
     transaction_body,
 )
 from gds.model.store import Committed, Conflict, EngineTraits, Put, Rejected, Unknown
@@ -72,6 +73,7 @@ class EtcdEngine:
         self._keys: set[str] = set()
         """Of all that was told and not told to be gone."""
         self._timers: dict[str, TimerHandle] = {}
+        self._allow_old = settings.allow_old_etcd
 
     # -- ports.ClusterEngine ------------------------------------------------------------------------------------------
 
@@ -89,6 +91,12 @@ class EtcdEngine:
         before = self._client.known.revision
         body = transaction_body(self._prefix, transaction)
         self._client.ask("/kv/txn", body, timeout, lambda told: self._answered(transaction, before, until, done, told))
+
+    def refusal(self) -> str:
+        """See ports.ClusterEngine. All that have said their version so far are refused."""
+        versions = [place.version for place in self._client.places if place.version]
+        refused = [refusal(version, self._allow_old) for version in versions]
+        return refused[0] if refused and all(refused) else ""
 
     def describe(self) -> dict[str, Any]:
         """See ports.ClusterEngine. How an endpoint is: as of the last time it was asked, at most a minute ago."""

@@ -33,6 +33,10 @@ class Standalone:
         """See ports.ClusterEngine. It never takes any time."""
         self._loop.soon(lambda: self._commit(transaction, done))
 
+    def refusal(self) -> str:
+        """See ports.ClusterEngine."""
+        return ""
+
     def describe(self) -> dict[str, Any]:
         """See ports.ClusterEngine."""
         return {"engine": "standalone", "revision": self._store.revision, "keys": len(self._store.records)}

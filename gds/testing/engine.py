@@ -177,6 +177,10 @@ class MemoryEngine:
             answer_after = fate.answer
             self._scheduler.after(fate.request, lambda: self._arrive(transaction, asking, answer_after))
 
+    def refusal(self) -> str:
+        """See ports.ClusterEngine."""
+        return ""
+
     def describe(self) -> dict[str, Any]:
         """See ports.ClusterEngine."""
         return {"engine": "memory", "node": self.node, "away": self._cut if self._away else "", "revision": self._seen}
