@@ -176,8 +176,9 @@ def test_a_giveover_ends_runner_and_attendant_and_tells_the_cluster(installed: I
         started(agent, tmp_path)
         asked = [sys.executable, "-m", "gds", "giveover", "web", "--runtime-dir", str(agent.runtime)]
         subprocess.run(asked, check=True, capture_output=True)
-        eventually((tmp_path / "told").exists, "the cluster is told")
-        assert (tmp_path / "told").read_text() == "--resource trial --fail --node n1\n"
+        words = "--resource trial --fail --node n1\n"
+        told_in = tmp_path / "told"
+        eventually(lambda: told_in.exists() and told_in.read_text() == words, "the cluster is told")
         eventually(lambda: not agent.runner(), "the runner ends")
         assert not beating(tmp_path)
         assert agent.call("monitor")[0] == NOT_RUNNING
