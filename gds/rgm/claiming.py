@@ -7,6 +7,7 @@ nobody. A claim is one transaction: we live, the store is a cluster's and the sa
 
 from __future__ import annotations
 
+from gds.model.cluster import Cluster
 from gds.model.store import Compare, Delete, Put, Transaction
 from gds.rgm import placement, records
 from gds.rgm.nodeorders import FOREVER
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 TURN = 0.3
 """Seconds that each candidate leaves to the one before it."""
+MANY, REST = 100, 0.0001
+"""With more groups than so many, placement is asked at most once in so many seconds for each of them: a thousand groups
+that change one after the other cost a sixth of a core."""
 
 
 class Claiming:
@@ -35,15 +39,17 @@ class Claiming:
         """Why each group was claimed last."""
         self._open: dict[str, float] = {}
         """Since when we could claim it."""
-        self._view: View | None = None
+        self._view: View = placement.view_of(Cluster())
         self._ranks: dict[str, int] = {}
         self._good_until = 0.0
+        self._rests_until = 0.0
 
     def plan(self, now: float) -> None:
         """Placement is asked again when anything but pulses has come, when a node falls silent, a mark is over."""
         member, masteries = self._member, self._masteries
-        if not masteries.stale and now < self._good_until:
+        if now < self._rests_until or not (masteries.stale or now >= self._good_until):
             return
+        self._rests_until = now + (REST * len(masteries.groups) if len(masteries.groups) > MANY else 0.0)
         cluster = masteries.picture(now)
         times = [*member.fencing.silences(), *[at for at, _ in member.board.ends(masteries.groups)]]
         self._good_until = min([at for at in times if at > now], default=FOREVER)
@@ -75,14 +81,11 @@ class Claiming:
         return self._ranks[group]
 
     def _ranked(self, group: str) -> int:
-        decision = self._masteries.decisions.get(group)
-        if decision is None or self._view is None:
-            return -1
-        me = self._member.me
-        if me in decision.take:
+        take, me = self._masteries.decisions[group].take, self._member.me
+        if me in take:
             return 0
         able = [c.node for c in placement.candidates(self._view, group) if not c.because_not]
-        others = [node for node in able if node not in decision.take]
+        others = [node for node in able if node not in take]
         return others.index(me) + 1 if me in others else -1
 
     def claim(self, group: Group, decision: Decision, now: float) -> None:
@@ -98,9 +101,9 @@ class Claiming:
         compares = tuple([member.same(key) for key in (records.slot_key(name, index), *speaking)])
         wanted = board.goals.get(name)
         switched: tuple[Operation, ...] = ()
-        if wanted is not None and wanted.targets:
+        if wanted is not None and wanted.targets and not wanted.carried:
             # the switch is over, whoever takes it
-            switched = (Put(goal, goal_value(wanted.replace(targets=()))),)
+            switched = (Put(goal, goal_value(wanted.replace(carried=True))),)
         before = slots.get(index)
         over = f"; the life of {before.node}, which had it, is over" if before is not None else ""
         self.bid(name, index, decision.because + over, compares, switched, now)
@@ -132,9 +135,10 @@ class Claiming:
                 member.ask(("tidy", key), over, now)
 
     def times(self) -> list[float]:
-        """When it is our turn."""
-        return [at + TURN * self.rank(group) for group, at in self._open.items()]
+        """When it is our turn, or placement may be asked again."""
+        rests = [self._rests_until] if self._masteries.stale else []
+        return [*rests, *[at + TURN * self.rank(group) for group, at in self._open.items()]]
 
     def forget(self) -> None:
-        """We were fenced."""
+        """We were fenced, or the files say something else: whose turn it is begins anew."""
         self._open.clear()

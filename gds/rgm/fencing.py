@@ -39,8 +39,13 @@ class Fencing:
             return
         for node in list(member.board.nodes.values()):
             silent = node.name != member.me and now >= self.given_up(node)
-            if silent and member.masteries.is_wanted_from(node.name) and self._is_hooked(node):
+            if silent and self._is_wanted_from(node.name) and self._is_hooked(node):
                 self.remove(node, now)
+
+    def _is_wanted_from(self, node: str) -> bool:
+        me, board = self._member.me, self._member.board
+        ours = [group.name for group in self._member.masteries.groups if me in group.nodelist or not group.nodelist]
+        return any(slot.node == node for name in ours for slot in board.holders(name))
 
     def given_up(self, node: Node, seen: float | None = None) -> float:
         """When a node may be removed whose record we saw move last at `seen`."""

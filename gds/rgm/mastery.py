@@ -76,6 +76,7 @@ class Masteries:
             if name not in self.declared and hold.phase != LEAVING:
                 self.leave(name, "its files do not declare it any more", {})
         self._drop_undeclared()
+        self.claiming.forget()
         self.stale = self._report.is_old = True
 
     def local(self, group: str, how: Local) -> None:
@@ -138,12 +139,6 @@ class Masteries:
             if not how.down:
                 self._down(group, because)
         return all(how.down for how in self.locals.values())
-
-    def is_wanted_from(self, node: str) -> bool:
-        """It holds something that we could take."""
-        me = self._member.me
-        ours = [group.name for group in self.groups if me in group.nodelist or not group.nodelist]
-        return any(s.node == node for g in ours for s in self._member.board.holders(g))
 
     def picture(self, now: float) -> Cluster:
         """The cluster as we see it."""

@@ -234,9 +234,8 @@ class Member:
     def _renewed(self, answer: Answer, sent: float, now: float) -> None:
         if isinstance(answer, Committed) and answer.revision > self._renewed_as:
             self._renewed_as = answer.revision
-            before, self.tenure = self.tenure, self.tenure.renewed(sent)
-            if self.tenure is not before:
-                self.orders.append(Arm(self.tenure.until))
+            self.tenure = self.tenure.renewed(sent)
+            self.orders.append(Arm(self.tenure.until))
         elif isinstance(answer, Committed):
             self._fenced("the store is an older one than before: it was restored from a backup", now)
         elif isinstance(answer, Conflict):

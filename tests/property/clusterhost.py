@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from gds.model.store import Unknown
@@ -55,8 +56,9 @@ class Host:
         self.deadline = 0.0
         self.kept = ""
         self.boot = 0
-        self.refused = ""
         self.frozen = False
+        self.freezing = 0.0
+        """Seconds; from the next renewal on."""
         self.deaf = self.mute = False
         self.lag = 0.0
         self.steps = self.asked = 0
@@ -90,7 +92,6 @@ class Host:
         if self.member is not None:
             return
         self._generation += 1
-        generation = self._generation
 
         def new_life() -> str:
             self._lives += 1
@@ -102,7 +103,7 @@ class Host:
         member = Member(self.name, tenure, RENEW, ATTEMPT, identity, "1", new_life, self.kept, sent)
         self.world.note(f"{self.name} runner starts, life {self.kept or 'new'}")
         self.masteries = Masteries(member, (), {}, {})
-        self.member, self.refused = member, ""
+        self.member = member
         self._redeclare()
         may_go_on = member.may_go_on(self.shown)
         for group in list(self.apps):
@@ -112,7 +113,6 @@ class Host:
         self._seen_life = 0
         self._reading = False
         self.pump()
-        assert generation == self._generation
         self.look()
 
     def crash(self) -> None:
@@ -214,16 +214,14 @@ class Host:
             self.stop_app(order.group, order.because)
         elif isinstance(order, life.Check):
             said = "no" if world.chance(0.3) else ""
-            answer = self._awake(lambda: self._say(order, said))
             if not world.chance(0.1):
-                world.after(world.random.uniform(0.0, 0.8), answer)
+                world.after(world.random.uniform(0.0, 0.8), self._awake(lambda: self._say(order, said)))
         elif isinstance(order, life.Cancelled):
             world.note(f"{self.name} says {order}")
             self.try_again(order.group)
         elif isinstance(order, life.Joined):
             self.kept = order.life
         elif isinstance(order, life.Refuse):
-            self.refused = order.because
             self.crash()
         elif isinstance(order, life.Left):
             self.kept = ""
@@ -240,6 +238,10 @@ class Host:
     def _commit(self, order: life.Commit) -> None:
         world, random = self.world, self.world.random
         self.asked += 1
+        if order.tag[0] == "renew" and self.freezing:
+            world.after(0.001, self._awake(self.freeze))
+            world.after(self.freezing, self.thaw)
+            self.freezing = 0.0
         open_ = [True]
         life_then = world.store_life
 
@@ -343,10 +345,7 @@ class Host:
         """What failed to start is started once more, as its monitor would."""
         for name, app in self.apps.items():
             if app.state == "ONLINE_FAULTED" and group in ("", name):
-                self.world.after(0.2, self._up_again(name, app))
-
-    def _up_again(self, group: str, app: App) -> Callable[[], None]:
-        return lambda: self._up(group, app, False)
+                self.world.after(0.2, partial(self._up, name, app, False))
 
     def give_over(self, group: str, because: str) -> None:
         """Its monitor asks for that."""

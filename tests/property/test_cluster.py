@@ -57,6 +57,8 @@ def fault(world: World, host: Host) -> None:
     if kind in ("crash", "dead"):
         (host.crash if kind == "crash" else host.power_off)()
         world.after(later, host.start)
+    elif kind == "freeze" and random.random() < 0.5:
+        host.freezing = later
     elif kind == "freeze":
         host.freeze()
         world.after(later, host.thaw)
@@ -156,6 +158,7 @@ def heal(world: World) -> None:
     for key in [k for k in world.store.records if k.startswith("drain/") or k.endswith("/goal")]:
         world.ask(Delete(key))
     for host in world.hosts.values():
+        host.freezing = 0.0
         host.thaw()
         host.lag = 0.0
         healed(host)

@@ -129,6 +129,16 @@ def test_a_group_that_is_not_declared_any_more_when_the_claim_comes_back_is_give
     assert one.phase == ""
 
 
+def test_whose_turn_it_would_be_is_nobodys_when_the_group_is_gone() -> None:
+    one = second()
+    one.masteries.redeclare((), {}, {})
+    assert one.member.due(one.now) == 102.0
+    one.run(1.0)
+    one.masteries.redeclare((WEB,), {"web": "same"}, {})
+    one.step()
+    assert not one.asked("claim"), "it begins anew"
+
+
 def test_a_slot_too_many_is_given_back() -> None:
     one = master()
     one.store.holds("n1", slot=1)
@@ -143,7 +153,11 @@ def test_a_switch_is_over_when_somebody_takes_it() -> None:
     store.put(Put(records.goal_key("web"), goal_value(Goal(targets=("n3",), request="r"))))
     one = member(store, name="n3")
     assert one.masteries.token("web")
-    assert json.loads(store.dictionary.records["rg/web/goal"].value)["targets"] == []
+    said = json.loads(store.dictionary.records["rg/web/goal"].value)
+    assert (said["targets"], said["carried"]) == (["n3"], True)
+    assert one.masteries.cluster is not None
+    one.run(1.0)
+    assert one.masteries.cluster.goals["web"].carried
 
 
 def test_all_slots_taken_is_none_left() -> None:
@@ -471,6 +485,37 @@ def test_contact_lost_while_others_are_asked_stops_everything() -> None:
     assert one.phase == "down"
 
 
+def together() -> One:
+    """n1, master of db, and of web, which hands its failovers on to db, beside n2."""
+    groups = Group("db", nodelist=("n1", "n2")), Group("web", nodelist=("n1", "n2"), rg_affinities=("+++db",))
+    one = member(lived("n2"), *groups)
+    for _ in range(3):
+        for group in one.masteries.held:
+            one.local(UPS, group)
+        one.run(0.5)
+    assert set(one.masteries.held) == {"db", "web"}
+    one.orders.clear()
+    return one
+
+
+def test_what_hands_its_failovers_on_takes_along_what_it_hands_them_to() -> None:
+    one = together()
+    one.masteries.giveover("web", "its probe says so", one.now)
+    one.run()
+    assert one.masteries.held["db"].phase == "leaving"
+    assert "db is given over in its place" in one.told()
+    one.masteries.giveover("web", "its probe says so", one.now)
+
+
+def test_it_is_not_given_over_twice() -> None:
+    one = together()
+    one.masteries.giveover("db", "its probe says so", one.now)
+    one.masteries.giveover("web", "its probe says so", one.now)
+    one.step()
+    assert [o.group for o in one.did(Offline)] == ["db"]
+    assert one.masteries.held["db"].because == "its probe says so"
+
+
 def asked(**how: object) -> One:
     """n2, whom n1 asks whether it could take web."""
     one = second(**how)
@@ -565,6 +610,35 @@ def test_a_pulse_of_another_does_not_make_us_plan_again() -> None:
     assert not one.masteries.stale
 
 
+def test_with_many_groups_placement_rests_between_two_changes() -> None:
+    """A thousand changes one after the other are not a thousand plans."""
+    one = master(lived("n2"), *[Group(f"g{n}", nodelist=("n1",)) for n in range(150)])
+    one.run(2.0)
+    decisions = one.masteries.decisions
+    one.store.put(Put(records.goal_key("g1"), goal_value(Goal(online=False))))
+    one.hear()
+    one.step(after=1.0)
+    assert one.masteries.decisions is not decisions
+    one.store.put(Put(records.goal_key("g2"), goal_value(Goal(online=False))))
+    one.hear()
+    one.step(after=0.001)
+    assert not [o for o in one.did(Offline) if o.group == "g2"]
+    assert one.member.due(one.now) == pytest.approx(one.now + 0.014)
+    one.step(after=0.014)
+    assert [o.group for o in one.did(Offline)] == ["g2"]
+
+
+def test_what_was_to_be_offline_meanwhile_is_not_brought_up_when_contact_is_back() -> None:
+    one = master()
+    one.step(after=9.0)
+    one.did(Offline)
+    offline(one)
+    one.local()
+    one.run()
+    assert not one.did(Online)
+    assert not one.store.has(SLOT)
+
+
 def test_answers_of_the_store_that_change_nothing_we_know() -> None:
     one = master()
     one.masteries.answered(("ask", "web", "n2", "r"), Committed(1))
@@ -574,4 +648,34 @@ def test_answers_of_the_store_that_change_nothing_we_know() -> None:
 def test_a_node_that_falls_silent_is_no_candidate_any_more() -> None:
     one = giver()
     one.run(WAIT + 0.1)
-    assert one.masteries.somewhere("web", one.now)[0] == ()
+    assert one.masteries.somewhere("web", one.now)[1] == ()
+
+
+# -- groups that go together ------------------------------------------------------------------------------------------
+
+DB = Group("db", resources=("db",))
+FRONT = Group("front", resources=("front",), rg_affinities=("+++db",))
+
+
+def test_a_failover_that_is_handed_on_gives_the_other_group_over() -> None:
+    one = member(lived("n2"), DB, FRONT)
+    one.run(2.0)
+    assert {one.masteries.token("db") > 0, one.masteries.token("front") > 0} == {True}
+    one.local(UPS, "db")
+    one.local(UPS, "front")
+    one.run()
+    one.masteries.giveover("front", "its budget is spent", one.now)
+    assert one.masteries.held["db"].phase == "leaving"
+    assert one.masteries.held["db"].because == "front: its budget is spent"
+    # once more, while that is under way: nothing is asked twice
+    one.masteries.giveover("front", "its budget is spent", one.now)
+    assert one.masteries.held["db"].because == "front: its budget is spent"
+
+
+def test_who_cannot_take_it_leaves_fencing_to_who_can() -> None:
+    elsewhere = WEB.replace(nodelist=("n2", "n3"))
+    store = lived("n2")
+    store.holds("n2")
+    one = member(store, elsewhere)
+    one.run(WAIT + 1.0)
+    assert not one.asked("fence")
