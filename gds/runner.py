@@ -29,6 +29,7 @@ from gds.linux.handover import Parcel as Parcel
 from gds.linux.history import History
 from gds.linux.kept import Lock, Memory, Switches
 from gds.linux.loop import Loop
+from gds.linux.notices import Notices
 from gds.linux.reaper import Reaper
 from gds.model.launch import Launch
 from gds.model.names import TAG_MARK
@@ -169,6 +170,8 @@ class Runner:
         self._tags = life.tags = late.LateTags(
             loop, self._forest, log, {**environ, "GDS_SOCKET": settings.socket}, self._decided_tag, life.no_tags
         )
+        # What others have to say to whoever looks at this runner (under Pacemaker: that nothing fences).
+        notices = Notices(self._runtime_dir)
         self._house = House(
             __version__,
             settings.node,
@@ -179,7 +182,7 @@ class Runner:
             self._history,
             self._outputs,
             clock.rfc3339,
-            [k for k in (self._memory, self._switches, self._history, ds_log) if k is not None],
+            [k for k in (self._memory, self._switches, self._history, ds_log, notices) if k is not None],
             self._new_app,
             self._compile if sources.paths else None,
             self._released,
