@@ -86,7 +86,7 @@ ROWS = {
         Row("etcd-own-member-stopped", "the client changes its endpoint", one("etcd-pause", WEB, 1.0, 2.0)),
         Row("etcd-majority-lost", "all stop in time, all come back", one("etcd-majority", "n1", 1.0, 2.0)),
         Row("etcd-disk-stuck", "no overlap", one("etcd-stuck-disk", "leader", seconds=12.0), in_check=False),
-        Row("etcd-full", "no overlap, and it comes back", one("etcd-full", "leader", seconds=2.0), in_check=False),
+        Row("etcd-full", "no overlap, and it comes back", one("etcd-full", "leader", 1.0, 3.0), in_check=False),
         Row("application-killed", "restarted on the spot", one("app-kill", DB)),
         Row("application-stopped", "nothing else happens", one("app-pause", WEB, seconds=2.0), in_check=False),
         Row("stop-hangs", "killed, then started elsewhere", one("switch-deaf", DB)),
