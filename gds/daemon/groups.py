@@ -94,6 +94,13 @@ class Groups:
         """This node may run it: it is alone, or master."""
         return self.cluster is None or self.cluster.token(name) > 0
 
+    def ask_there(self, name: str) -> str:
+        """A hint for who asks a node that is not its master; "" when this one is."""
+        if self.cluster is None or self.is_here(name):
+            return ""
+        masters = self.cluster.masters(name)
+        return f"; {', '.join(masters)} masters it: ask there" if masters else "; no node masters it"
+
     def state(self, name: str, apps: Iterable[App] | None = None) -> GroupState:
         """Its state on this node."""
         return group_of.state_of(self._members(self.apps(name) if apps is None else apps), self.is_managed(name))

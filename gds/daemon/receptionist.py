@@ -266,7 +266,8 @@ class Receptionist:
             return
         up = [a for a in apps if a.view.life is Life.ONLINE]
         if not up:
-            client.done(NOT_RUNNING, f"cannot give over {apps[0].name}: it is {self._rgmd.public(apps[0])}")
+            hint = self._groups.ask_there(apps[0].resource.group)
+            client.done(NOT_RUNNING, f"cannot give over {apps[0].name}: it is {self._rgmd.public(apps[0])}{hint}")
             return
         app = up[0]
         because = f"giveover: {because_of(client, 'giveover')}"

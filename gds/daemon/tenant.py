@@ -167,6 +167,10 @@ class Tenant:
         """The fencing token under which commands of that group run; 0: none."""
         return self.masteries.token(group)
 
+    def masters(self, group: str) -> list[str]:
+        """Nodes that hold it, as far as we know."""
+        return sorted(slot.node for slot in self.member.board.holders(group))
+
     def far(self, name: str, resource: str, node: str) -> ResourceView:
         """How a resource is on the node that masters it (`node` "": on any), as that node reports it."""
         board = self.member.board

@@ -248,7 +248,8 @@ class UpAndDown:
             state = self._rgmd.public(app)
             if goal == "start" and state not in report.UP:
                 later = "; it starts by itself as soon as it can" if app.view.life is Life.AWAITING else ""
-                bad.append(f"cannot start {app.name}: {state}: {app.view.why}{later}")
+                hint = self._groups.ask_there(app.resource.group)
+                bad.append(f"cannot start {app.name}: {state}: {app.view.why}{later}{hint}")
             elif goal == "stop" and state is not ResourceState.OFFLINE:
                 bad.append(f"cannot stop {app.name}: {state}: {app.view.why}")
         client.done(FAILED if bad else OK, "\n".join(bad))
