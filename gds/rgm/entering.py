@@ -33,7 +33,7 @@ class Entering:
         there = member.board.nodes.get(member.me)
         if there is not None and there.life == member.life:
             # our own: of a join whose answer was lost, or of the runner before us
-            member.born(there.born, self._first_join or self._counted(there), self.is_resuming)
+            member.born(there.born, self._first_join or member.tenure.sent_at, self.is_resuming)
             return
         if self.is_resuming:
             # that life was ended while nobody ran here
@@ -52,12 +52,6 @@ class Entering:
             self._first_join = self._first_join or now
             begun = Transaction((Compare(self._key, modified=0),), (Put(self._key, member.value()),))
             member.ask(("join", member.life), begun, now)
-
-    def _counted(self, there: Node) -> float:
-        """When the last renewal of the runner before us counts as sent: it was renewed for the lifetime that stands in
-        the record, which may have been a shorter one than ours."""
-        member = self._member
-        return member.tenure.sent_at - max(0.0, member.tenure.lifetime - there.lifetime)
 
     def _succeed(self, there: Node, now: float) -> None:
         """Our name is taken: by a life of ours that is over, by one that may be, or by another runner."""

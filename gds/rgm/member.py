@@ -50,9 +50,10 @@ LEAVE_ATTEMPTS = 3
 
 
 class Member:
-    """See the module. `life` and `sent`: those of the runner before us whose directory we hold, which may still be
-    valid; "" and 0.0: there was none. `identity` names this machine, this boot and this directory. `hook`: a silent
-    node has to be fenced by a command first."""
+    """See the module. `life`: that of the runner before us whose directory we hold, which may still be valid; `sent`:
+    so that `sent` + L - M is the deadline to which its guard is armed, whatever L and M it had; "" and 0.0: there was
+    none. `identity` names this machine, this boot and this directory. `hook`: a silent node has to be fenced by a
+    command first."""
 
     def __init__(
         self,
@@ -85,6 +86,7 @@ class Member:
         self._renewed_as = 0
         self._seq = 0
         self._asking = Asking(attempt)
+        self._refused: dict[str, str] = {}
         self._renew_at = 0.0
         self.fencing = Fencing(self, hook)
         self.waiting = "the engine has not answered yet"
@@ -119,8 +121,10 @@ class Member:
         sent = self._asking.end(tag, answer, now)
         if sent is None or self.gone:
             return
-        if isinstance(answer, Rejected):
-            self.tell(f"the store refuses {tag[0]}: {answer.because}", bad=True)
+        refused = answer.because if isinstance(answer, Rejected) else ""
+        if refused and self._refused.get(tag[0]) != refused:
+            self.tell(f"the store refuses {tag[0]}: {refused}", bad=True)
+        self._refused[tag[0]] = refused
         what, happened = tag[0], isinstance(answer, Committed)
         if what == "renew":
             self._renewed(answer, sent, now)

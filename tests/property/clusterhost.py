@@ -390,11 +390,10 @@ class Host:
         self._tell(group)
 
     def _tell(self, group: str) -> None:
-        self._awake(lambda: self._tell_now(group))()
+        if self.member is not None:
+            self._awake(lambda: self._tell_now(group))()
 
     def _tell_now(self, group: str) -> None:
-        if self.member is None:
-            return
         app = self.apps.get(group)
         how = Local() if app is None else Local(app.state, "", False, app.state == "ERROR_STOP_FAILED")
         self.masteries.local(group, how)

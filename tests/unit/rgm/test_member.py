@@ -195,13 +195,6 @@ def test_a_life_whose_tenure_has_ended_is_taken_up_when_all_is_down() -> None:
     assert [o.group for o in one.did(Online)] == ["web"]
 
 
-def test_a_record_was_renewed_for_the_lifetime_that_stands_in_it() -> None:
-    one = resumed(95.0, lifetime=30.0)
-    one.load()
-    one.step()
-    assert [o.until for o in one.did(Arm)] == [103.0]
-
-
 def test_a_life_that_was_ended_meanwhile_is_not_taken_up() -> None:
     one = resumed(95.0)
     one.store.put(Delete("nodes/n1"))
@@ -257,6 +250,10 @@ def test_a_full_store_is_told_of_and_asked_again_in_a_while() -> None:
     one.step()
     assert one.told() == "the store refuses renew: it is full"
     assert one.member.due(one.now) == 103.0
+    one.step(after=1.0)
+    one.answer("renew", Rejected("it is full"), happens=False)
+    one.step()
+    assert one.told() == "", "once is enough"
 
 
 def test_who_was_fenced_kills_everything_at_once_and_joins_anew_when_all_is_down() -> None:
