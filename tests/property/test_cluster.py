@@ -1,7 +1,7 @@
 """Clusters of up to seven nodes and ten groups through random schedules of faults. See clusterworld.py.
 
-One number makes the whole schedule: `trial(164)` replays it, and `world.log` tells its story. GDS_HYPOTHESIS=large plays
-5,000 of them, from GDS_SEED on.
+One number makes the whole schedule: `trial(164)` replays it, and `world.log` tells its story. GDS_HYPOTHESIS=large
+plays 5,000 of them, from GDS_SEED on.
 
 What must hold at every instant stands in `World.began`: a group never runs on more nodes than it may, a token never
 falls, nothing starts without tenure or after the guard's deadline. When all is healed (`rest`): everything that can be
@@ -18,12 +18,11 @@ ever in 15. Broken on purpose, each alone, it is found within so many schedules:
     a slot of a life that goes on counts as free                1
     a slot of ours that was read is believed                  123
     what was given up is forgotten, whoever has it now        102
-    tenure counts from the answer                             see below
+    tenure counts from the answer                              17
 
-Counting from the answer needs a runner that is frozen between a renewal and its answer (`Host.freezing`); that the rule
-is wrong is also shown, by itself, in test_tenure.py. Not found here, for each is guarded twice: a claim that does not
-compare the node's birth (its slot names a dead life, and its tenure is over), a claim that does not compare the
-cluster's record, a fenced node whose guard is not told. tests/unit/rgm has those.
+Not found in 250, for each is guarded twice: a claim that does not compare the node's birth (its slot names a dead life,
+and its tenure is over), one that does not compare the cluster's record, an answer to a claim of a life before that
+counts, a fenced node whose guard is not told. tests/unit/rgm has those.
 """
 
 from __future__ import annotations

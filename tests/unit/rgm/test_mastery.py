@@ -77,6 +77,13 @@ def test_a_claim_in_a_store_that_is_another_by_now_fails() -> None:
     assert one.answer("claim") == Conflict()
 
 
+def test_who_was_fenced_claims_nothing() -> None:
+    one = second()
+    one.step(after=0.31)
+    one.store.put(Delete("nodes/n2"))
+    assert one.answer("claim") == Conflict()
+
+
 def test_a_claim_of_unknown_outcome_that_happened_is_claimed_anew_before_anything_runs() -> None:
     one = second()
     one.step(after=0.31)
