@@ -312,18 +312,22 @@ def _giveover(aim: Aim) -> Callable[[], None]:
 
 def _kept_off(verb: str) -> Callable[[Aim], Callable[[], None]]:
     def act(aim: Aim) -> Callable[[], None]:
-        _command(aim, "node", verb, aim.node.name)
-
         def resume() -> None:
-            # what keeps a node off is the cluster's: any node may be asked to end it, until one could
-            eventually(lambda: _resumed(aim), f"{aim.node.name} is resumed", 60)
+            if not _resumed(aim):  # the store may be away, by a fault that goes on
+                aim.lab.owed.append(lambda: eventually(lambda: _resumed(aim), f"{aim.node.name} is resumed", 60))
 
+        try:
+            _command(aim, "node", verb, aim.node.name)
+        except Refused:
+            aim.lab.owed.append(resume)  # it may have happened all the same
+            raise
         return resume
 
     return act
 
 
 def _resumed(aim: Aim) -> bool:
+    """What keeps a node off is the cluster's: any node may be asked to end it."""
     return any(node.gds("node", "resume", aim.node.name).returncode == 0 for node in aim.lab.nodes.values())
 
 

@@ -24,7 +24,7 @@ from tests.system.lab import LAB
 from tests.system.running import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -108,6 +108,8 @@ class ClusterLab:
         self.share = Path(f"{CPU}/gds-lab-{name}") if Path(f"{CPU}/cpu.shares").exists() else None
         self.endpoints = ""
         self.nodes: dict[str, Node] = {}
+        self.owed: list[Callable[[], object]] = []
+        """What has to be undone once the store answers again."""
         self._read = 0
         self._beats: list[Beat] = []
 

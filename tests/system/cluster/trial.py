@@ -53,6 +53,8 @@ class Trial:
 
     def settle(self) -> None:
         """Wait until every group has one instance that beats, and every runner and member answers. Raises Stuck."""
+        while self.lab.owed:
+            self.lab.owed.pop()()
         deadline = time.monotonic() + PATIENCE + 2 * self.lab.lifetime
         while not (self.lab.steady() and self.lab.healthy() and self.lab.steady()):
             self.lab.tend()
