@@ -68,13 +68,13 @@ def start(lab: Lab, node: str) -> str:
     home = lab.home(node)
     if cells.is_frozen(lab.cell(node)):
         raise LabFault(f"cannot start {node}: it is paused; gds lab resume {node}")
-    if recorded(f"{home}/keeper.pid"):
-        missing = [what for what in ("etcd", "runner") if not recorded(f"{home}/{what}.pid")]
-        for what in missing:
-            _unlink(f"{home}/{what}.pid")
+    before = {what: procfs.read(f"{home}/{what}.pid") for what in ("keeper", "etcd", "runner")}
+    missing = [what for what in before if not recorded(f"{home}/{what}.pid")]
+    if "keeper" not in missing:
         strike(f"{home}/keeper.pid", signal.SIGUSR1)
-        _await(lab, node, missing)
+        _await(lab, node, {what: before[what] for what in missing})
         return f"{node}: {' and '.join(missing)} started" if missing else f"{node}: all of it is running"
+    cells.kill(lab.cell(node))  # what a keeper that was killed has left
     if lab.net and not os.path.exists(f"{network.NAMESPACES}/{lab.namespace(node)}"):
         network.plug(lab, node)
     null, log = os.open(os.devnull, os.O_RDWR), os.open(f"{home}/keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -83,23 +83,23 @@ def start(lab: Lab, node: str) -> str:
     keeper = os.posix_spawn(argv[0], argv, members.environment(), file_actions=actions, setsid=True)
     os.close(null)
     os.close(log)
-    _await(lab, node, ["keeper", "etcd", "runner"], keeper)
+    _await(lab, node, before, keeper)
     return f"{node}: power on"
 
 
-def _await(lab: Lab, node: str, missing: list[str], keeper: int = 0) -> None:
-    """Until these were started at least. `keeper`: a child of ours. Raises LabFault with the last words of what was
-    not started."""
+def _await(lab: Lab, node: str, before: Mapping[str, bytes | None], keeper: int = 0) -> None:
+    """Until these were started at least: each has another record than `before`. `keeper`: a child of ours. Raises
+    LabFault with the last words of what was not started."""
 
-    def settled(path: str) -> bool:
-        return os.path.exists(f"{path}.pid") or (keeper > 0 and not procfs.alive(keeper))
+    def is_new(what: str) -> bool:
+        return procfs.read(f"{lab.home(node)}/{what}.pid") not in (None, before[what])
 
-    for what in missing:
-        path = f"{lab.home(node)}/{what}"
-        wait(lambda path=path: settled(path), _PATIENCE)  # type: ignore[misc]
-        if not os.path.exists(f"{path}.pid"):
-            said = (procfs.read(f"{path}.log") or b"").decode(errors="replace").strip().splitlines()[-3:]
-            raise LabFault(f"cannot start the {what} of {node}: " + "\n".join(said or ["it says nothing"]))
+    for what in before:
+        wait(lambda what=what: is_new(what) or (keeper > 0 and not procfs.alive(keeper)), _PATIENCE)  # type: ignore[misc]
+        if not is_new(what):
+            log = procfs.read(f"{lab.home(node)}/{what}.log") or b"it says nothing"
+            said = log.decode(errors="replace").strip().splitlines()[-3:]
+            raise LabFault(f"cannot start the {what} of {node}: " + "\n".join(said))
 
 
 def cut_power(lab: Lab, node: str) -> str:

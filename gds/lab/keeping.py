@@ -50,10 +50,10 @@ class Keeper:
                 self._start(what)
             soon = min(self._due.values(), default=now + 3600.0)
             told = signal.sigtimedwait(_HEARD, max(0.0, soon - now))
+            self._bury()  # also for SIGUSR1, which comes before the SIGCHLD of what it asks for
             if told is not None and told.si_signo == signal.SIGUSR1:
                 missing = self._commands.keys() - self._alive.values()
                 self._due.update(dict.fromkeys(missing, 0.0))
-            self._bury()
 
     def _start(self, what: str) -> None:
         log = os.open(f"{self._home}/{what}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
