@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from gds.model.store import Answer, Operation
 
 
+MOST = 50
+"""Groups in one transaction: a store takes 128 operations."""
+
+
 class NodesDesk:
     """See the module."""
 
@@ -54,6 +58,9 @@ class NodesDesk:
         names = request.get("names")
         if not isinstance(names, list) or not names:
             client.done(USAGE, "cannot act: no group is given")
+            return None
+        if len(names) > MOST:
+            client.done(USAGE, f"cannot act on {len(names)} groups in one transaction: name at most {MOST}")
             return None
         for name in names:
             if name not in self._groups.declared:

@@ -7,7 +7,8 @@ follows, now or when it comes back. So what was disabled here is not started els
 from __future__ import annotations
 
 from gds.daemon.agreement import Proxy
-from gds.daemon.names import FAILED, OK
+from gds.daemon.names import FAILED, OK, USAGE
+from gds.daemon.nodes import MOST
 from gds.model.store import Committed, Put, Transaction
 from gds.rgm import records
 
@@ -47,6 +48,9 @@ class Switching:
     def _asked(self, verb: str) -> Verb:
         def switch(client: Client, request: dict[str, Any]) -> None:
             groups = {a.resource.group for a in self._named(request)}
+            if len(groups) > MOST:
+                client.done(USAGE, f"cannot {verb} {len(groups)} groups in one transaction: name at most {MOST}")
+                return
             self._busy |= groups
             request = {**request, "names": list(request.get("names") or [])}
 

@@ -283,7 +283,7 @@ class Tenant:
     def _note_changes(self) -> None:
         changed, self._changed = self._changed, set()
         for group in changed:
-            if group in self._groups.declared:
+            if group in self._groups.declared or group in self.masteries.locals:
                 self.masteries.local(group, self._local(group))
 
     def _local(self, group: str) -> Local:

@@ -47,6 +47,7 @@ class Giving:
             because = f"{asked}: {because}"
             hold = masteries.held.get(group)
             if hold is None or hold.phase != UP:
+                member.orders.append(Cancelled(asked, f"{group}, which goes along, is not up here"))
                 return
         if group not in self.limits:
             masteries.leave(group, because, {member.me: because})

@@ -674,8 +674,10 @@ def test_a_failover_that_is_handed_on_gives_the_other_group_over() -> None:
     one.masteries.giveover("front", "its budget is spent", one.now)
     assert one.masteries.held["db"].phase == "leaving"
     assert one.masteries.held["db"].because == "front: its budget is spent"
-    # once more, while that is under way: nothing is asked twice
+    one.run()
+    # once more, while that is under way: nothing is asked twice, and who asks hears why
     one.masteries.giveover("front", "its budget is spent", one.now)
+    assert Cancelled("front", "db, which goes along, is not up here") in one.member.orders
     assert one.masteries.held["db"].because == "front: its budget is spent"
 
 
