@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
+LATE = 8.0
+"""Seconds after which nothing asked of etcd happens any more (a member without a leader keeps what it is asked for 7)."""
+
+
 class Aim(NamedTuple):
     """Whom it hits. `group`: that of the role ("" when the role is a node's)."""
 
@@ -319,7 +323,12 @@ def _kept_off(verb: str) -> Callable[[Aim], Callable[[], None]]:
         try:
             _command(aim, "node", verb, aim.node.name)
         except Refused:
-            aim.lab.owed.append(resume)  # it may have happened all the same
+
+            def resume_late() -> None:
+                aim.lab.sleep(LATE)
+                resume()
+
+            aim.lab.owed.append(resume_late)  # it may have happened all the same, or is yet to
             raise
         return resume
 
