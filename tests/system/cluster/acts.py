@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 LATE = 8.0
-"""Seconds after which nothing asked of etcd happens any more (a member without a leader keeps what it is asked for 7)."""
+"""Seconds after which nothing asked of etcd happens any more (a member that knows no leader keeps it for 7)."""
 
 
 class Aim(NamedTuple):
