@@ -155,6 +155,8 @@ class ClusterLab:
                 shutil.copy(log, self.where / f"etcd-{log.name}")
             self.script("down")
         finally:
+            if self.clocks:
+                _sweep_faketime()
             if self.share is not None:
                 (self.share.parent / "cgroup.procs").write_text(str(os.getpid()))
                 for place in (*self.share.glob("*/"), self.share):
@@ -264,3 +266,10 @@ class ClusterLab:
         for name, text in texts:
             (where / name).write_text(text)
         return where
+
+
+def _sweep_faketime() -> None:
+    """What libfaketime keeps for each process, of those that were killed."""
+    for each in Path("/dev/shm").glob("*faketime_s*_*"):
+        if not Path(f"/proc/{each.name.rpartition('_')[2]}").exists():
+            each.unlink(missing_ok=True)
