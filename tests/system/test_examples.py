@@ -33,6 +33,7 @@ EXAMPLES = {
     "redis/redis.toml": "redis",
     "notify/notify.toml": "speaker",
     "shop.toml": "web",
+    "pacemaker/web.toml": "web",
 }
 LEFT_BEHIND = "/tmp/gds-example-"
 
@@ -104,7 +105,7 @@ def test_it_comes_up_survives_the_death_of_everything_and_leaves_nothing(tmp_pat
 
 def test_every_example_is_run_here() -> None:
     found = {str(p.relative_to(TOP / "examples")) for p in (TOP / "examples").rglob("*.toml")}
-    with_tests_of_their_own = {"address.toml", "container/web.toml", "dsdl/web.toml"}
+    with_tests_of_their_own = {"address.toml", "cluster/shop.toml", "container/web.toml", "dsdl/web.toml"}
     assert found - with_tests_of_their_own == set(EXAMPLES)
 
 

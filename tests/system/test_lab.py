@@ -19,6 +19,7 @@ from gds.linux.cgroupforest import mount_point
 from tests.system.lab import install
 from tests.system.running import GDS, alive, eventually
 
+TREE = Path(__file__).resolve().parents[2]
 PAGE = "http://192.0.2.10:8080/"
 
 
@@ -124,6 +125,41 @@ def test_the_tour(admin: Admin) -> None:
     assert admin.node(second)["cut_off_from"] == []
     assert "is gone" in admin.lab("down")
     assert admin.left() == []
+
+
+@pytest.mark.slow
+def test_the_example_of_several_nodes_and_its_ledger_that_refuses_a_former_master(admin: Admin) -> None:
+    shared = admin.directory.parent / "shared"
+    shared.mkdir()
+    example = admin.directory.parent / "example"
+    shutil.copytree(TREE / "examples/cluster", example)
+    shop = example / "shop.toml"
+    shop.write_text(shop.read_text().replace("/srv/shared", str(shared)).replace("./ledger", str(example / "ledger")))
+    admin.lab("up", str(shop))
+    ledger = shared / "ledger"
+
+    def lines() -> list[str]:
+        return ledger.read_text().splitlines() if ledger.exists() else []
+
+    def written() -> list[tuple[str, int]]:
+        """(node, token) of each line."""
+        return [(line.split()[1], int(line.split()[3])) for line in lines()]
+
+    eventually(written, "the ledger is written")
+    node, token = written()[-1]
+    admin.lab("kill", node)
+    eventually(lambda: written()[-1][0] != node, "another node writes it", 60)
+    _other, later = written()[-1]
+    assert later > token
+    late = subprocess.run(
+        [example / "fenced-append", ledger, "too late"],
+        env={**os.environ, "GDS_FENCING_TOKEN": str(token)},
+        capture_output=True,
+        text=True,
+    )
+    assert late.returncode == 1
+    assert f"token {token} is older than {later}: another node has become master" in late.stderr
+    assert "too late" not in lines()
 
 
 @pytest.mark.slow
