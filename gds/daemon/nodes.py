@@ -256,10 +256,13 @@ class NodesDesk:
             return None
 
         operations: tuple[Operation, ...] = (Put(key, said),)
-        self._commit(client, request, Transaction((), operations), f"{verb} {node}", so)
+        # as it is now: one that was given up as lost may come true only as long as nobody said anything else
+        as_seen = (self._tenant.member.same(key),)
+        self._commit(client, request, Transaction(as_seen, operations), f"{verb} {node}", so)
 
     def _resume(self, client: Client, request: dict[str, Any]) -> None:
         node = self._node(client, request)
         if node is not None:
-            gone = Transaction((), (Delete(records.drain_key(node)),))
+            key = records.drain_key(node)
+            gone = Transaction((self._tenant.member.same(key),), (Delete(key),))
             self._commit(client, request, gone, f"resume {node}", lambda: "")
