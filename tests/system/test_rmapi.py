@@ -365,6 +365,7 @@ def test_whoever_may_not_open_the_socket_is_told_so(tmp_path: Path) -> None:
         assert denied.returncode == 6, denied.stderr
         assert "nor in the socket's group" in denied.stderr
         runner.socket.chmod(0o666)
+        runner.until("one", state="ONLINE")
         asked = as_nobody("scha_resource_get", "-O", "STATUS", "-R", "one")
         assert (asked.returncode, asked.stdout) == (0, "OK\n\n"), asked.stderr
         for words in (

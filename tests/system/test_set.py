@@ -397,6 +397,7 @@ def test_without_a_state_directory_it_holds_until_the_runner_ends_and_is_told(tm
 
 def test_a_damaged_memory_is_told_and_never_written_over(tmp_path: Path) -> None:
     with Running(tmp_path, descriptor(tmp_path)) as runner:
+        runner.until("web", state="ONLINE")
         assert runner.gds("set", "web", "retry_count=5").returncode == 0
         runner.end()
         damaged = write(runner.state / "set.json", "{").read_bytes()
