@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 
 from gds.api import client
 from gds.errors import GdsError
+from gds.linux import procfs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -772,6 +773,9 @@ class Exercise:
             return
         number = self.random.choice((signal.SIGKILL, signal.SIGSTOP))
         pid = self.random.choice(sorted(pids))
+        if kind == "gds-keeper" and number == signal.SIGKILL and not self.is_backed(pid):
+            self.note(f"{kind} {pid} is left alone: its zygote and its runner were killed before (README: not covered)")
+            return
         held = [s.name for s in self.seen() if s.parent == pid]
         whose = [name for name in held if name in self.apps]
         self.note(f"helper {kind} {pid} {number.name} (of {whose})")
@@ -791,6 +795,12 @@ class Exercise:
         self.rest()
         for name in self.apps:
             self.recover(name)
+
+    def is_backed(self, keeper: int) -> bool:
+        """Its zygote or its runner lives, to which what it leaves would climb."""
+        assert self.process is not None
+        parent = (procfs.stat(keeper) or ("", 0))[1]
+        return parent == self.process.pid or parent in self.helpers("gds-zygote")
 
     def act_full_disk(self) -> None:
         """No room for state and history: applications are started, restarted and stopped all the same."""
