@@ -385,7 +385,6 @@ class Runner:
                 self._house,
                 os.geteuid(),
                 self._settings.node,
-                self._world.on_giveover,
                 self._types,
             )
         self._rmapi.answer(client, request)

@@ -7,6 +7,7 @@ from gds.fault.score import Outcome, Score
 from gds.model.state import GroupState, ResourceState, ResourceStatus
 from gds.model.value import Value
 from gds.model.window import EMPTY, Window
+from gds.rgm.control import Optag
 from gds.rgm.resource import ALONE, Around, ResourceView
 
 TYPE_CHECKING = False
@@ -119,6 +120,14 @@ class GroupAsked(Value):
     act: str
 
 
+class Requested(Value):
+    """Root asks for `optag` through scha_control, as monitors and methods do."""
+
+    at: float
+    resource: str
+    optag: Optag
+
+
 class Stands(Value):
     """Recorded: this is where it stands now. `unable`: the monitor's own failures."""
 
@@ -154,7 +163,7 @@ class Weighed(Value):
 
 
 if TYPE_CHECKING:
-    Found: TypeAlias = Died | Probed | Asked | Starts | Stops | Sides | Stands | Happened | Weighed
+    Found: TypeAlias = Died | Probed | Asked | Starts | Stops | Sides | Requested | Stands | Happened | Weighed
     """Of a resource."""
     Fact: TypeAlias = Found | GroupAsked
 

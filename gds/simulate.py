@@ -23,16 +23,14 @@ from gds.fault import score, unable, verdict
 from gds.model.ending import how_it_ended
 from gds.model.state import ResourceStatus
 from gds.model.window import EMPTY
-from gds.rgm import commands, control
+from gds.requested import Requests
+from gds.rgm import commands
 from gds.rgm import resource as life_of
 from gds.rgm.events import (
-    ClearAsked,
     DelayOver,
-    GiveoverAsked,
     NeedGone,
     NeedRestarted,
     NeedsMet,
-    RestartAsked,
     StartAsked,
     StartSucceeded,
     StopAsked,
@@ -47,6 +45,7 @@ from gds.script import (
     GroupAsked,
     Happened,
     Probed,
+    Requested,
     Sides,
     Standing,
     Stands,
@@ -88,65 +87,67 @@ def simulate(plan: Plan, script: Script) -> Transcript:
 class _Play:
     def __init__(self, plan: Plan, script: Script) -> None:
         self._script = script
-        self._recorded = script.recorded
+        self.recorded = script.recorded
         kind = Told if script.recorded else Stage
-        stage = self._stage = kind(self._submit, self._died)
+        stage = self.stage = kind(self.submit, self._died)
         self._line = stage.line
         self._actors = {r.name: Actor(r) for r in plan.resources}
-        self._troupe = Troupe(plan, self._actors, any(isinstance(f, GroupAsked) for f in script.facts))
+        self.troupe = Troupe(plan, self._actors, any(isinstance(f, GroupAsked) for f in script.facts))
         self._queue: deque[tuple[Actor, Event]] = deque()
         self._around = ALONE
-        self._on_giveover = script.on_giveover
+        self.on_giveover = script.on_giveover
+        self._requests = Requests(self)
         self._stepping = False
         self._exit_status = -1
 
     def run(self) -> Transcript:
         before = self._standings()
         for fact in self._script.facts:
-            self._stage.at(fact.at, partial(self._happens, fact))
-        if not self._recorded:
-            self._stage.at(0.0, self._begin)  # what is said of 0 is said before
+            self.stage.at(fact.at, partial(self._happens, fact))
+        if not self.recorded:
+            self.stage.at(0.0, self._begin)  # what is said of 0 is said before
         until = self._script.until
-        while self._recorded or (self._exit_status < 0 and len(self._stage.lines) < MOST):
-            due = self._stage.next_due()
+        while self.recorded or (self._exit_status < 0 and len(self.stage.lines) < MOST):
+            due = self.stage.next_due()
             if due is None or 0 <= until < due:
                 break
-            self._stage.turn()
-            for name, was, state in self._troupe.changed(self._stage.now):
-                self._stage.said(name, "group", f"{was} -> {state}")
+            self.stage.turn()
+            for name, was, state in self.troupe.changed(self.stage.now):
+                self.stage.said(name, "group", f"{was} -> {state}")
         if self._exit_status < 0:
-            self._stage.now = max(self._stage.now, until)
-        cut = len(self._stage.lines) >= MOST and not self._recorded
-        lines, decisions = tuple(self._stage.lines), tuple(self._stage.decisions)
-        groups = self._troupe.standings(self._stage.now)
-        return Transcript(before, lines, self._standings(), self._stage.now, self._exit_status, cut, decisions, groups)
+            self.stage.now = max(self.stage.now, until)
+        cut = len(self.stage.lines) >= MOST and not self.recorded
+        lines, decisions = tuple(self.stage.lines), tuple(self.stage.decisions)
+        groups = self.troupe.standings(self.stage.now)
+        return Transcript(before, lines, self._standings(), self.stage.now, self._exit_status, cut, decisions, groups)
 
     def _begin(self) -> None:
-        for actor in self._troupe.all():
+        for actor in self.troupe.all():
             if actor.enabled:
-                self._submit(actor, StartAsked("the runner starts"))
+                self.submit(actor, StartAsked("the runner starts"))
 
     def _standings(self) -> tuple[Standing, ...]:
         return tuple([self._standing(a) for a in self._actors.values()])
 
     def _standing(self, actor: Actor) -> Standing:
         view, span = actor.view, actor.resource.retry_interval
-        done, failures = actor.history.done(span, self._stage.now), actor.history.total(span, self._stage.now)
+        done, failures = actor.history.done(span, self.stage.now), actor.history.total(span, self.stage.now)
         limit = actor.resource.retry_count
-        state = self._public(actor)
+        state = self.public(actor)
         return Standing(actor.name, state, view.status, view.why, actor.started, done, limit, span, failures)
 
     # -- facts --------------------------------------------------------------------------------------------------------
 
     def _happens(self, fact: Fact) -> None:
         if isinstance(fact, GroupAsked):
-            self._group_asked(fact.group, fact.act)
+            self.stage.said(fact.group, "fact", f"a person asks for {fact.act} of the group")
+            self._requests.of_group(fact.group, fact.act)
         else:
             self._happens_to(self._actors[fact.resource], fact)
 
     def _happens_to(self, actor: Actor, fact: Found) -> None:
         self._around = getattr(fact, "around", ALONE)
-        self._on_giveover = getattr(fact, "on_giveover", "") or self._script.on_giveover
+        self.on_giveover = getattr(fact, "on_giveover", "") or self._script.on_giveover
         if isinstance(fact, Died):
             self._died(actor, "fact", fact.how)
         elif isinstance(fact, Probed):
@@ -154,7 +155,10 @@ class _Play:
             self._probed(actor, fact.outcome)
         elif isinstance(fact, Asked):
             self._line(actor, "fact", f"a person asks for {fact.act}")
-            self._asked(actor, fact.act)
+            self._requests.of_resource(actor, fact.act)
+        elif isinstance(fact, Requested):
+            self._line(actor, "fact", f"root asks for {fact.optag.value} (scha_control)")
+            self._requests.of_scha_control(actor, fact.optag)
         elif isinstance(fact, Starts):
             actor.starts = (fact.course, fact.times)
         elif isinstance(fact, Stops):
@@ -183,7 +187,7 @@ class _Play:
         if actor.view.life in (Life.ONLINE, Life.STARTING):
             self._weigh(actor, fact.score)
         else:
-            self._line(actor, "answer", f"not weighed: it is {self._public(actor)}")
+            self._line(actor, "answer", f"not weighed: it is {self.public(actor)}")
 
     def _happened(self, actor: Actor, fact: Happened) -> None:
         event = fact.event
@@ -193,7 +197,7 @@ class _Play:
         if isinstance(event, StopSucceeded):
             actor.alive = False
         actor.told = because or actor.told
-        self._submit(actor, event)
+        self.submit(actor, event)
 
     # -- facts --------------------------------------------------------------------------------------------------------
 
@@ -204,7 +208,7 @@ class _Play:
         actor.alive = False
         self._line(actor, kind, f"its last process ended ({how})")
         if actor.stop is not None:
-            self._stage.emptied(actor, actor.stop)
+            self.stage.emptied(actor, actor.stop)
         elif actor.view.life in (Life.ONLINE, Life.STARTING):
             self._weigh(actor, score.of_death(how))
 
@@ -217,7 +221,7 @@ class _Play:
         if actor.start is not None and silence is None:
             self._looked(actor, actor.start, outcome)
         elif actor.view.life is not Life.ONLINE or not actor.monitored or actor.monitor_failed:
-            self._line(actor, "answer", f"not weighed: it is {self._public(actor)}")
+            self._line(actor, "answer", f"not weighed: it is {self.public(actor)}")
         elif outcome.kind == "unable":
             self._unable(actor, outcome)
         else:
@@ -231,14 +235,14 @@ class _Play:
             return
         got = score.of_probe(outcome, actor.resource, 0)
         if got.points == 0:
-            self._stage.started(actor, StartSucceeded())
+            self.stage.started(actor, StartSucceeded())
         else:
             start.seen = got.because + (f": {outcome.message}" if outcome.message and outcome.kind == "exit" else "")
 
     def _unable(self, actor: Actor, outcome: Outcome) -> None:
-        tried = unable.unable(actor.failures, outcome.message, actor.resource, self._stage.now)
+        tried = unable.unable(actor.failures, outcome.message, actor.resource, self.stage.now)
         actor.failures, actor.monitor_failed = tried.failures, tried.failed
-        self._stage.decided(actor, "MONITOR_FAILED" if tried.failed else "Unable", tried.because)
+        self.stage.decided(actor, "MONITOR_FAILED" if tried.failed else "Unable", tried.because)
         if tried.failed:
             actor.view = actor.view.replace(because=tried.because)
             self._told(actor, self._shown(actor))
@@ -246,26 +250,26 @@ class _Play:
             self._line(actor, "verdict", f"not weighed: {tried.because}")
 
     def _weigh(self, actor: Actor, got: Score, message: str = "") -> None:
-        suspended = self._around.suspended if self._recorded else self._troupe.suspended(actor)
-        actor.history, said = verdict.judge(actor.history, got, actor.resource, self._stage.now, suspended)
+        suspended = self._around.suspended if self.recorded else self.troupe.suspended(actor)
+        actor.history, said = verdict.judge(actor.history, got, actor.resource, self.stage.now, suspended)
         if isinstance(said, verdict.Healthy):
             words = "healthy"
         else:
             words = f"watch, {said.because}" if isinstance(said, verdict.Watch) else said.because
         self._line(actor, "verdict", f"{got.points} point{'' if got.points == 1 else 's'}: {words}")
-        self._stage.decided(actor, type(said).__name__, getattr(said, "because", ""))
+        self.stage.decided(actor, type(said).__name__, getattr(said, "because", ""))
         actor.told = getattr(said, "because", actor.told)
         delay = 0.0
         if isinstance(said, verdict.Restart):
-            delay = verdict.restart_delay(actor.history, actor.resource, self._stage.now, lambda: self._script.chance)
+            delay = verdict.restart_delay(actor.history, actor.resource, self.stage.now, lambda: self._script.chance)
         asked = seam.request(said, delay)
         if asked is not None:
-            self._submit(actor, asked)
+            self.submit(actor, asked)
         elif (status := seam.status(said, message)) is not None and (actor.alive or not actor.resource.pmf_managed):
             # a probe that says well of what has no process left is no reason to believe it
-            self._set_status(actor, *status)
+            self.set_status(actor, *status)
 
-    def _set_status(self, actor: Actor, status: ResourceStatus, message: str) -> None:
+    def set_status(self, actor: Actor, status: ResourceStatus, message: str) -> None:
         if actor.view.told and status is ResourceStatus.OK:
             return
         before = actor.view.status
@@ -273,101 +277,11 @@ class _Play:
         if status is not before:
             because = f": {message}" if message and message != actor.told else ""
             self._line(actor, "status", f"{before} -> {status}{because}")
-            self._stage.decided(actor, f"status {status}", message)
-
-    # -- what people ask ----------------------------------------------------------------------------------------------
-
-    def _asked(self, actor: Actor, act: str) -> None:
-        because = f"{act} asked by a person"
-        if self._troupe.leaving and act != "clear":
-            self._line(actor, "answer", f"cannot {act} {actor.name}: the runner is stopping everything")
-        elif act in ("start", "restart") and not actor.enabled:
-            self._line(actor, "answer", f"cannot {act} {actor.name}: it is disabled")
-        elif act in ("start", "restart") and not self._is_managed(actor):
-            self._line(actor, "answer", f"cannot {act} {actor.name}: its group is unmanaged")
-        elif act == "disable" and (needed := self._troupe.needed_by(actor)):
-            needed_by = ", ".join(needed)
-            self._line(actor, "answer", f"cannot disable {actor.name}: {needed_by} needs it; disable that as well")
-        elif act in ("start", "restart") and actor.view.life is Life.STOP_FAILED:
-            self._line(actor, "answer", f"cannot {act} {actor.name}: its last stop failed ({actor.view.because})")
-        elif act in ("start", "enable"):
-            actor.enabled = True
-            if self._is_managed(actor):
-                self._submit(actor, StartAsked(because))
-        elif act in ("stop", "disable"):
-            actor.enabled = actor.enabled and act == "stop"
-            if needed := self._troupe.needed_by(actor):
-                goes_on = f"{', '.join(needed)} needs {actor.name}, and goes on running without it"
-                self._line(actor, "answer", goes_on)
-            self._submit(actor, StopAsked(because))
-        elif act == "restart":
-            self._submit(actor, RestartAsked(because))
-        elif act == "giveover":
-            self._ask_giveover(actor, because)
-        elif act == "clear":
-            self._clear(actor)
-        else:
-            self._switch_monitor(actor, act == "monitor")
-
-    def _is_managed(self, actor: Actor) -> bool:
-        return self._troupe.is_managed(actor.resource.group)
-
-    def _group_asked(self, group: str, act: str) -> None:
-        stage, troupe = self._stage, self._troupe
-        stage.said(group, "fact", f"a person asks for {act} of the group")
-        because = f"rg {act} asked by a person"
-        refusal = "the runner is stopping everything" if troupe.leaving else troupe.refusal(group, act, stage.now)
-        if refusal:
-            stage.said(group, "answer", f"cannot {act} {group}: {refusal}")
-        elif act in ("suspend", "resume"):
-            troupe.suspend(group, act == "suspend")
-            stage.said(group, "answer", f"automatic recovery is {'suspended' if act == 'suspend' else 'on again'}")
-        elif act in ("manage", "unmanage"):
-            troupe.manage(group, act == "manage")
-            stage.said(group, "answer", f"it is {'managed' if act == 'manage' else 'unmanaged'}")
-        elif act == "offline":
-            for actor in troupe.of(group, down=True):
-                self._submit(actor, StopAsked(because))
-        elif act == "clear":
-            for actor in troupe.of(group):
-                self._clear(actor)
-        else:
-            for actor in troupe.of(group, down=act == "restart"):
-                if actor.enabled:
-                    self._submit(actor, StartAsked(because) if act == "online" else RestartAsked(because))
-
-    def _ask_giveover(self, actor: Actor, because: str) -> None:
-        ruling = control.giveover(self._on_giveover)
-        if actor.view.life is not Life.ONLINE:
-            self._line(actor, "answer", f"cannot give over {actor.name}: it is {self._public(actor)}")
-        elif isinstance(ruling, control.Refused):
-            actor.history = verdict.gave_over()  # surprise 7: after a giveover, even a refused one, the counters are 0
-            said = f"cannot give over {actor.name}: {ruling.because}; it stays as it is, its history is forgotten"
-            self._line(actor, "answer", said)
-        else:
-            self._submit(actor, GiveoverAsked(f"giveover: {because}", by_monitor=False))
-
-    def _clear(self, actor: Actor) -> None:
-        if actor.view.life is Life.STOP_FAILED:
-            if actor.alive and not self._recorded:
-                self._line(actor, "answer", f"cannot clear {actor.name}: processes are still there")
-                return
-            self._submit(actor, ClearAsked())
-        actor.history = verdict.gave_over()
-        actor.failures, actor.monitor_failed = EMPTY, False
-        self._line(actor, "answer", "its history is forgotten")
-        if actor.view.life is Life.ONLINE and actor.view.status is ResourceStatus.FAULTED:
-            self._set_status(actor, ResourceStatus.UNKNOWN, "cleared, not probed since")
-
-    def _switch_monitor(self, actor: Actor, monitored: bool) -> None:
-        actor.monitored = monitored
-        if monitored and actor.view.life is Life.ONLINE:
-            actor.failures, actor.monitor_failed = EMPTY, False
-        self._line(actor, "answer", f"it is {self._public(actor)}, {'' if monitored else 'not '}monitored")
+            self.stage.decided(actor, f"status {status}", message)
 
     # -- the step -----------------------------------------------------------------------------------------------------
 
-    def _submit(self, actor: Actor, event: Event) -> None:
+    def submit(self, actor: Actor, event: Event) -> None:
         self._queue.append((actor, event))
         if self._stepping:
             return
@@ -375,26 +289,26 @@ class _Play:
         while self._queue:
             self._step(*self._queue.popleft())
         self._stepping = False
-        if self._troupe.leaving and not self._recorded and all(a.view.life in DOWN for a in self._actors.values()):
+        if self.troupe.leaving and not self.recorded and all(a.view.life in DOWN for a in self._actors.values()):
             failed = any(a.view.life is Life.STOP_FAILED for a in self._actors.values())
             self._exit_status = FAILED if failed else GIVEOVER
 
     def _step(self, actor: Actor, event: Event) -> None:
         mode, before = actor.resource.failover_mode, actor.view
-        around = self._around if self._recorded else self._troupe.around(actor)
-        made = life_of.step(actor.view, event, mode, self._on_giveover, self._stage.now, around)
+        around = self._around if self.recorded else self.troupe.around(actor)
+        made = life_of.step(actor.view, event, mode, self.on_giveover, self.stage.now, around)
         if made.ignored:
-            if self._recorded or not (self._troupe.leaving or isinstance(event, NEWS)):
+            if self.recorded or not (self.troupe.leaving or isinstance(event, NEWS)):
                 self._line(actor, "answer", f"nothing changes: {made.ignored}")
             return
         was = self._shown(actor)
         actor.view = made.view
-        self._stage.decided(actor, f"{made.view.life}, {made.view.status}", made.view.because)
+        self.stage.decided(actor, f"{made.view.life}, {made.view.status}", made.view.because)
         self._told(actor, was)
         for order in made.orders:
             self._carry_out(actor, order)
-        if not self._recorded:
-            self._queue.extend(self._troupe.news(actor, before))
+        if not self.recorded:
+            self._queue.extend(self.troupe.news(actor, before))
 
     def _told(self, actor: Actor, was: str) -> None:
         view = actor.view
@@ -406,17 +320,17 @@ class _Play:
 
     def _shown(self, actor: Actor) -> str:
         """The public state, and the private one where that says more."""
-        state, life = self._public(actor), actor.view.life
+        state, life = self.public(actor), actor.view.life
         return f"{state} ({life})" if life in TELLING else state.value
 
-    def _public(self, actor: Actor) -> ResourceState:
+    def public(self, actor: Actor) -> ResourceState:
         return life_of.public(actor.view, actor.monitored, actor.monitor_failed)
 
     def _carry_out(self, actor: Actor, order: Order) -> None:
         if isinstance(order, commands.RunStart):
-            self._stage.run_start(actor)
+            self.stage.run_start(actor)
         elif isinstance(order, commands.RunStop):
-            self._stage.run_stop(actor)
+            self.stage.run_stop(actor)
         elif isinstance(order, commands.StartMonitor):
             if order.restarted:
                 actor.history = verdict.restarted(actor.history)
@@ -425,9 +339,9 @@ class _Play:
             pass  # probes are facts of the script
         elif isinstance(order, commands.ArmDelay):
             self._line(actor, "order", f"wait {order.seconds:.3g} s (restart_delay)")
-            if self._recorded:
+            if self.recorded:
                 return
-            actor.delay = self._stage.at(self._stage.now + order.seconds, lambda: self._submit(actor, DelayOver()))
+            actor.delay = self.stage.at(self.stage.now + order.seconds, lambda: self.submit(actor, DelayOver()))
         elif isinstance(order, commands.CancelDelay):
             actor.delay.cancel()
         elif isinstance(order, commands.PurgeHistory):
@@ -436,19 +350,19 @@ class _Play:
         elif isinstance(order, commands.LeaveNode):
             self._leave(actor, order.because)
         elif isinstance(order, commands.RunPrenet | commands.RunPostnet):
-            self._stage.run_side(actor, "Prenet_start" if isinstance(order, commands.RunPrenet) else "Postnet_stop")
+            self.stage.run_side(actor, "Prenet_start" if isinstance(order, commands.RunPrenet) else "Postnet_stop")
         else:
             last: commands.AbortNode = order  # mypy: nothing else is left
             self._line(actor, "order", f"end this node (node_abort_command): {last.because}")
 
     def _leave(self, actor: Actor, because: str) -> None:
-        if self._recorded:
+        if self.recorded:
             self._line(actor, "order", "leave this node")
             return
-        self._troupe.leaving = True
+        self.troupe.leaving = True
         self._line(actor, "order", "leave this node: stop everything, end with exit status 75")
-        for each in self._troupe.all(down=True):
-            self._submit(each, StopAsked(because))
+        for each in self.troupe.all(down=True):
+            self.submit(each, StopAsked(because))
 
 
 def _answer(outcome: Outcome) -> str:

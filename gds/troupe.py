@@ -66,6 +66,11 @@ class Troupe:
         bound = [link.user for link in users if link.kind in (order.STRONG, order.RESTART)]
         return [name for name in bound if self._actors[name].view.life is Life.ONLINE]
 
+    def bound_to(self, actor: Actor) -> tuple[str, ...]:
+        """Who is enabled, and cannot be without it."""
+        users = self._graph.users.get(actor.name, ())
+        return tuple([u.user for u in users if u.kind != order.WEAK and self._actors[u.user].enabled])
+
     def _look(self, name: str) -> ResourceView | None:
         actor = self._actors.get(name)
         return actor.view if actor is not None else None

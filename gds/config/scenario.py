@@ -38,6 +38,10 @@
     prenet_start = {takes = 2}
 
     [[fact]]
+    at = 225
+    control = "RESOURCE_RESTART"      # root asks for that through scha_control, as monitors and methods do
+
+    [[fact]]
     at = 230
     group = "shop"
     asked = "offline"                 # one of GROUP_ACTS, by a person
@@ -78,6 +82,7 @@ from gds.model.state import ResourceStatus
 from gds.model.value import Value, defaults_of, fields_of
 from gds.model.window import Mark, Window
 from gds.pmf import starting
+from gds.rgm.control import Optag
 from gds.rgm.events import EVENTS
 from gds.rgm.resource import ALONE, Around, Life, ResourceView
 from gds.script import (
@@ -89,6 +94,7 @@ from gds.script import (
     GroupAsked,
     Happened,
     Probed,
+    Requested,
     Script,
     Sides,
     Siding,
@@ -122,7 +128,7 @@ ANSWERS = (*ASKED, *BUILT_IN)
 TOP = ("description", "recorded", "until", "on_giveover", "chance", "fact", "decided")
 TABLES = ("resource", "group")
 SIDES = {"prenet_start": "Prenet_start", "postnet_stop": "Postnet_stop"}
-KINDS = ("died", "probe", "asked", "starts", "stops", *SIDES)
+KINDS = ("died", "probe", "asked", "control", "starts", "stops", *SIDES)
 IN_FACT = ("at", "resource", "group", *KINDS, "message", "every", "times")
 RECORDED_KINDS = ("stands", "event", "weighed", "answered", "asked")
 IN_RECORDED = ("at", "resource", *RECORDED_KINDS, "with", "around", "on_giveover", "dead")
@@ -282,6 +288,7 @@ class _Reading:
             "died": lambda v: Died(at, resource.name, _death(v, resource)),
             "probe": lambda v: Probed(at, resource.name, _outcome(v, message, resource)),
             "asked": lambda v: Asked(at, resource.name, _word(v, ACTS)),
+            "control": lambda v: Requested(at, resource.name, Optag(_word(v, tuple(Optag)))),
             "starts": lambda v: self._starts((*keys, "starts"), at, v, resource),
             "stops": lambda v: self._stops((*keys, "stops"), at, v, resource),
             "prenet_start": lambda v: self._sides((*keys, "prenet_start"), at, v, resource),
@@ -413,6 +420,11 @@ class _Reading:
         elif takes >= 0 and not ends and starting.evidence(resource) == "grace":
             text = f"{resource.name} has no probe that could be asked: its start takes start_grace"
             self._fault((*keys, "takes"), text, on_key=True)
+        elif dies and takes > resource.start_grace and starting.evidence(resource) == "grace":
+            text = (
+                f"{resource.name} has no probe that could be asked: its start is done after start_grace, and what ends"
+            )
+            self._fault((*keys, "takes"), f"{text} later has `died`", on_key=True)
         return Starts(at, resource.name, Starting(takes, fails, dies, hangs), times)
 
     def _stops(self, keys: Keys, at: float, table: object, resource: Resource) -> Stops:

@@ -10,7 +10,6 @@ from gds.daemon import report
 from gds.daemon.names import BUSY, DENIED, FAILED, NOT_RUNNING, OK, USAGE, Names, because_of
 from gds.daemon.updown import UpAndDown
 from gds.fault import score
-from gds.rgm.events import GiveoverAsked
 from gds.rgm.resource import Life
 
 TYPE_CHECKING = False
@@ -277,9 +276,15 @@ class Receptionist:
             self._rgmd.kept.decided(app, "giveover refused", f"{because}; {refusal}")
             client.done(FAILED, f"cannot give over {app.name}: {refusal}; it stays as it is")
             return
-        client.tell({"line": f"{app.resource.group} leaves this node"})
-        self._rgmd.submit(app, GiveoverAsked(because, by_monitor=False))
-        client.done(OK)
+
+        def told(why: str) -> None:
+            if why:
+                client.done(FAILED, f"cannot give over {app.name}: {why}; it stays as it is")
+            else:
+                client.tell({"line": f"{app.resource.group} leaves this node"})
+                client.done(OK)
+
+        self._rgmd.give_over(app, because, told)
 
     def _clear(self, client: Client, request: dict[str, Any]) -> None:
         apps = self._names.named(client, request)

@@ -35,7 +35,7 @@ from gds.rgm.resource import ALONE, Life, ResourceView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from gds.daemon.managing import Managing
     from gds.daemon.ownmonitor import OwnMonitors
@@ -421,9 +421,25 @@ class Rgmd:
             return self._world.on_giveover
         return self._world.cluster.on_giveover(app.resource.group)
 
+    def giveover_leads(self, app: App) -> str:
+        """Where a giveover of it would lead now, as rgm/control.py wants it."""
+        return self._on_giveover(app, GiveoverAsked(""))
+
+    def give_over(self, app: App, because: str, told: Callable[[str], None]) -> None:
+        """Asked for from outside, and granted as far as anybody knows. `told` hears "" when its group begins to leave;
+        or, of several nodes, why nobody takes it."""
+        cluster = self._world.cluster
+        if cluster is None:
+            told("")  # everything stops now, the one who asks first of all
+            self.submit(app, GiveoverAsked(because, by_monitor=False))
+            return
+        self.submit(app, GiveoverAsked(because, by_monitor=False))
+        if not cluster.hear_giveover(app.resource.group, told):
+            told("")
+
     def giveover_refused(self, app: App) -> str:
         """Why a giveover would be refused now; "" when it would be granted."""
-        ruling = control.giveover(self._on_giveover(app, GiveoverAsked("")))
+        ruling = control.giveover(self.giveover_leads(app))
         return ruling.because if isinstance(ruling, control.Refused) else ""
 
     def public(self, app: App) -> ResourceState:

@@ -15,7 +15,7 @@ from gds.model.state import ResourceStatus
 from gds.model.window import EMPTY
 from gds.rgm import control, order
 from gds.rgm.control import Optag
-from gds.rgm.events import GiveoverAsked, RestartAsked, StartAsked, StopAsked
+from gds.rgm.events import RestartAsked, StartAsked, StopAsked
 from gds.rgm.life import Life
 
 TYPE_CHECKING = False
@@ -59,14 +59,12 @@ class Rmapi:
         house: House,
         own_uid: int,
         node: str,
-        on_giveover: str,
         types: Callable[[], tuple[ResourceType, ...]],
     ) -> None:
         self._rgmd = rgmd
         self._groups = groups
         self._house = house
         self._own_uid = own_uid
-        self._on_giveover = on_giveover
         self._query = Query(rgmd, groups, node, types)
         self._verbs: dict[str, Callable[[Client, dict[str, Any]], None]] = {
             "scha.control": self._control,
@@ -138,7 +136,7 @@ class Rmapi:
             state=rgmd.public(app),
             group_state=self._groups.state(resource.group),
             mode=resource.failover_mode,
-            on_giveover=self._on_giveover,
+            on_giveover=rgmd.giveover_leads(app),
             enabled=app.enabled,
             monitored=app.monitored,
             suspended=rgmd.suspended.get(resource.group, ""),
@@ -156,8 +154,7 @@ class Rmapi:
         group = app.resource.group
         concerned = [app]
         if optag is Optag.GIVEOVER:
-            _reply(client, Code.NOERR)  # everything stops now, the one who asks first of all
-            rgmd.submit(app, GiveoverAsked(f"giveover: {because}"))
+            rgmd.give_over(app, f"giveover: {because}", lambda why: _gave_over(client, why))
             return
         if optag is Optag.RESTART:
             app.rg_restarts = app.rg_restarts.add(rgmd.loop.now())
@@ -227,6 +224,11 @@ class Rmapi:
                 rgmd.settled(app, lambda app=app: settled(app))  # type: ignore[misc]  # bound now, not later
 
         rgmd.loop.soon(watch)
+
+
+def _gave_over(client: Client, why: str) -> None:
+    """Who asked is answered as the group begins to leave: it is stopped with it."""
+    _reply(client, Code.CHECKS if why else Code.NOERR, f"refused: {why}" if why else "")
 
 
 def _reply(client: Client, code: Code, message: str = "", lines: tuple[str, ...] = ()) -> None:

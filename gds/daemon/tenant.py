@@ -9,9 +9,9 @@ from __future__ import annotations
 from functools import partial
 
 from gds.daemon.aftermath import Aftermath
-from gds.model.state import GroupState, ResourceState, ResourceStatus
+from gds.daemon.givingover import GivingOver
+from gds.model.state import GroupState, ResourceState
 from gds.rgm import member as life
-from gds.rgm.events import GiveoverAsked, StartAsked
 from gds.rgm.mastery import Local, Masteries
 from gds.rgm.member import FOREVER, Member
 from gds.rgm.resource import Life, ResourceView
@@ -81,12 +81,9 @@ class Tenant:
         self._timer: TimerHandle | None = None
         self._is_due = False
         self._changed: set[str] = set()
-        self._able: dict[str, tuple[str, tuple[str, ...], str]] = {}
-        self._cancelled: dict[str, str] = {}
-        self._asker: dict[str, tuple[App, str, bool]] = {}
-        self._tried: set[str] = set()
         self._farewell: Callable[[], None] | None = None
         self._far: dict[str, Life] = {}
+        self.giving_over = GivingOver(rgmd, groups, self.masteries, boottime, self._changed_now, self.look)
         self._aftermath = Aftermath(rgmd, guard, member, self.masteries, boottime, self.look, self._take_down)
         self.each_turn: list[Callable[[], None]] = []
         """Called at each turn, for drivers that read the same records."""
@@ -212,23 +209,15 @@ class Tenant:
 
     def on_giveover(self, group: str) -> str:
         """As rgm/control.py wants it: "move", or "refuse: " and why."""
-        if group in self._cancelled:
-            return f"refuse: {self._cancelled[group]}"
-        if group not in self._able:
-            self._able[group] = self.masteries.somewhere(group, self._boottime())
-        _group, able, why = self._able[group]
-        return "move" if able else f"refuse: {why}"
+        return self.giving_over.leads(group)
 
     def giveover(self, app: App, because: str, by_monitor: bool) -> None:
         """The RGM grants it, if somebody takes it."""
-        group = app.resource.group
-        now = self._boottime()
-        for each in (group, self.masteries.somewhere(group, now)[0]):
-            self._asker[each] = (app, because, by_monitor)
-        self._changed.add(group)
-        self._note_changes()
-        self.masteries.giveover(group, because, now)
-        self.look()
+        self.giving_over.begin(app, because, by_monitor)
+
+    def hear_giveover(self, group: str, told: Callable[[str], None]) -> bool:
+        """`told` hears why the giveover under way is cancelled, or "" as soon as the group leaves. False: none is."""
+        return self.giving_over.hear(group, told)
 
     def leave(self, then: Callable[[], None], failed: bool) -> None:
         """The runner ends: give up what we hold; `then` follows. `failed`: something could not be stopped, so that our
@@ -253,7 +242,7 @@ class Tenant:
 
     def _turn(self) -> None:
         self._is_due = False
-        self._able.clear()
+        self.giving_over.new_turn()
         self._note_changes()
         self._aftermath.hear()
         now = self._boottime()
@@ -280,6 +269,10 @@ class Tenant:
         self.look()
         return True
 
+    def _changed_now(self, group: str) -> None:
+        self._changed.add(group)
+        self._note_changes()
+
     def _note_changes(self) -> None:
         changed, self._changed = self._changed, set()
         for group in changed:
@@ -300,9 +293,7 @@ class Tenant:
         if down and state is GroupState.ONLINE:
             state = GroupState.OFFLINE
         if state in (GroupState.ONLINE, GroupState.ONLINE_FAULTED) and not stuck:
-            self._cancelled.pop(group, None)
-            if state is GroupState.ONLINE:
-                self._tried.discard(group)
+            self.giving_over.is_up(group, state)
         return Local(state.value, because, down, bool(stuck), shown)
 
     def _carry_out(self, order: life.Order) -> None:
@@ -316,9 +307,9 @@ class Tenant:
             if not self._aftermath.holds_back(order):
                 self._take_down(order)
         elif isinstance(order, life.Check):
-            self._check(order.group, order.request)
+            self.giving_over.check(order.group, order.request)
         elif isinstance(order, life.Cancelled):
-            self._not_given_over(order.group, order.because)
+            self.giving_over.cancelled(order.group, order.because)
         elif isinstance(order, life.Fence):
             self._run_hook(order.node)
         elif isinstance(order, life.Told):
@@ -331,6 +322,7 @@ class Tenant:
             self._left()
 
     def _take_down(self, order: life.Offline) -> None:
+        self.giving_over.leaves(order.group)
         self._groups.offline(order.group, order.because)
         self._changed.add(order.group)
 
@@ -375,44 +367,7 @@ class Tenant:
         if farewell is not None:
             farewell()
 
-    # -- giveover -----------------------------------------------------------------------------------------------------
-
-    def _check(self, group: str, request: str) -> None:
-        """Monitor_check of each resource that has one; the first that says no decides. Sun: semantics.md 7.3."""
-        apps = [a for a in self._groups.apps(group) if a.resource.monitor_check_command is not None]
-        left = {a.name for a in apps}
-        bad: list[str] = []
-
-        def done(app: App, result: Result) -> None:
-            left.discard(app.name)
-            if not (result.kind == "exit" and result.code == 0):
-                bad.append(f"{app.name}: monitor_check_command {result.said}")
-            if not left:
-                self.masteries.checked(group, request, "; ".join(bad), self._boottime())
-                self.look()
-
-        for app in apps:
-            command = app.resource.monitor_check_command
-            assert command is not None
-            limit = app.resource.monitor_check_timeout
-            self._rgmd.run_method(app, "Monitor_check", command, limit, partial(done, app), "a giveover elsewhere")
-
-    def _not_given_over(self, group: str, because: str) -> None:
-        """Sun's rule for a giveover that is refused: one restart is tried here (design.md 2)."""
-        app, asked, by_monitor = self._asker.pop(group, (None, "", False))
-        if app is None:
-            return
-        self._rgmd.kept.decided(app, "giveover cancelled", because)
-        self._rgmd.log.warning(f"giveover cancelled: {because}", resource=app.name)
-        self._cancelled[group] = because
-        if not by_monitor:
-            self._rgmd.set_status(app, ResourceStatus.UNKNOWN, f"giveover cancelled: {because}")
-        elif app.view.life in (Life.ONLINE, Life.STARTING):
-            self._rgmd.submit(app, GiveoverAsked(asked))
-        elif app.view.life is Life.START_FAILED and app.name not in self._tried:
-            self._tried.add(app.name)
-            self._rgmd.submit(app, StartAsked(f"giveover cancelled, {because}: one more try"))
-        self._cancelled.pop(group, None)
+    # -- what people see ----------------------------------------------------------------------------------------------
 
     def identity(self) -> dict[str, Any]:
         """The part of `gds status --json` about the cluster."""

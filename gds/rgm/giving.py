@@ -31,16 +31,17 @@ class Giving:
 
     # -- ours to give -------------------------------------------------------------------------------------------------
 
-    def begin(self, group: str, because: str, now: float) -> None:
-        """It shall run elsewhere."""
+    def begin(self, group: str, because: str, now: float) -> bool:
+        """It shall run elsewhere. False: it is not up here as its master, or is being given over already; else it will
+        leave, or be said to be cancelled."""
         member, masteries = self._member, self._masteries
         hold = masteries.held.get(group)
         if hold is None or hold.phase != UP:
-            return
+            return False
         asked, (group, able, why) = group, masteries.somewhere(group, now)
         if not able:
             member.orders.append(Cancelled(asked, why))
-            return
+            return True
         if asked != group:
             # the one it hands its failovers to is given over, and takes it along
             member.tell(f"{because}; {group} is given over in its place", asked)
@@ -48,10 +49,10 @@ class Giving:
             hold = masteries.held.get(group)
             if hold is None or hold.phase != UP:
                 member.orders.append(Cancelled(asked, f"{group}, which goes along, is not up here"))
-                return
+                return True
         if group not in self.limits:
             masteries.leave(group, because, {member.me: because})
-            return
+            return True
         hold.phase, hold.because = ASKING, because
         hold.request = f"{member.me}.{hold.token}.{now:.3f}"
         hold.until = now + self.limits[group] + 2 * member.attempt
@@ -60,6 +61,7 @@ class Giving:
         for node in able:
             wanted = Put(records.check_key(group, node), records.encode(request=hold.request, answered=False))
             member.ask(("ask", group, node, hold.request), Transaction((member.alive(),), (wanted,)), now)
+        return True
 
     def hear(self, group: str, hold: Hold, now: float) -> None:
         """What the candidates say."""

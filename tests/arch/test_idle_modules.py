@@ -37,6 +37,7 @@ NEVER = frozenset(
 """Packages and modules that cost memory and start-up and earn neither in a runner at rest."""
 OURS_NEVER = (
     *(
+        "gds.requested",
         "gds.simulate",
         "gds.stage",
         "gds.troupe",

@@ -20,6 +20,7 @@ PURE = (
     "gds.seam",
     "gds.script",
     "gds.stage",
+    "gds.requested",
     "gds.simulate",
     "gds.troupe",
     "gds.whatif",

@@ -137,12 +137,16 @@ ANSWERS = "timeout, cannot, unable, ok, refused, disconnect, status, error"
 @pytest.mark.parametrize(
     ("line", "resource", "said"),
     [
-        ("", WEB, "1:3: fact[0]: expected one of died, probe, asked, starts, stops, prenet_start, postnet_stop"),
+        (
+            "",
+            WEB,
+            "1:3: fact[0]: expected one of died, probe, asked, control, starts, stops, prenet_start, postnet_stop",
+        ),
         (
             "died = 1\nprobe = 2",
             WEB,
-            "4:9: fact[0].probe: expected one of died, probe, asked, starts, stops, prenet_start, postnet_stop,"
-            " not died and probe",
+            "4:9: fact[0].probe: expected one of died, probe, asked, control, starts, stops, prenet_start,"
+            " postnet_stop, not died and probe",
         ),
         ("deid = 1", WEB, "3:1: fact[0].deid: unknown key; did you mean died?"),
         ("died = 256", WEB, "3:8: fact[0].died: expected a whole number from 0 to 255, not 256"),
@@ -182,6 +186,19 @@ ANSWERS = "timeout, cannot, unable, ok, refused, disconnect, status, error"
             "starts = {takes = 1}",
             GRACE,
             "3:11: fact[0].starts.takes: web has no probe that could be asked: its start takes start_grace",
+        ),
+        (
+            "starts = {takes = 1, dies = 1}",
+            GRACE,
+            "3:11: fact[0].starts.takes: web has no probe that could be asked: its start is done after start_grace,"
+            " and what ends later has `died`",
+        ),
+        (
+            'control = "GIVE_OVER"',
+            WEB,
+            "3:11: fact[0].control: expected one of GIVEOVER, CHECK_GIVEOVER, RESTART, CHECK_RESTART,"
+            " RESOURCE_RESTART, RESOURCE_IS_RESTARTED, RESOURCE_DISABLE, IGNORE_FAILED_START, CHANGE_STATE_OFFLINE,"
+            ' CHANGE_STATE_ONLINE, not "GIVE_OVER"; did you mean GIVEOVER?',
         ),
         (
             "stops = {leaves = []}",

@@ -13,12 +13,17 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
+from gds.config.addresstype import address_type
+from gds.config.generictype import generic_type
 from gds.config.scenario import Scenario, read_scenario
 from gds.daemon.groups import Groups
 from gds.daemon.managing import Managing
+from gds.daemon.rmapi import Rmapi
 from gds.errors import InternalError
 from gds.fault.score import Outcome
 from gds.model.ending import SIGNALS
+from gds.model.scha import Code
+from gds.rgm.control import Optag
 from gds.rgm.events import GiveoverAsked
 from gds.rgm.group import Ask, Refused
 from gds.rgm.order import RESTART, STRONG, start_order
@@ -28,6 +33,7 @@ from gds.script import (
     Died,
     GroupAsked,
     Probed,
+    Requested,
     Sides,
     Siding,
     Starting,
@@ -71,6 +77,32 @@ def status_of(how: str) -> int:
     return next(number for number, known in SIGNALS.items() if known == name)
 
 
+class AsRoot:
+    """One connection of scha_control."""
+
+    uid = 0
+
+    def __init__(self) -> None:
+        self.said: list[tuple[int, str]] = []
+
+    def done(self, code: int, message: str = "", **_more: object) -> None:
+        """The answer."""
+        self.said.append((code, message))
+
+
+class Standing:
+    """The runner, seen from its door: it stays."""
+
+    stopping = False
+
+    def __init__(self, switches: InMemory) -> None:
+        self._switches = switches
+
+    def switch(self, name: str, what: str, value: bool) -> str:
+        """Kept by nobody."""
+        return self._switches.set(name, what, value)
+
+
 class Scripted(dict[str, Program]):
     """The programs of a scenario: what a command does is decided when it is started."""
 
@@ -97,6 +129,10 @@ class Both:
         self.groups = Groups(here.rgmd, switches, False)
         self.groups.take(scenario.plan.replace(resources=tuple(resources)))
         here.rgmd.managing = Managing(here.rgmd, switches, False)
+        types = (generic_type(), address_type())
+        self.rmapi = Rmapi(here.rgmd, self.groups, Standing(switches), 0, "n1", lambda: types)
+        self.answers: list[str] = []
+        """Of scha_control, as the transcript tells them."""
         self.sides = {(r.name, m): (Siding(), 0) for r in resources for m in ("Prenet_start", "Postnet_stop")}
         self.began = here.loop.now()
         self.starts = {r.name: (Starting(), 0) for r in resources}
@@ -211,6 +247,8 @@ class Both:
             self.change(app)
         elif isinstance(fact, Sides):
             self.sides[fact.resource, fact.method] = (fact.course, fact.times)
+        elif isinstance(fact, Requested):
+            self.requested(app, fact.optag)
         else:
             raise InternalError(f"internal error: {fact!r}")
 
@@ -250,6 +288,15 @@ class Both:
             groups.manage(group, act == "manage", lambda _fault: None)
         else:
             {"online": groups.online, "offline": groups.offline, "restart": groups.restart}[act](group, because)
+        self.here.run()
+
+    def requested(self, app: App, optag: Optag) -> None:
+        """As the command does. What is granted may be answered only when it has been carried out."""
+        client = AsRoot()
+        words = {"verb": "scha.control", "optag": optag.value.lower(), "resource": app.name}
+        self.rmapi.answer(client, words)
+        refused = [f"refused ({Code(code).name}): {why.removeprefix('refused: ')}" for code, why in client.said if code]
+        self.answers.append(refused[0] if refused else "granted")
         self.here.run()
 
     def asked(self, app: App, act: str) -> None:
@@ -357,6 +404,10 @@ def test_the_drivers_do_what_the_simulation_says(name: str) -> None:
     both.play(said.at)
 
     here = both.here
+    asked = [
+        line.text for line in said.lines if line.kind == "answer" and line.text.startswith(("granted", "refused ("))
+    ]
+    assert both.answers == asked
     if said.exit_status < 0:
         told = [line for line in here.rgmd.told if "MONITOR_FAILED" not in line]
         expected = [line for line in lives_of(said) if "MONITOR_FAILED" not in line]

@@ -101,6 +101,9 @@ class Hands:
         """Kept: a decision for the history."""
         self.decisions.append((app.name, event, because))
 
+    def forget(self, app: App) -> None:
+        """Where it stands is to be written anew."""
+
     def probed(self, app: App, points: int, text: str) -> None:
         """Kept."""
 
