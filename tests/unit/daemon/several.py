@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from gds.config.addresstype import address_type
+from gds.config.generictype import generic_type
 from gds.daemon.agreement import Agreement
 from gds.daemon.groups import Groups
 from gds.daemon.names import Names
 from gds.daemon.nodes import NodesDesk
+from gds.daemon.rmapi import Rmapi
 from gds.daemon.switching import Switching
 from gds.daemon.tenant import Tenant, digest_of
 from gds.daemon.updown import UpAndDown
@@ -116,6 +119,16 @@ class LittleGuard:
         self.closed = True
 
 
+class Staying:
+    """The runner, seen from its door."""
+
+    stopping = False
+
+    def switch(self, _name: str, _what: str, _value: bool) -> str:
+        """Kept by nobody."""
+        return ""
+
+
 class Node:
     """One node."""
 
@@ -166,6 +179,9 @@ class Node:
         switching = Switching(self.tenant, here.rgmd, on_node)
         self.verbs = {**on_node, **desk.acting, **desk.reading, **switching.acting, "diff.cluster": self.agreement.diff}
         self.verbs["set"] = self.agreement.set
+        types = (generic_type(), address_type())
+        rmapi = Rmapi(here.rgmd, self.groups, Staying(), 0, name, lambda: types)
+        self.verbs["scha.control"] = rmapi.answer
         self.tenant.each_turn += [self.agreement.look, switching.look]
 
     def _observed(self, app: Any) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from gds.model.resource import Command, Group, Need, Resource
+from gds.model.scha import Code
 from gds.testing.processes import Program
-from tests.unit.daemon.several import LIFETIME, MARGIN, nodes
+from tests.unit.daemon.several import LIFETIME, MARGIN, Client, Nodes, nodes
 from tests.unit.daemon.world import WELL, ends
 
 WEB = Resource("web", Command(("web",)), group="web", stop_timeout=10.0)
@@ -149,6 +150,44 @@ def test_a_giveover_that_all_refuse_is_cancelled_and_one_restart_is_tried() -> N
         n1.tenant.giveover(n1.here.app(), "asked by root", by_monitor=False)
         cluster.run(3.0)
         assert n1.here.app().incarnation == before + 1, "a person's giveover that is refused leaves it as it is"
+
+
+def scha_control(cluster: Nodes, node: str, optag: str, seconds: float = 3.0) -> Client:
+    """`scha_control -O optag -G web -R web` on that node."""
+    return cluster.ask(node, "scha.control", optag=optag, resource="web", group="web", seconds=seconds)
+
+
+def test_scha_control_hears_what_came_of_its_giveover() -> None:
+    with nodes(CHECKED, groups=(ONE,), may_i=WELL) as cluster:
+        cluster.settled()
+        assert scha_control(cluster, "n1", "CHECK_GIVEOVER").code == 0
+        assert cluster.masters() == ["n1"], "it was only asked"
+        refused = scha_control(cluster, "n2", "GIVEOVER")
+        assert (refused.code, "not online here" in refused.message) == (Code.STATE, True)
+        assert scha_control(cluster, "n1", "GIVEOVER").code == 0
+        assert cluster.masters() == ["n2"]
+
+
+def test_scha_control_is_refused_a_giveover_that_nobody_takes_and_nothing_is_restarted() -> None:
+    with nodes(CHECKED, groups=(ONE,), may_i=ends(1, after=1.0)) as cluster:
+        cluster.settled()
+        before = cluster["n1"].here.app().incarnation
+        early = scha_control(cluster, "n1", "GIVEOVER", seconds=0.5)
+        assert early.code is None, "the candidates are still thinking"
+        again = scha_control(cluster, "n1", "GIVEOVER")
+        for client in (early, again):
+            assert client.code == Code.CHECKS
+            assert "n2: its Monitor_check says: web: monitor_check_command exited with status 1" in client.message
+            assert "n3: its Monitor_check says" in client.message
+        assert cluster.masters() == ["n1"]
+        assert cluster["n1"].here.app().incarnation == before, "that is the monitor's to ask for"
+        assert "giveover cancelled" in cluster["n1"].here.app().view.status_msg
+        for other in ("n2", "n3"):
+            cluster[other].engine.cut()
+        cluster.run(DEAD)
+        lonely = scha_control(cluster, "n1", "GIVEOVER")
+        assert lonely.code == Code.CHECKS
+        assert "n2: " in lonely.message
 
 
 def test_a_start_that_fails_here_is_tried_elsewhere() -> None:
