@@ -114,6 +114,24 @@ def _asked(verb: str, typed: options.Options, by_name: bool) -> dict[str, list[s
     return {paths[0]: typed.names}
 
 
+def chosen(of: str, argv: list[str], verbs: dict[str, str], usage: str) -> tuple[str, int]:
+    """The verb that `gds OF VERB …` begins with; or "" and the exit status, when help was asked for or there is no such
+    verb, which has been said."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print(f"usage: {usage}\n")
+        for verb, said in verbs.items():
+            print(f"  {verb:9} {said}")
+        return "", 0 if argv else 2
+    if argv[0] in verbs:
+        return argv[0], 0
+    import difflib
+
+    near = difflib.get_close_matches(argv[0], verbs, 1)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    print(f"gds: cannot {of} {argv[0]}: there is no such verb{meant}\nusage: {usage}", file=sys.stderr)
+    return "", 2
+
+
 def act(verb: str, argv: list[str], usage: str, by_name: bool = True) -> int:
     """A verb of `gds rg` or `gds node`. `by_name`: the names say which runner is meant."""
     return _act(verb, argv, usage, by_name=by_name)[0]

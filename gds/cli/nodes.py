@@ -24,20 +24,10 @@ NODES_USAGE = "usage: gds nodes [--json] [--socket PATH] [--runtime-dir DIR]"
 
 def node(argv: list[str]) -> int:
     """gds node; the exit status (design.md 4)."""
-    if not argv or argv[0] in ("-h", "--help"):
-        print(f"usage: {USAGE}\n")
-        for verb, said in VERBS.items():
-            print(f"  {verb:9} {said}")
-        return 0 if argv else 2
-    verb, rest = argv[0], argv[1:]
-    if verb not in VERBS:
-        import difflib
-
-        near = difflib.get_close_matches(verb, VERBS, 1)
-        meant = f"; did you mean {near[0]}?" if near else ""
-        print(f"gds: cannot node {verb}: there is no such verb{meant}\nusage: {USAGE}", file=sys.stderr)
-        return 2
-    return control.act(f"node.{verb}", rest, USAGE.replace("VERB", verb), by_name=False)
+    verb, code = control.chosen("node", argv, VERBS, USAGE)
+    if not verb:
+        return code
+    return control.act(f"node.{verb}", argv[1:], USAGE.replace("VERB", verb), by_name=False)
 
 
 def main(argv: list[str]) -> int:

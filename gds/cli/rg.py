@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from gds.cli import control, status
 
 VERBS = {
@@ -23,19 +21,10 @@ USAGE = "gds rg VERB GROUP... [--no-wait] [--timeout SECONDS] [--socket PATH]"
 
 def main(argv: list[str]) -> int:
     """gds rg; the exit status (design.md 4)."""
-    if not argv or argv[0] in ("-h", "--help"):
-        print(f"usage: {USAGE}\n")
-        for verb, said in VERBS.items():
-            print(f"  {verb:9} {said}")
-        return 0 if argv else 2
-    verb, rest = argv[0], argv[1:]
-    if verb not in VERBS:
-        import difflib
-
-        near = difflib.get_close_matches(verb, VERBS, 1)
-        meant = f"; did you mean {near[0]}?" if near else ""
-        print(f"gds: cannot rg {verb}: there is no such verb{meant}\nusage: {USAGE}", file=sys.stderr)
-        return 2
+    verb, code = control.chosen("rg", argv, VERBS, USAGE)
+    if not verb:
+        return code
+    rest = argv[1:]
     if verb == "status":
         return status.main(rest)
     if verb == "switch":

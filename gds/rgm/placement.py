@@ -16,7 +16,7 @@ could chase each other for ever.
 
 from __future__ import annotations
 
-from gds.model.cluster import Bar, Goal
+from gds.model.cluster import Goal
 from gds.model.value import Value
 from gds.rgm.affinity import web_of
 from gds.rgm.eligible import NO_GOAL, Pass, View, is_switched, listed, reasons
@@ -97,15 +97,6 @@ def candidates(cluster: Cluster | View, group_name: str) -> tuple[Candidate, ...
         waits = "" if why else known.waits_for(wish, node)
         found.append(Candidate(node, rank, f"waits until {waits}" if waits else why, bool(waits)))
     return tuple(found)
-
-
-def may_give_over(cluster: Cluster | View, group_name: str, node: str) -> tuple[tuple[str, ...], tuple[Bar, ...]]:
-    """(who could take just this group if `node` gave it up now, the best first; why not each of the others)."""
-    found = give_over(cluster, group_name, node)
-    if found.because or found.group != group_name:
-        why = found.because or f"it is {found.group} that has to be given over, and takes it along (+++)"
-        return (), (Bar(group_name, node, why),)
-    return found.candidates, tuple([Bar(group_name, each, why) for each, why in found.refused])
 
 
 def give_over(cluster: Cluster | View, group_name: str, node: str) -> GiveOver:

@@ -14,7 +14,7 @@ from gds.model.cluster import Bar, Cluster, Goal, Mastery, Peer
 from gds.model.resource import Group
 from gds.rgm.affinity import web_of
 from gds.rgm.eligible import NO_GOAL
-from gds.rgm.placement import candidates, decide, may_give_over, plan
+from gds.rgm.placement import candidates, decide, give_over, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -257,13 +257,13 @@ def test_whoever_could_take_a_group_given_over_may_take_it(cluster: Cluster) -> 
     rest, _ = settled(cluster)
     alone = {group.name for group in rest.groups if group.maximum_primaries == 1}
     for mastery in [m for m in rest.masteries if m.group in alone]:
-        able, unable = may_give_over(rest, mastery.group, mastery.node)
-        assert not set(able) & {bar.node for bar in unable}
-        assert all(bar.because for bar in unable)
-        if able:
+        found = give_over(rest, mastery.group, mastery.node)
+        assert not set(found.candidates) & {node for node, _why in found.refused}
+        assert all(why for _node, why in found.refused)
+        if found.candidates and found.group == mastery.group:
             marked = rest.replace(
                 masteries=tuple([m for m in rest.masteries if m != mastery]),
                 bars=(*rest.bars, Bar(mastery.group, mastery.node, "it gave it over")),
             )
             made = decide(marked, mastery.group)
-            assert set(made.will) & set(able), made
+            assert set(made.will) & set(found.candidates), made
