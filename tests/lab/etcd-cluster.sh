@@ -13,6 +13,7 @@
 #   loss NODE PERCENT       that share of its packets is lost, both ways
 #   heal [NODE]             no packet is lost any more (of NODE; losses by chance and pairs: of all)
 #   kill NODE / start NODE  SIGKILL to the member; start it again with what it had
+#   start NODE ETCD         the same as another version of etcd, from now on
 #   wipe                    all members killed, their data removed, all started: an empty store at the same place
 #   pause NODE / resume NODE      SIGSTOP, SIGCONT
 #   stickdisk NODE MS / unstick NODE   each fsync of the member takes MS longer, by strace
@@ -146,7 +147,7 @@ start() {                   # NODE new|existing
             --peer-client-cert-auth)
     fi
     # shellcheck disable=SC2046  # one word an argument
-    ip netns exec "$(namespace "$n")" "$(remembered bin "$ETCD")" --name "$n" --data-dir "$LAB_DIR/data/$n" \
+    ip netns exec "$(namespace "$n")" "$(remembered "$n.bin" "$(remembered bin "$ETCD")")" --name "$n" --data-dir "$LAB_DIR/data/$n" \
         --listen-peer-urls "$s://$(address "$n"):2380" --initial-advertise-peer-urls "$s://$(address "$n"):2380" \
         --listen-client-urls "$(url "$n")" --advertise-client-urls "$(url "$n")" \
         --initial-cluster "$peers" --initial-cluster-state "$2" --initial-cluster-token "$LAB_NAME" \
@@ -284,12 +285,12 @@ case $VERB in
         need $# 2
         for way in iifname oifname; do rules add rule bridge lab chance $way "v-$1" numgen random mod 100 "<" "$2" drop; done;;
     kill) need $# 1; stop "$(member "$1")";;
-    start) need $# 1; start "$1" existing;;
+    start) need $# 1; [ $# -eq 1 ] || echo "$2" >"$LAB_DIR/$1.bin"; start "$1" existing;;
     pause) need $# 1; kill -STOP "$(member "$1")";;
     resume) need $# 1; kill -CONT "$(member "$1")";;
     stickdisk) need $# 2; stick "$@";;
     unstick) need $# 1; unstick "$1";;
     pki) need $# 1; pki "$1" "${2:-1}";;
     newer) need $# 1; newer "$1";;
-    *) sed -n '2,27p' "$0" | sed 's/^# \{0,1\}//'; exit 2;;
+    *) sed -n 2,28p "$0" | sed 's/^# \{0,1\}//'; exit 2;;
 esac

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -154,6 +157,62 @@ def _move(pids: Sequence[int], place: Path) -> None:
             continue  # it has ended
 
 
+def _ours(aim: Aim) -> list[int]:
+    """Processes of gds on that node."""
+    apps = aim.node.apps()
+    return [pid for pid in aim.node.pids() if pid not in apps]
+
+
+def _no_more(limit: int, used: Callable[[int], int]) -> Callable[[Aim], Callable[[], None]]:
+    """Each process of gds has what it uses now, and gets no more of it until that is undone."""
+
+    def act(aim: Aim) -> Callable[[], None]:
+        before = {}
+        for pid in _ours(aim):
+            soft, hard = before[pid] = resource.prlimit(pid, limit)
+            now = used(pid)
+            resource.prlimit(pid, limit, (now if soft == resource.RLIM_INFINITY else min(now, soft), hard))
+
+        def undo() -> None:
+            for pid, limits in before.items():
+                with suppress(ProcessLookupError):  # it has ended, as it may
+                    resource.prlimit(pid, limit, limits)
+
+        return undo
+
+    return act
+
+
+def _descriptors(pid: int) -> int:
+    return max(int(name) for name in os.listdir(f"/proc/{pid}/fd")) + 1
+
+
+def _address_space(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def _no_processes(aim: Aim) -> Callable[[], None]:
+    hierarchy = Path("/sys/fs/cgroup/pids")
+    if not (hierarchy / "cgroup.procs").exists():
+        raise Refused("processes cannot be rationed here: there is no cgroup v1 hierarchy for it")
+    place = hierarchy / f"gds-lab-{aim.lab.name}-{aim.node.name}"
+    place.mkdir()
+    _move(_ours(aim), place)
+    (place / "pids.max").write_text((place / "pids.current").read_text())
+
+    def undo() -> None:
+        (place / "pids.max").write_text("max")
+
+        def out() -> bool:
+            _move([int(word) for word in (place / "cgroup.procs").read_text().split()], hierarchy)
+            return not (place / "cgroup.procs").read_text()
+
+        eventually(out, f"nobody is in {place} any more", 10)
+        place.rmdir()
+
+    return undo
+
+
 def _twin(aim: Aim) -> Callable[[], None]:
     """A second runner of that name, on another node: it must refuse to be a node, and end."""
     others = [name for name in faults.NODES if name != aim.node.name]
@@ -213,6 +272,16 @@ def _etcd_majority(aim: Aim) -> Callable[[], None]:
 def _etcd_stuck_disk(aim: Aim) -> Callable[[], None]:
     aim.lab.script("stickdisk", aim.node.name, "12000")
     return lambda: _drop(aim.lab.script("unstick", aim.node.name))
+
+
+def _etcd_upgrade(aim: Aim) -> Callable[[], None]:
+    newer = aim.lab.where / "newer"
+    aim.lab.script("newer", str(newer))
+    for name in faults.NODES:
+        aim.lab.script("kill", name)
+        aim.lab.script("start", name, str(newer / "usr/bin/etcd"))
+        eventually(aim.lab.serves, f"all members serve after {name}", 60)
+    return nothing
 
 
 def _etcd_wipe(aim: Aim) -> Callable[[], None]:
@@ -275,6 +344,25 @@ def other_than(aim: Aim) -> str:
 def _switch(aim: Aim) -> Callable[[], None]:
     _command(aim, "rg", "switch", aim.group, other_than(aim))
     return nothing
+
+
+def _switch_where(flag: str) -> Callable[[Aim], Callable[[], None]]:
+    """To a node on which the application behaves so."""
+
+    def act(aim: Aim) -> Callable[[], None]:
+        there = other_than(aim)
+        mark = aim.lab.flags / f"{flag}-{there}"
+        mark.touch()
+        try:
+            aim.node.gds("rg", "switch", aim.group, there)  # whether or not it says that it did not come up there
+            eventually(lambda: aim.lab.master(aim.group), f"{aim.group} beats somewhere", 60)
+        finally:
+            mark.unlink()
+        if aim.lab.master(aim.group) == there:
+            raise Broken(f"{aim.group} beats on {there}, where it cannot")
+        return nothing
+
+    return act
 
 
 def _switch_deaf(aim: Aim) -> Callable[[], None]:
@@ -357,11 +445,15 @@ _ACTS: dict[str, Callable[[Aim], Callable[[], None]]] = {
     "clock-jump": _clock_jump,
     "twin": _twin,
     "upgrade": _upgrade,
+    "no-descriptors": _no_more(resource.RLIMIT_NOFILE, _descriptors),
+    "no-memory": _no_more(resource.RLIMIT_AS, _address_space),
+    "no-processes": _no_processes,
     "etcd-kill": _etcd_kill,
     "etcd-pause": _etcd_pause,
     "etcd-flicker": _etcd_majority,
     "etcd-majority": _etcd_majority,
     "etcd-stuck-disk": _etcd_stuck_disk,
+    "etcd-upgrade": _etcd_upgrade,
     "etcd-wipe": _etcd_wipe,
     "etcd-full": _etcd_full,
     "cut-short": _network("partition"),
@@ -371,6 +463,8 @@ _ACTS: dict[str, Callable[[Aim], Callable[[], None]]] = {
     "loss": _network("loss", "30"),
     "switch": _switch,
     "switch-deaf": _switch_deaf,
+    "switch-refused": _switch_where("refuse"),
+    "switch-hangs": _switch_where("hang"),
     "switch-crash": _switch_crash,
     "switch-crash-there": _switch_crash_there,
     "giveover": _giveover,

@@ -8,8 +8,9 @@ the file is the order in which they took effect:
     GROUP NODE INCARNATION TOKEN PID NANOSECONDS WORD
 
 NANOSECONDS is CLOCK_MONOTONIC, common to all network namespaces of a machine. WORD is start, beat, stop (TERM came)
-or deaf (TERM came, and is not obeyed). `--flags DIR`: while DIR/deaf exists, TERM is not obeyed. `--grandchild`: a
-process that left its session and its parent beats as well. `--port N`: it listens there.
+or deaf (TERM came, and is not obeyed). `--flags DIR`: while DIR/deaf exists, TERM is not obeyed; where DIR/refuse-NODE
+exists, it ends at once, and where DIR/hang-NODE does, it neither beats nor listens. `--grandchild`: a process that left
+its session and its parent beats as well. `--port N`: it listens there.
 
 It runs with the standard library's smallest part only; the tests read its lines with checker.py.
 """
@@ -80,6 +81,11 @@ def listen(port: int) -> object:
 def main(argv: list[str]) -> None:
     """See the module."""
     flags = argv[argv.index("--flags") + 1] if "--flags" in argv else ""
+    node = os.environ.get("GDS_NODE", "")
+    if os.path.exists(f"{flags}/refuse-{node}"):
+        sys.exit(1)
+    while os.path.exists(f"{flags}/hang-{node}"):
+        time.sleep(TICK)
     beater = Beater(argv[0], flags)
     kept = None
     if "--grandchild" not in argv or not leave_parent():

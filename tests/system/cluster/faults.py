@@ -16,6 +16,7 @@ GROUPS = {"web": ("n1", "n2", "n3"), "db": ("n2", "n3", "n1")}
 """The groups of the trial, and their nodelists."""
 NODES = ("n1", "n2", "n3")
 STOP_TIMEOUT = 4.0
+START_TIMEOUT = 8.0
 QUIET = (0.0, 1.0)
 """The bound of what nobody may notice: a second for a busy machine, and the same instance must go on."""
 TAKEN_OVER = (1.01, 3.0)
@@ -61,6 +62,7 @@ ANY = (*NODES, *MASTERS)
 MEMBERS = (*NODES, "leader", *MASTERS)
 SHORT = ((0.0, 0.2), (0.0, 1.0))
 """Well within what a node bears without an answer."""
+SPENT = ((1.0, 3.0), (1.0, 3.0))
 AROUND = ((0.4, 0.0), (1.0, 3.0))
 """From before the deadline to well after the take-over."""
 
@@ -119,9 +121,22 @@ TRIALS = {
              tolerates=1e6),
         Kind("etcd-wipe", "all members emptied", NODES, bound=(2.02, 8.0), hits="all", forgets=True),
         Kind("clock-jump", "the wall clock an hour ahead, then a day back", ANY, keeps="instance", hits="all"),
+        Kind("etcd-upgrade", "each member in turn ended and started as a newer etcd", NODES, hits="all",
+             keeps="instance"),
+        Kind("switch-refused", "gds rg switch to where it ends as soon as it is started", MASTERS, bound=(0.0, 6.0),
+             hits="group"),
+        Kind("switch-hangs", "gds rg switch to where its start hangs", ("master of db",),
+             bound=(0.0, START_TIMEOUT + STOP_TIMEOUT + 4.0), hits="group"),
+        Kind("no-descriptors", "its runner, guard and keepers can open nothing more", MASTERS, SPENT, HEALED,
+             from_healing=True),
+        Kind("no-processes", "its runner, guard and keepers can start nothing more", MASTERS, SPENT, HEALED,
+             from_healing=True),
+        Kind("no-memory", "its runner, guard and keepers get no more memory", MASTERS, SPENT, HEALED,
+             from_healing=True),
     )
 }  # fmt: skip
-"""Never in a schedule: what software alone cannot promise, and is measured; what needs a lab of its own."""
+"""Never in a schedule: what software alone cannot promise, and is measured; what needs a lab of its own, or is tried in
+rows."""
 
 BESIDE = ("runner-kill", "app-kill", "etcd-kill", "cut-short", "cut", "giveover", "switch", "switch-deaf", "loss",
           "app-pause", "evacuate")  # fmt: skip

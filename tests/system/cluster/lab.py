@@ -55,6 +55,7 @@ pingpong_interval = 3
 [resource.db]
 group = "db"
 start_command = ["{python}", "-I", "-S", "{beat}", "{log}", "--flags", "{flags}", "--grandchild", "--port", "7001"]
+start_timeout = {start}
 stop_timeout = {stop}
 port_list = ["7001/tcp"]
 thorough_probe_interval = 5
@@ -138,7 +139,9 @@ class ClusterLab:
         lists = {group: json.dumps(list(nodes)) for group, nodes in faults.GROUPS.items()}
         words = {"python": sys.executable, "beat": BEAT, "log": self.log, "flags": self.flags}
         self.descriptor.write_text(
-            DESCRIPTOR.format(**lists, **words, stop=faults.STOP_TIMEOUT, retries=self.retry_count)
+            DESCRIPTOR.format(
+                **lists, **words, start=faults.START_TIMEOUT, stop=faults.STOP_TIMEOUT, retries=self.retry_count
+            )
         )
         self.descriptor.chmod(0o644)
         for name in faults.NODES:
@@ -246,10 +249,11 @@ class ClusterLab:
 
     def healthy(self) -> bool:
         """Each etcd member serves, and each runner answers and is a node of the cluster."""
-        return (
-            all(self.naive or n.is_member() for n in self.nodes.values())
-            and self.ctl("--command-timeout=2s", "endpoint", "health").returncode == 0
-        )
+        return all(self.naive or n.is_member() for n in self.nodes.values()) and self.serves()
+
+    def serves(self) -> bool:
+        """Each etcd member does."""
+        return self.ctl("--command-timeout=2s", "endpoint", "health").returncode == 0
 
     def keep(self, where: Path, *texts: tuple[str, str]) -> Path:
         """All that was written, in a directory for a look; and `texts` as files of these names."""

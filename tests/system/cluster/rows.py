@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.system.cluster.faults import Step
+from tests.system.cluster.faults import KINDS, TRIALS, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,10 +50,14 @@ def sweep(kind: str, role: str) -> Callable[[float], list[Step]]:
 def under(
     kind: str, role: str, parts: float, seconds: float, top: str, top_role: str, delay: float
 ) -> Callable[[float], list[Step]]:
-    """A fault, and another on top of it after `delay` seconds."""
-    return lambda lifetime: [
-        Step(1, 0.3, kind, role, parts * lifetime + seconds, Step(2, 0.0, top, top_role, 0.0), delay)
-    ]
+    """A fault, and another on top of it after `delay` seconds, which lasts as long as is left."""
+
+    def made(lifetime: float) -> list[Step]:
+        lasts = parts * lifetime + seconds
+        left = lasts - delay if (KINDS | TRIALS)[top].lasts[1] != (0.0, 0.0) else 0.0
+        return [Step(1, 0.3, kind, role, lasts, Step(2, 0.0, top, top_role, left), delay)]
+
+    return made
 
 
 WEB = "master of web"
@@ -103,6 +107,21 @@ ROWS = {
         Row("wall-clock-jumps", "nothing happens at all", one("clock-jump", WEB), own_lab=True),
         Row("upgraded", "nothing is noticed", one("upgrade", WEB)),
         Row("two-with-one-name", "the second refuses", one("twin", "n1")),
+        Row("start-fails", "it comes up on a third", one("switch-refused", WEB, times=2)),
+        Row("start-hangs", "given up in time, started elsewhere", one("switch-hangs", DB), in_check=False),
+        *[
+            row
+            for what in ("descriptors", "processes", "memory")
+            for row in (
+                Row(f"{what}-spent", "the application goes on, or comes back", one(f"no-{what}", WEB, 1.0, 3.0),
+                    in_check=False),
+                Row(f"{what}-spent-and-the-application-killed", "no overlap, and it is back",
+                    under(f"no-{what}", WEB, 1.0, 3.0, "app-kill", WEB, 0.5), in_check=False),
+                Row(f"{what}-spent-and-cut-off", "the guard meets its deadline",
+                    under(f"no-{what}", WEB, 1.0, 3.0, "cut", WEB, 0.5), in_check=False),
+            )
+        ],
+        Row("etcd-upgraded", "nothing stops", one("etcd-upgrade", "n1"), in_check=False, own_lab=True),
         Row("starved", "the guard meets its deadline", one("starve", WEB, 1.0, 3.0), in_check=False),
         Row("cut-off-while-it-is-given-over", "no overlap", under("cut", WEB, 1.0, 3.0, "giveover", WEB, 0.2),
             in_check=False),
