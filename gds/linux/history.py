@@ -46,6 +46,8 @@ AT_ONCE = 100
 """Records put into words in one go: about a millisecond."""
 WAITING = 1000
 """Records that wait for a quiet moment; while there are more, some are written in each turn of a busy loop."""
+TRIES = 3
+"""Processes of the archive for one question, when the first are killed."""
 MOST_READERS = 4
 """Processes that read at the same time."""
 RECENT = 1000
@@ -210,10 +212,24 @@ class History:
         if self._folding or self._aside is None:
             return
         self._folding = True
+        self._run("fold", {"directory": self._dir, "largest": self._largest}, self._folded)
+
+    def _run(self, what: str, request: Record, done: Callable[[dict[str, Any]], None], tries: int = TRIES) -> None:
+        """A process of the archive. One that is killed before it answers, as what is just born may be by the guard of a
+        node that has lost its cluster, is followed by another."""
+        aside = self._aside
+        assert aside is not None
+
+        def answered(answer: dict[str, Any]) -> None:
+            if "errors" in answer and tries > 1:
+                self._run(what, request, done, tries - 1)
+            else:
+                done(answer)
+
         try:
-            self._aside(command({"directory": self._dir, "largest": self._largest}), self._folded)
+            aside(command(request), answered)
         except OSError as error:
-            self._folded({"problem": f"cannot fold the history in {self._dir}: {error.strerror}"})
+            done({"problem": f"cannot {what} the history in {self._dir}: {error.strerror}"})
 
     def _folded(self, answer: dict[str, Any]) -> None:
         self._folding = False
@@ -265,10 +281,7 @@ class History:
             self._ask_next()
 
         self._reading += 1
-        try:
-            self._aside(command(request), answered)
-        except OSError as error:
-            answered({"problem": f"cannot read the history in {self._dir}: {error.strerror}"})
+        self._run("read", request, answered)
 
     def close(self) -> None:
         """The runner ends: what waits is written, and all of it goes to the store."""

@@ -354,6 +354,17 @@ def test_a_process_that_ends_without_an_answer_is_told(tmp_path: Path) -> None:
     kept.close()
 
 
+def test_a_process_that_was_killed_has_a_successor(tmp_path: Path) -> None:
+    killed = {"errors": ["it was killed by SIGKILL"], "warnings": []}
+    answers: list[dict[str, Any]] = [killed, killed, {"records": [{"event": "E1"}], "problem": "", "notes": []}]
+    kept = History(Loop(), str(tmp_path), Told(), lambda _argv, done: done(answers.pop(0)))
+    got: list[list[dict[str, Any]]] = []
+    kept.read([], 10, got.append)
+    assert [[each["event"] for each in records] for records in got] == [["E1"]]
+    assert not kept.problem
+    kept.close()
+
+
 def test_a_process_that_cannot_be_started_is_told(tmp_path: Path) -> None:
     def refuse(_argv: list[str], _done: object) -> None:
         raise OSError(11, "Resource temporarily unavailable")
