@@ -13,10 +13,6 @@ The record, a small file `PID.tree` beside the socket `PID.sock`, is written bef
 for once more after that: so a runner that comes later finds every tree that was ever started, and a keeper that slept
 over the death of its runner (SIGSTOP) starts nothing.
 
-Nobody else may speak to it: the folder is 0700, and the kernel's word on who connects must be root or our own user.
-Making it undumpable as well would keep out nobody whom this lets in, and would hide it from an unprivileged runner
-where /proc is mounted with hidepid.
-
 Killing is by rounds (striking) until waitpid says that there is nobody: at once as long as a round meets somebody new,
 else when a child ends or after a pause that doubles, so that one that cannot die costs nothing.
 """
@@ -26,11 +22,15 @@ from __future__ import annotations
 import errno
 import os
 import select
-import sys
-from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_SEQPACKET, socket
+from _socket import AF_UNIX, SOCK_SEQPACKET, socket
 
-from gds.linux import launch, lineage, parcel, prctl, striking
-from gds.linux.keeperrecord import PROTOCOL, Record, address, peer, remove
+from gds.linux import keeperdoor, launch, lineage, parcel, prctl, striking
+from gds.linux.keeperrecord import PROTOCOL, Record, remove
+from gds.linux.offspring import IGNORED as IGNORED  # these five also for the zygote, which has them from here
+from gds.linux.offspring import drain as drain
+from gds.linux.offspring import read_all as read_all
+from gds.linux.offspring import trouble as trouble
+from gds.linux.offspring import wake_on_children as wake_on_children
 from gds.model.launch import Launch
 
 TYPE_CHECKING = False
@@ -39,23 +39,6 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 else:
     import _signal as signal  # plain numbers: the detour of `signal` over its enums costs time and memory
-
-IGNORED = frozenset(
-    (
-        signal.SIGHUP,
-        signal.SIGINT,
-        signal.SIGQUIT,
-        signal.SIGTERM,
-        signal.SIGUSR1,
-        signal.SIGUSR2,
-        signal.SIGPIPE,
-        signal.SIGALRM,
-        signal.SIGTSTP,
-        signal.SIGTTIN,
-        signal.SIGTTOU,
-    )
-)
-"""What a keeper and the zygote do not hear: a shutdown's or a terminal's signal is the runner's to answer, in order."""
 
 _REHEARSALS = 9
 """The interpreter specialises code that has run a few times, in place."""
@@ -161,20 +144,13 @@ class Keeper:
     def _accept(self) -> None:
         """A new runner, perhaps."""
         assert self._listener is not None
-        try:
-            fd, _address = self._listener._accept()  # type: ignore[attr-defined]  # the module in C calls it so
-        except OSError:
-            return  # went away again
-        caller = socket(AF_UNIX, SOCK_SEQPACKET, 0, fd)
+        caller = keeperdoor.answer(self._listener)
+        if caller is None:
+            return
         if self._runner is not None and launch.is_alone(self._runner.fileno()):
             self._left_alone()
-        _pid, uid = peer(caller)
-        if uid not in (0, os.geteuid()) or self._runner is not None or not self._lasting:
-            try:
-                parcel.send(caller, ("busy",))
-            except OSError:
-                pass  # as much as it deserves
-            caller.close()
+        if not keeperdoor.is_trusted(caller) or self._runner is not None or not self._lasting:
+            keeperdoor.turn_away(caller)
             return
         self._runner = caller
         self._poll.register(caller.fileno(), select.POLLIN)
@@ -254,31 +230,13 @@ class Keeper:
         """Listen, and write the record. False: it cannot be done here, so the tree must end with its runner."""
         try:
             if self._listener is None:
-                self._listener = self._listen(folder)
+                self._listener = keeperdoor.listen(folder, self._pid)
                 self._place = f"{folder}/{self._pid}"
                 self._poll.register(self._listener.fileno(), select.POLLIN)
             self._write_record(None)
         except OSError:
             return False
         return True
-
-    def _listen(self, folder: str) -> socket:
-        place = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC)
-        umask = os.umask(0o177)
-        try:
-            path = address(place, self._pid)
-            if os.path.lexists(path):
-                os.unlink(path)  # of a process that had our number before
-            listener.bind(path)
-            listener.listen(4)
-        except OSError:
-            listener.close()
-            raise
-        finally:
-            os.umask(umask)
-            os.close(place)
-        return listener
 
     def _write_record(self, status: int | None) -> None:
         Record(self._name, self._incarnation, self._start, self._guard, self._guard_start, status).write(
@@ -348,11 +306,8 @@ class Keeper:
 
     def _accept_last(self) -> None:
         """A runner may have connected just now: then it hears the end, and no record is left."""
-        if self._listener is not None:
-            poll = select.poll()
-            poll.register(self._listener.fileno(), select.POLLIN)
-            if poll.poll(0):
-                self._accept()
+        if self._listener is not None and keeperdoor.is_knocked(self._listener):
+            self._accept()
 
     def _leave(self, status: int) -> None:
         """The last word of a lasting tree, for a runner to come."""
@@ -405,49 +360,6 @@ def rehearse(wake: int) -> None:
         player.turn()
     ours.close()
     theirs.close()
-
-
-def wake_on_children() -> int:
-    """A descriptor that is readable when a child ended or was stopped."""
-    reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    signal.signal(signal.SIGCHLD, _nothing)
-    return reader
-
-
-def drain(wake: int) -> None:
-    """Forget what woke us; call it before looking."""
-    try:
-        while len(os.read(wake, 4096)) == 4096:
-            pass
-    except BlockingIOError:
-        pass  # read in full
-
-
-def read_all(fd: int) -> bytes:
-    """What was written into a pipe until nobody could write any more; closes it."""
-    data = b""
-    try:
-        while more := os.read(fd, 4096):
-            data += more
-    finally:
-        os.close(fd)
-    return data
-
-
-def _nothing(_number: int, _frame: object) -> None:
-    """The wake-up descriptor carries the news."""
-
-
-def trouble() -> str:
-    """The error being handled and where it was raised; `traceback` is large and may not be readable any more."""
-    _kind, error, trace = sys.exc_info()
-    places = []
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        places.append(f"{os.path.basename(code.co_filename)}:{trace.tb_lineno} {code.co_name}")
-        trace = trace.tb_next
-    return f"{error!r} at {', '.join(places)}"
 
 
 def _report_trouble(runner: socket) -> None:
