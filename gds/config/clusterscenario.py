@@ -50,8 +50,6 @@ Every fault is told with its place. Nothing in a scenario is executed, so anybod
 
 from __future__ import annotations
 
-from pydantic_core import PydanticCustomError
-
 from gds.clusterscript import (
     GROUP_ACTS,
     HAPPENINGS,
@@ -63,33 +61,26 @@ from gds.clusterscript import (
     Happens,
     NodeAsked,
 )
-from gds.config.compile import compile_plan, questions
-from gds.config.files import FileFault, read_trusted
-from gds.config.load import Problem, Unreadable, decode, parse, shown_keys
-from gds.config.positions import Positions
-from gds.config.reading import read_document, written
-from gds.config.refusal import did_you_mean, shown, unexpected
+from gds.config.files import FileFault
+from gds.config.load import Problem, Unreadable, parse
+from gds.config.refusal import shown, unexpected
+from gds.config.scenarioreading import ScenarioReading, declared_in, read_text, unread
+from gds.config.scenariovalues import parse_text
 from gds.config.values import parse_duration
 from gds.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, TypeVar
+    from typing import Any
 
     from gds.clusterscript import Fact
+    from gds.config.scenarioreading import Keys
     from gds.model.resource import Group
 
-    Keys = tuple[str | int, ...]
-    T = TypeVar("T")
-
-ANYBODY = -1
-"""Whom `read_trusted` does not protect: nothing here is executed."""
 LARGEST = 8 << 20
 """Bytes."""
 MOST = 10_000
 """Facts."""
-TABLES = ("resource", "group")
 TOP = ("description", "until", "cluster", "fact")
 TIMES = ("lifetime", "margin", "renew", "start", "stop")
 METHODS = {"start": "Start", "stop": "Stop", "monitor_check": "Monitor_check"}
@@ -108,61 +99,48 @@ class ClusterScenario(Value):
 def read_cluster_scenario(path: str, groups: tuple[Group, ...] | None) -> ClusterScenario:
     """Read a scenario for these groups; None: it has to declare them itself."""
     try:
-        text = decode(read_trusted(path, ANYBODY, LARGEST))
+        text = read_text(path, LARGEST)
         data = parse(text)
-    except FileFault as error:
-        return ClusterScenario(ClusterScript(), "", (Problem(path, 0, 0, "", str(error)),))
-    except Unreadable as error:
-        return ClusterScenario(ClusterScript(), "", (Problem(path, error.line, error.column, error.key, str(error)),))
+    except (FileFault, Unreadable) as error:
+        return ClusterScenario(ClusterScript(), "", (unread(path, error),))
     return _Reading(path, text).read(data, groups)
 
 
-class _Reading:
+class _Reading(ScenarioReading):
     def __init__(self, path: str, text: str) -> None:
-        self._path = path
-        self._positions = Positions(text)
-        self._problems: list[Problem] = []
+        super().__init__(path, text)
         self._nodes: tuple[str, ...] = ()
         self._groups: tuple[str, ...] = ()
 
     def read(self, data: dict[str, Any], given: tuple[Group, ...] | None) -> ClusterScenario:
-        groups = self._declared({k: v for k, v in data.items() if k in TABLES}, given)
+        groups = self._declared(declared_in(data), given)
         self._groups = tuple([group.name for group in groups])
-        self._unknown((), {k: v for k, v in data.items() if k not in TABLES}, (*TOP, *TABLES))
-        description = self._value((), data, "description", "", _text)
-        until = self._value((), data, "until", -1.0, parse_duration)
+        self.unknown_at_top(data, TOP)
+        description = self.value((), data, "description", "", parse_text)
+        until = self.value((), data, "until", -1.0, parse_duration)
         cluster = data.get("cluster", {})
         if not isinstance(cluster, dict):
-            self._fault(("cluster",), f"expected a table, not {shown(cluster)}")
+            self.fault(("cluster",), f"expected a table, not {shown(cluster)}")
             cluster = {}
-        self._unknown(("cluster",), cluster, ("nodes", *TIMES))
-        self._nodes = self._value(("cluster",), cluster, "nodes", (), _names)
+        self.unknown(("cluster",), cluster, ("nodes", *TIMES))
+        self._nodes = self.value(("cluster",), cluster, "nodes", (), _names)
         if not self._nodes:
-            self._fault(("cluster",) if cluster else (), 'no node: expected [cluster] with nodes = ["n1", "n2"]')
+            self.fault(("cluster",) if cluster else (), 'no node: expected [cluster] with nodes = ["n1", "n2"]')
         plain = ClusterScript()
         times = {
-            key: self._value(("cluster",), cluster, key, getattr(plain, key), lambda v: parse_duration(v, 0.001))
+            key: self.value(("cluster",), cluster, key, getattr(plain, key), lambda v: parse_duration(v, 0.001))
             for key in TIMES
         }
-        if not self._problems and times["margin"] >= times["lifetime"]:
-            self._fault(
-                ("cluster",), f"margin {times['margin']:g} s leaves nothing of lifetime {times['lifetime']:g} s"
-            )
+        if not self.problems and times["margin"] >= times["lifetime"]:
+            self.fault(("cluster",), f"margin {times['margin']:g} s leaves nothing of lifetime {times['lifetime']:g} s")
         facts = self._facts(data.get("fact", []))
-        if facts and 0 <= until < facts[-1].at:
-            self._fault(("until",), f"the play ends before its last fact, at {facts[-1].at:g} s")
-        self._problems.sort(key=lambda p: (p.line, p.column))
+        self.reaches(until, facts[-1].at if facts else 0.0)
         script = ClusterScript(self._nodes, groups, tuple(facts), **times, until=until)
-        return ClusterScenario(script, description, tuple(self._problems))
+        return ClusterScenario(script, description, self.in_order())
 
     def _declared(self, tables: dict[str, Any], given: tuple[Group, ...] | None) -> tuple[Group, ...]:
-        if given is not None:
-            for key in tables:
-                self._fault((key,), "groups are declared here and in the descriptor given beside it", on_key=True)
-            return given
-        if not tables:
-            self._fault((), "nothing is declared; expected a table [group.NAME], or a descriptor beside the scenario")
-            return ()
+        if not self.declares(tables, given is not None, "group"):
+            return given or ()
         # A group needs no resource here: what is played is where groups are, not what is in them.
         groups = tables.get("group", {})
         inside = tables.get("resource", {})
@@ -170,96 +148,56 @@ class _Reading:
             taken = {r.get("group", name) if isinstance(r, dict) else name for name, r in inside.items()}
             bare = {name: {"start_command": name, "group": name} for name in groups if name not in taken}
             tables = {**tables, "resource": {**inside, **{f"{name}-app": table for name, table in bare.items()}}}
-        document = read_document(tables, self._path)
-        compiled = compile_plan(document.tables, dict.fromkeys(questions(document.tables), ""), can_abort=True)
-        for fault in (*document.faults, *compiled.faults):
-            self._fault(written(document.spelled, fault.keys), fault.message, on_key=fault.on_key)
-        return compiled.plan.groups
+        return self.compiled(tables).groups
 
     def _facts(self, tables: object) -> list[Fact]:
-        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            self._fault(("fact",), f"expected tables [[fact]], not {shown(tables)}")
+        facts = self.tables("fact", tables)
+        if len(facts) > MOST:
+            self.fault(("fact",), f"a scenario may have {MOST} facts")
             return []
-        if len(tables) > MOST:
-            self._fault(("fact",), f"a scenario may have {MOST} facts")
-            return []
-        found = [self._fact(("fact", number), table) for number, table in enumerate(tables)]
+        found = [self._fact(("fact", number), table) for number, table in enumerate(facts)]
         return sorted([fact for fact in found if fact is not None], key=lambda fact: fact.at)
 
     def _fact(self, keys: Keys, table: dict[str, Any]) -> Fact | None:
-        misspelt = self._unknown(keys, table, IN_FACT)
-        if "at" not in table:
-            self._fault(keys, "at is missing: the seconds since the cluster started")
-        at = self._value(keys, table, "at", 0.0, parse_duration)
-        kinds = [kind for kind in KINDS if kind in table]
+        misspelt = self.unknown(keys, table, IN_FACT)
+        at = self.at(keys, table, "the cluster started", parse_duration)
+        kinds = self.kinds(keys, table, KINDS, misspelt)
         if len(kinds) != 1:
-            there = f", not {' and '.join(kinds)}" if kinds else ""
-            if kinds or not misspelt:
-                self._fault((*keys, kinds[1]) if kinds else keys, f"expected one of {', '.join(KINDS)}{there}")
             return None
         kind = kinds[0]
-        node = self._value(keys, table, "node", "", lambda v: _known(v, self._nodes, "node"))
-        group = self._value(keys, table, "group", "", lambda v: _known(v, self._groups, "group"))
+        node = self.value(keys, table, "node", "", lambda v: _known(v, self._nodes, "node"))
+        group = self.value(keys, table, "group", "", lambda v: _known(v, self._groups, "group"))
         for key, wanted in (("to", table.get("asked") == "switch"), ("times", kind in METHODS)):
             if key in table and not wanted:
-                self._fault((*keys, key), f"{key} belongs to {'a switch' if key == 'to' else 'a method'}", on_key=True)
+                self.fault((*keys, key), f"{key} belongs to {'a switch' if key == 'to' else 'a method'}", on_key=True)
         about_node = kind == "happens" or (kind == "asked" and "group" not in table)
         for key in ("node",) if about_node else ("group", "node") if kind in METHODS else ("group",):
             if key not in table:
-                self._fault(keys, f"{key} is missing: {kind} is about a {key}")
+                self.fault(keys, f"{key} is missing: {kind} is about a {key}")
         if about_node and "group" in table:
-            self._fault((*keys, "group"), f"{kind} is about a node", on_key=True)
+            self.fault((*keys, "group"), f"{kind} is about a node", on_key=True)
         return self._made(keys, table, kind, at, node, group)
 
     def _made(self, keys: Keys, table: dict[str, Any], kind: str, at: float, node: str, group: str) -> Fact | None:
         if kind == "happens":
-            what = self._value(keys, table, kind, "", lambda v: _word(v, HAPPENINGS))
+            what = self.value(keys, table, kind, "", lambda v: _word(v, HAPPENINGS))
             return Happens(at, node, what)
         if kind == "asked":
             acts = GROUP_ACTS if "group" in table else NODE_ACTS
-            act = self._value(keys, table, kind, "", lambda v: _word(v, acts))
+            act = self.value(keys, table, kind, "", lambda v: _word(v, acts))
             if "group" not in table:
                 return NodeAsked(at, node, act)
             none: tuple[str, ...] = ()
-            to = self._value(
+            to = self.value(
                 keys, table, "to", none, lambda v: tuple([_known(n, self._nodes, "node") for n in _names(v)])
             )
             if act == "switch" and not to:
-                self._fault(keys, 'to is missing: where a switch sends it, such as to = ["n2"]')
+                self.fault(keys, 'to is missing: where a switch sends it, such as to = ["n2"]')
             return Asked(at, group, act, to)
-        why = self._value(keys, table, kind, "", _text)
+        why = self.value(keys, table, kind, "", parse_text)
         if kind == "gives_over":
             return GivesOver(at, group, why, node)
-        return Course(at, group, node, METHODS[kind], why, self._value(keys, table, "times", 0, _count))
-
-    # -- faults -------------------------------------------------------------------------------------------------------
-
-    def _value(self, keys: Keys, table: dict[str, Any], key: str, default: T, read: Callable[[Any], T]) -> T:
-        """The value of a key, read; its default where it is missing, or refused."""
-        if key not in table:
-            return default
-        try:
-            return read(table[key])
-        except PydanticCustomError as error:
-            self._fault((*keys, key, *(error.context or {}).get("at", ())), error.message())
-            return default
-
-    def _unknown(self, keys: Keys, table: dict[str, Any], known: tuple[str, ...]) -> bool:
-        found = [key for key in table if key not in known]
-        for key in found:
-            hint = did_you_mean(key, known, f"; known: {', '.join(known)}")
-            self._fault((*keys, key), f"unknown key{hint}", on_key=True)
-        return bool(found)
-
-    def _fault(self, keys: Keys, message: str, on_key: bool = False) -> None:
-        place = self._positions.place(self._positions.offset_of(keys, on_key))
-        self._problems.append(Problem(self._path, place.line, place.column, shown_keys(keys), message))
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise unexpected("a string", value)
-    return value
+        return Course(at, group, node, METHODS[kind], why, self.value(keys, table, "times", 0, _count))
 
 
 def _names(value: object) -> tuple[str, ...]:

@@ -47,7 +47,9 @@ OURS_NEVER = (
         "gds.config.document",
     ),
     *("gds.config.load", "gds.config.lint", "gds.config.scenario", "gds.daemon.reloading", "gds.linux.probing"),
+    *("gds.config.scenarioreading", "gds.config.scenariorecord", "gds.config.scenariovalues"),
     *("gds.linux.archive", "gds.config.recorded", "_sqlite3"),
+    *("gds.daemon.tags", "gds.daemon.nametag", "gds.daemon.leftovers"),
     *("gds.daemon.resuming", "gds.daemon.tagparcel", "gds.linux.output", "gds.model.glossary", "gds.model.properties"),
     *(
         "gds.daemon.setting",

@@ -44,6 +44,7 @@ LAW: dict[str, tuple[str, ...]] = {
     # Times that do not go together are refused by the rule the node lives by.
     "gds.config.etcdtable": ("gds.config", "gds.rgm.tenure", *WORDS),
     "gds.config.scenario": ("gds.config", "gds.script", *JUDGES, *WORDS),
+    "gds.config.scenariorecord": ("gds.config", "gds.script", "gds.fault", "gds.rgm", *WORDS),
     "gds.config.clusterscenario": ("gds.config", "gds.clusterscript", *WORDS),
     "gds.config.recorded": ("gds.config", "gds.script", "gds.rgm", *WORDS),
     "gds.linux": ("gds.ports", *WORDS),
