@@ -90,6 +90,8 @@ def believes(cluster: dict[str, Any]) -> list[str]:
         lines.append(f"cluster: no member: {cluster['waiting']}")
     if cluster["away"]:
         lines.append(f"cluster: {name} is away: {cluster['away']}")
+    elif cluster.get("refused"):
+        lines.append(f"cluster: {name} refuses what keeps this node a member: {cluster['refused']}")
     elif cluster["member"] and not cluster["settled"]:
         lines.append(f"cluster: the store is new; nothing is taken for {cluster['lifetime_seconds']:g} s")
     guard = cluster["guard"]

@@ -66,10 +66,12 @@ class Aftermath:
         if count == self._kills:
             return
         if not self._since:
-            self._rgmd.log.warning(f"the guard has killed what ran here, {self._boottime() - at:.2f} s ago")
+            ran = any(app.view.life is not Life.OFFLINE for app in self._rgmd.apps.values())
+            met = "what ran here" if ran else "a process of the runner's own, begun after the deadline"
+            self._rgmd.log.warning(f"the guard has killed {met}, {self._boottime() - at:.2f} s ago")
             self._begin(self._kills)
         self._kills = count
-        self._masteries.killed("the guard has killed it: no renewal in time")
+        self._masteries.killed(f"the guard has killed it: {self._member.lost()}")
         for app in self._rgmd.apps.values():
             self._rgmd.purge(app)
 

@@ -17,6 +17,7 @@ def of_cluster(tenant: Tenant, declared: Iterable[str], now: float) -> dict[str,
     return {
         "engine": tenant.engine.traits.name,
         "away": tenant.away,
+        "refused": member.refused(),
         "member": bool(member.birth),
         "waiting": member.waiting,
         "may_run_seconds": round(max(0.0, tenure.until - now), 3) if member.birth else 0.0,

@@ -250,7 +250,7 @@ class Masteries:
         if not may_run:
             if hold.phase in (UP, ASKING):
                 hold.phase = DOWN
-                self._down(group, "contact with the cluster is lost: no renewal in time")
+                self._down(group, f"contact with the cluster is lost: {self._member.lost()}")
             return
         decision = self.decisions.get(group)
         leave = dict(decision.leave).get(self._member.me) if decision is not None else None

@@ -101,6 +101,15 @@ class Member:
         """What the runner before us ran may run on until we know more: its life's tenure has not ended."""
         return self._entering.is_resuming and not self.tenure.must_stop(now)
 
+    def refused(self) -> str:
+        """Why the store takes neither our record nor its renewals, though it answers; "" = it does."""
+        return self._refused.get("renew" if self.birth else "join", "")
+
+    def lost(self) -> str:
+        """Why nothing may run here any more."""
+        refused = self.refused()
+        return f"the store refuses our renewals: {refused}" if refused else "no renewal in time"
+
     # -- facts --------------------------------------------------------------------------------------------------------
 
     def loaded(self, found: Mapping[str, Record], revision: int, now: float) -> None:

@@ -118,6 +118,26 @@ def test_who_asks_hears_that_the_store_does_not_answer() -> None:
         assert (client.code, "database space exceeded" in client.message) == (1, True)
 
 
+def test_a_store_that_is_full_stops_everything_and_says_why() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        assert cluster.ask("n1", "nodes").more["cluster"]["refused"] == ""
+        cluster.store.full = "etcd is full: compact and defragment it"
+        cluster.run(2.0)
+        assert cluster["n1"].runs(), "until its tenure is over"
+        assert "etcd is full" in cluster.ask("n2", "nodes", seconds=0.1).more["cluster"]["refused"]
+        cluster.run(LIFETIME)
+        assert not any(node.runs() for node in cluster.nodes)
+        why = cluster["n1"].here.app().view.why
+        assert why == (
+            "the guard has killed it: the store refuses our renewals: etcd is full: compact and defragment it"
+        )
+        cluster.store.full = ""
+        cluster.run(3.0)
+        assert cluster["n1"].runs()
+        assert cluster.ask("n1", "nodes").more["cluster"]["refused"] == ""
+
+
 CHECKED = WEB.replace(monitor_check_command=Command(("may-i",)), monitor_check_timeout=10.0)
 
 
