@@ -12,7 +12,8 @@ from __future__ import annotations
 import os
 
 from gds.daemon.environment import DEFAULT_PATH
-from gds.daemon.tags import Spec, Tag, Tags, tree_name
+from gds.daemon.nametag import Spec, Tag, tree_name
+from gds.daemon.tags import Tags
 from gds.errors import UsageError
 from gds.model.ending import signal_name
 from gds.pmf import tag
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Protocol
 
-    from gds.daemon.tags import Log
+    from gds.daemon.nametag import Log
     from gds.ports import Scheduler, TimerHandle
 
     class Client(Protocol):

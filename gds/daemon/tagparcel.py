@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class Spec(Protocol):
-        """What pmfadm -c asked for; see tags.Spec."""
+        """What pmfadm -c asked for; see nametag.Spec."""
 
         owner: int
         argv: tuple[str, ...]

@@ -18,100 +18,24 @@ import os
 from collections import deque
 
 from gds.daemon import tagparcel
+from gds.daemon.leftovers import GRACE, Leftovers
+from gds.daemon.nametag import SIGKILL, SIGTERM, Spec, Tag, send, tree_name, trees_of
 from gds.daemon.watching import Watching
 from gds.errors import unreachable
 from gds.model.ending import how_it_ended
 from gds.model.launch import Launch
-from gds.model.names import TAG_MARK
 from gds.pmf import tag
 from gds.pmf.tag import Life
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any, Protocol
+    from typing import Any
 
+    from gds.daemon.nametag import Log
     from gds.daemon.watching import Loop
-    from gds.pmf.tag import Event, TagView
-    from gds.ports import Callback, LastingForest, TimerHandle, Tree
-
-    class Log(Protocol):
-        """The runner's own log."""
-
-        def info(self, text: str, **fields: str | int | float | bool | None) -> None: ...
-        def warning(self, text: str, **fields: str | int | float | bool | None) -> None: ...
-
-
-GRACE = 5.0
-"""Seconds between SIGTERM and SIGKILL when the runner ends."""
-SIGKILL, SIGTERM = 9, 15
-
-
-def tree_name(nametag: str) -> str:
-    """The name of a tag's tree; a colon would say something else to a forest."""
-    return TAG_MARK + nametag.replace("%", "%25").replace(":", "%3A")
-
-
-def nametag_of(name: str) -> str:
-    """The reverse of `tree_name`."""
-    return name[len(TAG_MARK) :].replace("%3A", ":").replace("%25", "%")
-
-
-class Spec:
-    """What pmfadm -c asked for: everything a start needs, kept for all later ones. `uid` -1: as the runner."""
-
-    __slots__ = ("action", "argv", "cwd", "env", "gid", "groups", "level", "owner", "uid")
-
-    def __init__(self, owner: int, argv: tuple[str, ...], cwd: str, env: dict[str, str]) -> None:
-        self.owner = owner
-        self.argv = argv
-        self.cwd = cwd
-        self.env = env
-        self.action = ""
-        self.level = -1
-        self.uid = -1
-        self.gid = -1
-        self.groups: tuple[int, ...] | None = None
-
-
-class Tag:
-    """One nametag, alive."""
-
-    __slots__ = (
-        "behind",
-        "incarnation",
-        "on_first",
-        "on_over",
-        "pause",
-        "pending",
-        "spec",
-        "tree",
-        "view",
-        "watching",
-    )
-
-    def __init__(self, spec: Spec, view: TagView) -> None:
-        self.spec = spec
-        self.view = view
-        self.tree: Tree | None = None
-        """Of the command or the action program; None in between."""
-        self.incarnation = 0
-        """Of what is planted, or runs; 0 = nothing, so that late news are about nothing."""
-        self.behind: list[Tree] = []
-        self.on_first: Callable[[str], None] | None = None
-        """Told once what came of the first start: "" = it runs."""
-        self.on_over: list[Callback] = []
-        """Told when nothing of the present tree is waited for any more."""
-        self.pause: TimerHandle | None = None
-        self.pending: list[int] = []
-        """Signals for a tree that is not up yet."""
-        self.watching: Watching | None = None
-        """Which processes of the command are waited for, with -C."""
-
-    @property
-    def acting(self) -> bool:
-        """Its tree is that of the action program, whose exit status decides."""
-        return self.view.life is Life.ACTING
+    from gds.pmf.tag import Event
+    from gds.ports import Callback, LastingForest, Tree
 
 
 class Watcher:
@@ -137,27 +61,6 @@ class Watcher:
         self._tags.emptied(self._tag, tree, status, lost)
 
 
-class Leftovers:
-    """Listens to trees that no tag waits for."""
-
-    __slots__ = ("_gone",)
-
-    def __init__(self, gone: Callable[[Tree], None]) -> None:
-        self._gone = gone
-
-    def tree_started(self, tree: Tree) -> None:
-        """It was taken back from a runner before us."""
-
-    def main_exited(self, tree: Tree, status: int | None) -> None:
-        """Others may live."""
-
-    def tree_failed(self, tree: Tree, errno: int, message: str) -> None:
-        self._gone(tree)
-
-    def tree_emptied(self, tree: Tree, status: int | None, lost: str) -> None:
-        self._gone(tree)
-
-
 class Tags:
     """See the module."""
 
@@ -175,13 +78,10 @@ class Tags:
         """Somebody has asked for a tag."""
         self.ending = ""
         """Why nothing is started any more; "" while the runner goes on."""
-        self._left: dict[Tree, Tag | None] = {}
-        """Trees left behind by a tag, and (None) those of a runner before us."""
-        self._strays: dict[Tree, str] = {}
-        self._when_clean: list[tuple[str, Callback]] = []
-        self._leftovers = Leftovers(self._left_gone)
+        self._leftovers = Leftovers(loop, forest, log, decided, self._check_empty)
+        self.being_ended = self._leftovers.being_ended
+        self.when_clean = self._leftovers.when_clean
         self._count = 0
-        self._hurried = False
         self._queue: deque[tuple[Tag, Event]] = deque()
         self._stepping = False
         self._null = -1
@@ -189,7 +89,7 @@ class Tags:
     @property
     def empty(self) -> bool:
         """No tag, and no process of one."""
-        return not (self.all or self._left or self._when_clean)
+        return not self.all and self._leftovers.empty
 
     # -- what is asked ------------------------------------------------------------------------------------------------
 
@@ -204,14 +104,6 @@ class Tags:
         self.all[nametag] = one
         self._drive(one, begun)
 
-    def being_ended(self, nametag: str) -> bool:
-        """Processes that a killed runner left under this name are on their way out: never two copies."""
-        return nametag in self._strays.values()
-
-    def when_clean(self, nametag: str, callback: Callback) -> None:
-        """Call back when they are gone, or when the runner ends."""
-        self._when_clean.append((nametag, callback))
-
     def submit(self, one: Tag, event: Event) -> None:
         """One fact about one tag; facts that come while an order is carried out wait."""
         if self._stepping:
@@ -223,40 +115,28 @@ class Tags:
         """To all its processes, watched or not, those of an action program as well (Sun: 4.1 rule 12)."""
         if one.tree is not None and not one.tree.main_pid:
             one.pending.append(number)
-        for tree in _trees(one):
-            _send(tree, number)
+        for tree in trees_of(one):
+            send(tree, number)
 
     def pids(self, one: Tag) -> list[int]:
         """All its processes, watched or not."""
         if one.watching is not None:
             one.watching.look()  # it is paid for anyhow
-        return [pid for tree in _trees(one) for pid in tree.members()]
+        return [pid for tree in trees_of(one) for pid in tree.members()]
 
     # -- what the runner asks -----------------------------------------------------------------------------------------
 
     def take_strays(self, found: Iterable[tuple[str, int]]) -> None:
         """Trees (name, incarnation) of a runner that was killed: their tags are lost, so they are ended."""
-        for name, incarnation in found:
-            self._count = max(self._count, incarnation)
-            nametag = nametag_of(name)
-            because = "its runner was killed, and the tag with it: ended"
-            self._log.warning(because, nametag=nametag)
-            self._decided(nametag, "ENDED", because)
-            tree = self._forest.adopt(name, incarnation, 0, self._leftovers)
-            self._left[tree] = None
-            self._strays[tree] = nametag
-            self._end(tree)
-        if self._strays:
-            self._loop.after(GRACE, self._kill_strays)
+        self._count = max(self._count, self._leftovers.take_strays(found))
 
     # -- to the runner after us, in this same process ------------------------------------------------------------------
 
     def unsettled(self) -> tuple[str, ...]:
         """Nametags that cannot be handed over now: their tree is neither up nor gone, or a runner's that was killed."""
         is_settled = self._forest.is_settled
-        moving = [n for n, one in self.all.items() if one.on_first or not all(map(is_settled, _trees(one)))]
-        moving += [nametag_of(tree.name) for tree in self._left if not is_settled(tree)]
-        return (*moving, *self._strays.values(), *[name for name, _ in self._when_clean])
+        moving = [n for n, one in self.all.items() if one.on_first or not all(map(is_settled, trees_of(one)))]
+        return (*moving, *self._leftovers.unsettled())
 
     def hand_over(self) -> tuple[dict[str, Any], list[int]]:
         """All of them, and descriptors. Changes nothing. While none is `unsettled`."""
@@ -281,8 +161,7 @@ class Tags:
                     "depths": one.watching.depths if one.watching is not None else None,
                 }
             )
-        alive = set(self.all.values())
-        nobodys = [of(tree) for tree, whose in self._left.items() if whose not in alive]
+        nobodys = [of(tree) for tree in self._leftovers.nobodys(set(self.all.values()))]
         return {"tags": tags, "nobodys": nobodys, "count": self._count, "had_any": self.had_any}, fds
 
     def resume(self, facts: dict[str, Any]) -> None:
@@ -295,15 +174,13 @@ class Tags:
             one = Tag(spec, tagparcel.view_of(plain["view"]))
             self.all[one.view.nametag] = one
             for each in plain["behind"]:
-                tree = self._forest.resume(each, self._leftovers)
-                one.behind.append(tree)
-                self._left[tree] = one
+                self._leftovers.resume(each, one)
             if plain["tree"] is not None:
                 self._resume_tree(one, plain)
             if plain["pause"]:
                 one.pause = self._loop.at(plain["pause"], lambda one=one: self.submit(one, tag.PauseOver()))  # type: ignore[misc]
         for each in facts["nobodys"]:
-            self._left[self._forest.resume(each, self._leftovers)] = None
+            self._leftovers.resume(each, None)
 
     def _resume_tree(self, one: Tag, plain: dict[str, Any]) -> None:
         one.incarnation = plain["incarnation"]
@@ -318,40 +195,26 @@ class Tags:
     def end(self, because: str) -> None:
         """The runner ends: everything is ended; `no_tags` is called when nothing is left."""
         self.ending = because
-        waiting, self._when_clean = self._when_clean, []
-        for _nametag, callback in waiting:
-            callback()
+        self._leftovers.release_waiting()
         for one in list(self.all.values()):
-            trees = _trees(one)
+            trees = trees_of(one)
             self.submit(one, tag.StopAsked(because))
             for tree in trees:
-                self._end(tree)
+                self._leftovers.end_tree(tree)
             if one.tree is not None and not one.tree.main_pid:
                 one.pending.append(SIGTERM)
-        for tree in self._left:
-            self._end(tree)
+        self._leftovers.end()
         self._loop.after(GRACE, self.hurry)
         self._check_empty()
 
     def hurry(self) -> None:
         """SIGKILL to everything, now."""
-        self._hurried = True
+        self._leftovers.begin_hurry()
         for one in self.all.values():
             one.pending.append(SIGKILL)
-            for tree in _trees(one):
+            for tree in trees_of(one):
                 tree.kill()
-        for tree in self._left:
-            tree.kill()
-
-    def _end(self, tree: Tree) -> None:
-        if self._hurried:
-            tree.kill()
-        else:
-            tree.signal(SIGTERM)
-
-    def _kill_strays(self) -> None:
-        for tree in self._strays:
-            tree.kill()
+        self._leftovers.kill()
 
     def _check_empty(self) -> None:
         if self.empty:
@@ -433,7 +296,7 @@ class Tags:
             return
         one.tree = tree
         for number in one.pending:
-            _send(tree, number)
+            send(tree, number)
         one.pending.clear()
         if is_action:
             return
@@ -501,31 +364,5 @@ class Tags:
         self.submit(one, tag.Emptied(how))
 
     def _leave_behind(self, one: Tag, tree: Tree) -> None:
-        tree.listener = self._leftovers
-        one.behind.append(tree)
-        self._left[tree] = one
+        self._leftovers.add(one, tree)
         self._over(one)
-
-    def _left_gone(self, tree: Tree) -> None:
-        tree.release()
-        one = self._left.pop(tree, None)
-        if one is not None:
-            one.behind.remove(tree)
-        nametag = self._strays.pop(tree, "")
-        if nametag and not self.being_ended(nametag):
-            ready = [callback for name, callback in self._when_clean if name == nametag]
-            self._when_clean = [each for each in self._when_clean if each[0] != nametag]
-            for callback in ready:
-                callback()
-        self._loop.soon(self._check_empty)
-
-
-def _trees(one: Tag) -> list[Tree]:
-    return [*([one.tree] if one.tree is not None else []), *one.behind]
-
-
-def _send(tree: Tree, number: int) -> None:
-    if number == SIGKILL:
-        tree.kill()  # reaches those being born, too
-    else:
-        tree.signal(number)

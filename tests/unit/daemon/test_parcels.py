@@ -8,8 +8,8 @@ import pytest
 
 from gds.daemon import appparcel, tagparcel
 from gds.daemon.app import App
+from gds.daemon.nametag import Spec
 from gds.daemon.resuming import understand
-from gds.daemon.tags import Spec
 from gds.fault.history import MonitorState
 from gds.model.resource import Command, Resource
 from gds.model.state import ResourceStatus
