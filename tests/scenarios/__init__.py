@@ -5,29 +5,8 @@ A bug becomes a scenario first. `python -m tests.scenarios record` writes transc
 
 from __future__ import annotations
 
-import io
-from contextlib import redirect_stderr, redirect_stdout
-from pathlib import Path
+from tests.scenarios.transcripts import Transcripts
 
-from gds.cli.simulate import main
-
-HERE = Path(__file__).resolve().parent
-SCENARIOS = tuple(sorted(file.stem for file in HERE.glob("*.toml")))
-
-
-def script(name: str) -> Path:
-    """The script of a scenario."""
-    return HERE / f"{name}.toml"
-
-
-def recorded(name: str) -> Path:
-    """The transcript of a scenario."""
-    return HERE / f"{name}.out"
-
-
-def played(name: str) -> tuple[int, str]:
-    """What `gds simulate` says of it: exit status, and output with every error."""
-    said = io.StringIO()
-    with redirect_stdout(said), redirect_stderr(said):
-        code = main([str(script(name))])
-    return code, said.getvalue()
+TRANSCRIPTS = Transcripts("tests.scenarios", __file__)
+SCENARIOS = TRANSCRIPTS.names
+script = TRANSCRIPTS.script

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scenarios import HERE, SCENARIOS, played, recorded
+from tests.scenarios import TRANSCRIPTS
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", TRANSCRIPTS.names)
 def test_the_same_decisions_for_the_same_reasons(name: str) -> None:
-    code, text = played(name)
+    code, text = TRANSCRIPTS.played(name)
     assert code == 0, text
-    assert text == recorded(name).read_text(), "`python -m tests.scenarios record` records it anew, if it is right now"
+    assert text == TRANSCRIPTS.recorded(name).read_text(), (
+        f"`{TRANSCRIPTS.again} {name}` records it anew, if it is right now"
+    )
 
 
 def test_every_transcript_has_its_script() -> None:
-    assert {file.stem for file in HERE.glob("*.out")} == set(SCENARIOS)
-    assert len(SCENARIOS) >= 25
+    assert {file.stem for file in TRANSCRIPTS.here.glob("*.out")} == set(TRANSCRIPTS.names)
+    assert len(TRANSCRIPTS.names) >= 25

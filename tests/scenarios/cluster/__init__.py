@@ -5,24 +5,6 @@ A bug becomes a scenario first. `python -m tests.scenarios.cluster record` write
 
 from __future__ import annotations
 
-import io
-from contextlib import redirect_stderr, redirect_stdout
-from pathlib import Path
+from tests.scenarios.transcripts import Transcripts
 
-from gds.cli.simulate import main
-
-HERE = Path(__file__).resolve().parent
-SCENARIOS = tuple(sorted(file.stem for file in HERE.glob("*.toml")))
-
-
-def recorded(name: str) -> Path:
-    """The transcript of a scenario."""
-    return HERE / f"{name}.out"
-
-
-def played(name: str) -> tuple[int, str]:
-    """What `gds simulate --cluster` says of it: exit status, and output with every error."""
-    said = io.StringIO()
-    with redirect_stdout(said), redirect_stderr(said):
-        code = main(["--cluster", str(HERE / f"{name}.toml")])
-    return code, said.getvalue()
+TRANSCRIPTS = Transcripts("tests.scenarios.cluster", __file__, "--cluster")

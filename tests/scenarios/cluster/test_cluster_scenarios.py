@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scenarios.cluster import HERE, SCENARIOS, played, recorded
+from tests.scenarios.cluster import TRANSCRIPTS
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", TRANSCRIPTS.names)
 def test_the_same_decisions_for_the_same_reasons(name: str) -> None:
-    code, text = played(name)
+    code, text = TRANSCRIPTS.played(name)
     assert code == 0, text
-    assert text == recorded(name).read_text(), (
-        f"record it if it is right: python -m tests.scenarios.cluster record {name}"
+    assert text == TRANSCRIPTS.recorded(name).read_text(), (
+        f"`{TRANSCRIPTS.again} {name}` records it anew, if it is right now"
     )
 
 
-def test_every_transcript_has_a_scenario() -> None:
-    assert {file.stem for file in HERE.glob("*.out")} == set(SCENARIOS)
-    assert len(SCENARIOS) >= 25
+def test_every_transcript_has_its_script() -> None:
+    assert {file.stem for file in TRANSCRIPTS.here.glob("*.out")} == set(TRANSCRIPTS.names)
+    assert len(TRANSCRIPTS.names) >= 25
