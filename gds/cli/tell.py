@@ -52,6 +52,9 @@ def _tell_why(each: dict[str, Any]) -> None:
         print(f"  because {resource['because']}")
     if resource["status_msg"] and resource["status_msg"] not in resource["because"]:
         print(f"  {resource['status_msg']}")
+    if "cluster" in each:
+        for line in _placed(each["cluster"]):
+            print(f"  {line}")
     limit = budget["restarts_limit"]
     text = f"  restarts: {budget['restarts_done']} of {limit if limit >= 0 else 'no limit'}"
     text += f" within {budget['interval_seconds']:g} s"
@@ -65,6 +68,19 @@ def _tell_why(each: dict[str, Any]) -> None:
         print("  what led here, oldest first:")
         for line in _lines(each["chain"]):
             print(f"    {line}")
+
+
+def _placed(told: dict[str, Any]) -> list[str]:
+    """Where its group is in the cluster, and why not elsewhere."""
+    group = told["group"]
+    lines = []
+    for master in told["masters"]:
+        state = told["nodes"].get(master["node"], {}).get("state", "")
+        lines.append(f"its group {group} belongs to {master['node']} (token {master['token']}){state and ', '}{state}")
+    if not lines:
+        lines.append(f"no node has its group {group}{told['because'] and ': '}{told['because']}")
+    reasons = {**told["nowhere"], **told["barred"]}
+    return lines + [f"  not to {node}: {why}" for node, why in sorted(reasons.items())]
 
 
 def _lines(records: list[dict[str, Any]]) -> list[str]:

@@ -101,6 +101,10 @@ class House:
         """Everything is being stopped."""
         return self._life.stopping
 
+    def placed(self, group: str) -> dict[str, Any] | None:
+        """Of several nodes: who masters the group, how it is there, and where it may not go; None: there is one."""
+        return self.cluster()["groups"].get(group) if self.cluster is not None else None
+
     def identity(self) -> dict[str, Any]:
         """The head of `gds status --json`."""
         made: dict[str, Any] = {

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         @property
         def stopping(self) -> bool: ...
         def identity(self) -> dict[str, Any]: ...
+        def placed(self, group: str) -> dict[str, Any] | None: ...
         def switch(self, name: str, what: str, value: bool) -> str: ...
         def history(
             self,
@@ -120,7 +121,10 @@ class Receptionist:
             for app in apps:
                 facts = report.of_resource(self._rgmd, app, self._house.stamp)
                 chain = [r for r in records if r["resource"] == app.name][-10:]
-                chains.append({"resource": facts, "chain": chain, "budget": self._budget(app)})
+                told: dict[str, Any] = {"resource": facts, "chain": chain, "budget": self._budget(app)}
+                if (placed := self._house.placed(app.resource.group)) is not None:
+                    told["cluster"] = {"group": app.resource.group, **placed}
+                chains.append(told)
             client.done(OK, why=chains)
 
         self._house.history([app.name for app in apps], 10, read)

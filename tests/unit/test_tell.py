@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from gds.cli.tell import _lines, _since
+from gds.cli.tell import _lines, _placed, _since
 from gds.errors import UsageError
 
 
@@ -50,6 +50,19 @@ def test_the_same_again_and_again_is_one_line_with_how_often_and_the_last_time()
 def test_names_stand_in_a_column() -> None:
     assert told(("a", "ONLINE", ""), ("longer", "ONLINE", "")) == ["00Z  a       ONLINE", "01Z  longer  ONLINE"]
     assert _lines([]) == []
+
+
+def test_where_its_group_is_in_the_cluster() -> None:
+    here = {"state": "ONLINE", "because": ""}
+    on_n1 = {"group": "shop", "masters": [{"node": "n1", "token": 7}], "nodes": {"n1": here}, "because": "it stays"}
+    barred = {"nowhere": {"n3": "is drained"}, "barred": {"n2": "gave it over 20 s ago"}}
+    assert _placed({**on_n1, **barred}) == [
+        "its group shop belongs to n1 (token 7), ONLINE",
+        "  not to n2: gave it over 20 s ago",
+        "  not to n3: is drained",
+    ]
+    nobody = {"group": "shop", "masters": [], "nodes": {}, "because": "it is offline by request"}
+    assert _placed({**nobody, "nowhere": {}, "barred": {}}) == ["no node has its group shop: it is offline by request"]
 
 
 def ago(text: str) -> float:
