@@ -23,6 +23,7 @@ from errno import ECANCELED
 
 from gds.errors import EngineError
 from gds.linux import procfs
+from gds.linux.cgrouproot import MARK, find_root, is_ours, remove, whose_is
 from gds.linux.cgrouptree import CgroupTree, write
 from gds.linux.launch import settled, spawn
 from gds.linux.methodtree import Methods, MethodTree
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from gds.linux.zygote import Zygote
     from gds.ports import Launch, Tree, TreeListener
 
-_MARK = "user.gds"
 _HOT = 0.012
 """Seconds after a move within which the next one need not wait for the kernel's grace period again."""
 _HEAD_START = 0.005
@@ -70,20 +70,8 @@ class CgroupForest:
         self._trees: dict[str, CgroupTree] = {}
         self._spare: set[str] = set()
         mount = mount_point()
-        if not mount:
-            raise EngineError("cannot use cgroups: no cgroup v2 hierarchy is mounted")
-        own = procfs.cgroup(os.getpid())
-        if not own or own.startswith("/.."):
-            raise EngineError("cannot use cgroups: our own cgroup is outside of what is mounted here")
-        parent = mount + own.rstrip("/")
-        above, _, last = parent.rpartition("/")
-        if _is_ours(last) and (_is_delegated(above) or above.endswith(f"/gds-{ident}")):
-            # the same process in new clothes: it is still in a cgroup of ours
-            parent = above.removesuffix(f"/gds-{ident}")
-        delegated = _is_delegated(parent)
-        self.root = parent if delegated else f"{parent}/gds-{ident}"
+        self._before, self.root = find_root(mount, ident)
         self._prefix = self.root[len(mount) :]
-        self._before = parent
         self._occupied = False
         self._moved_at = 0.0
         self._count = 0
@@ -91,11 +79,11 @@ class CgroupForest:
         self.pid = os.getpid()
         try:
             os.makedirs(self.root, exist_ok=True)
-            self._count = max([int(e[1:]) for e in os.listdir(self.root) if _is_ours(e)], default=0)
+            self._count = max([int(e[1:]) for e in os.listdir(self.root) if is_ours(e)], default=0)
             self.home = self._fresh()
             # the trial of everything this rung stands on
-            os.setxattr(self.home, _MARK, b"trial")
-            os.removexattr(self.home, _MARK)
+            os.setxattr(self.home, MARK, b"trial")
+            os.removexattr(self.home, MARK)
             write(self.home + "/cgroup.procs", b"0")
         except OSError as error:
             raise EngineError(f"cannot use cgroups: {error.strerror}: {error.filename or self.root}") from error
@@ -144,10 +132,10 @@ class CgroupForest:
         found = []
         for entry in sorted(os.listdir(self.root), key=lambda e: (len(e), e)):
             path = f"{self.root}/{entry}"
-            if path == self.home or path in self._trees or not (_is_ours(entry) or ":" in entry or entry == "helpers"):
+            if path == self.home or path in self._trees or not (is_ours(entry) or ":" in entry or entry == "helpers"):
                 continue  # ours already, systemd's own (.control), or an administrator's
             tree = CgroupTree(self, "", 0, path, None)  # type: ignore[arg-type]  # never started, only looked at
-            whose = _whose(path)
+            whose = whose_is(path)
             if not tree.populated():
                 self._rmdir(path)
             elif whose is not None:
@@ -229,7 +217,7 @@ class CgroupForest:
             pass  # a delegated cgroup with controllers lets nobody back in; ours goes with the unit
         try:
             for entry in os.listdir(self.root):
-                if _is_ours(entry) or ":" in entry or entry == "helpers":
+                if is_ours(entry) or ":" in entry or entry == "helpers":
                     self._rmdir(f"{self.root}/{entry}")
             if self.root != self._before:
                 os.rmdir(self.root)
@@ -328,7 +316,7 @@ class CgroupForest:
         self.give_up(old)
 
     def _mark(self, tree: CgroupTree) -> None:
-        os.setxattr(tree.path, _MARK, f"{tree.incarnation} {tree.name}".encode())
+        os.setxattr(tree.path, MARK, f"{tree.incarnation} {tree.name}".encode())
 
     def remove_when_idle(self, path: str) -> None:
         """An empty cgroup goes, but not at the cost of a restart; that of a method is kept for its next call."""
@@ -382,7 +370,7 @@ class CgroupForest:
         if tree.path and tree.path == self.home:
             # a method may be born here next, and must not be found under that name
             try:
-                os.removexattr(self.home, _MARK)
+                os.removexattr(self.home, MARK)
             except OSError:
                 pass  # it had not come so far
         self.remove_when_idle(tree.path)
@@ -408,38 +396,4 @@ class CgroupForest:
 
     def _rmdir(self, path: str) -> None:
         self._spare.discard(path)
-        try:
-            os.rmdir(path)
-        except OSError:
-            # an application may have made cgroups of its own below; empty ones are ours to remove
-            try:
-                for entry in os.listdir(path):
-                    if os.path.isdir(f"{path}/{entry}"):
-                        self._rmdir(f"{path}/{entry}")
-                os.rmdir(path)
-            except OSError:
-                return  # still somebody there: the next start of the runner looks again
-
-
-def _is_ours(entry: str) -> bool:
-    return entry[:1] == "n" and entry[1:].isdigit()
-
-
-def _whose(path: str) -> tuple[str, int] | None:
-    """(name, incarnation) of the application a cgroup was made for."""
-    try:
-        incarnation, _, name = os.getxattr(path, _MARK).decode().partition(" ")
-        return name, int(incarnation)
-    except (OSError, ValueError):
-        return None
-
-
-def _is_delegated(path: str) -> bool:
-    """systemd marks what it leaves to us (platform.md 2)."""
-    for mark in ("user.delegate", "trusted.delegate"):
-        try:
-            if os.getxattr(path, mark) == b"1":
-                return True
-        except OSError:
-            continue
-    return False
+        remove(path)
