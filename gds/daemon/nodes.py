@@ -146,6 +146,8 @@ class NodesDesk:
         if names is None:
             return
         goals = {}
+        if online and self._is_unmanaged(client, names, "bring {} online"):
+            return
         for name in names:
             goal = self._goal(name).replace(online=online, targets=(), carried=False)
             if online and goal.suspended:
@@ -175,6 +177,14 @@ class NodesDesk:
 
         self._set_goals(client, request, goals, "bring it online" if online else "take it offline", so)
 
+    def _is_unmanaged(self, client: Client, names: list[str], what: str) -> bool:
+        """One of them is, and the client has been told."""
+        for name in names:
+            if not self._groups.is_managed(name):
+                client.done(FAILED, f"cannot {what.format(name)}: it is unmanaged; `gds rg manage {name}` first")
+                return True
+        return False
+
     def _suspend(self, client: Client, request: dict[str, Any], suspended: bool) -> None:
         names = self._named(client, request)
         if names is None:
@@ -191,6 +201,8 @@ class NodesDesk:
             return
         group, *targets = names
         if self._named(client, {"names": [group]}) is None:
+            return
+        if self._is_unmanaged(client, [group], "switch {}"):
             return
         picture = self.picture()
         self._count += 1

@@ -1,4 +1,5 @@
-"""enable, disable, monitor and unmonitor on a cluster: switched on every node, as at Sun (clresource without -n).
+"""enable, disable, monitor, unmonitor, and manage and unmanage of a group, on a cluster: switched on every node, as at Sun
+(clresource without -n, clresourcegroup).
 
 What a person switches is carried out where they ask; when that went well it stands in the store, and every other node
 follows, now or when it comes back. So what was disabled here is not started elsewhere by a failover.
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from gds.daemon.app import App
+    from gds.daemon.groups import Groups
     from gds.daemon.names import Client
     from gds.daemon.rgmd import Rgmd
     from gds.daemon.tenant import Tenant
@@ -30,16 +32,22 @@ SWITCHES: dict[str, tuple[str, bool]] = {
     "disable": ("enabled", False),
     "monitor": ("monitored", True),
     "unmonitor": ("monitored", False),
+    "rg.manage": ("managed", True),
+    "rg.unmanage": ("managed", False),
 }
+MANAGED = "managed"
+THE_GROUP = ""
+"""In place of a resource's name: what is switched is the group."""
 VERBS = {said: verb for verb, said in SWITCHES.items()}
 
 
 class Switching:
     """See the module. `here`: the verbs as they work on one node."""
 
-    def __init__(self, tenant: Tenant, rgmd: Rgmd, here: dict[str, Verb]) -> None:
+    def __init__(self, tenant: Tenant, rgmd: Rgmd, groups: Groups, here: dict[str, Verb]) -> None:
         self._tenant = tenant
         self._rgmd = rgmd
+        self._groups = groups
         self._here = {verb: here[verb] for verb in SWITCHES}
         self._busy: set[str] = set()
         self._refused: dict[tuple[str, str, bool], str] = {}
@@ -48,6 +56,15 @@ class Switching:
     def _asked(self, verb: str) -> Verb:
         def switch(client: Client, request: dict[str, Any]) -> None:
             groups = {a.resource.group for a in self._named(request)}
+            if (
+                verb == "rg.unmanage"
+                and (masters := {g: self._tenant.masters(g) for g in sorted(groups)})
+                and any(masters.values())
+            ):
+                group, nodes = next((g, nodes) for g, nodes in masters.items() if nodes)
+                said = f"cannot unmanage {group}: it is on {', '.join(nodes)}; `gds rg offline {group}` first"
+                client.done(FAILED, said)
+                return
             if len(groups) > MOST:
                 client.done(USAGE, f"cannot {verb} {len(groups)} groups in one transaction: name at most {MOST}")
                 return
@@ -75,9 +92,9 @@ class Switching:
         operations = []
         for group in sorted(groups):
             of = dict(member.board.switches.get(group, {}))
-            for app in self._named(request):
-                if app.resource.group == group:
-                    of[app.name] = {**of.get(app.name, {}), what: value}
+            switched = [app.name for app in self._named(request) if app.resource.group == group]
+            for name in [THE_GROUP] if what == MANAGED else switched:
+                of[name] = {**of.get(name, {}), what: value}
             operations.append(Put(records.switches_key(group), records.encode(of=of)))
         compares = tuple(member.same(records.switches_key(group)) for group in sorted(groups))
 
@@ -106,10 +123,16 @@ class Switching:
             if group in self._busy:
                 continue
             for name, switches in of.items():
-                app = self._rgmd.apps.get(name)
                 for what, value in switches.items():
-                    if app is not None and (what, value) in VERBS and getattr(app, what) is not value:
-                        self._follow(name, what, value)
+                    if (what, value) in VERBS and self._is(group, name, what) is (not value):
+                        self._follow(name or group, what, value)
+
+    def _is(self, group: str, name: str, what: str) -> bool | None:
+        """How it is switched here; None: there is no such thing here."""
+        if name == THE_GROUP:
+            return self._groups.is_managed(group) if what == MANAGED and group in self._groups.declared else None
+        app = self._rgmd.apps.get(name)
+        return getattr(app, what) if app is not None and what != MANAGED else None
 
     def _follow(self, name: str, what: str, value: bool) -> None:
         key = (name, what, value)

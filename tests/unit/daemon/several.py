@@ -176,7 +176,7 @@ class Node:
         desk = NodesDesk(self.tenant, self.groups, cluster.clock.monotonic)
         self.agreement = Agreement(self.tenant, here.rgmd, self.groups, lambda: self.desk, cluster.clock.monotonic)
         self.desk: Any = None
-        switching = Switching(self.tenant, here.rgmd, on_node)
+        switching = Switching(self.tenant, here.rgmd, self.groups, on_node)
         self.verbs = {**on_node, **desk.acting, **desk.reading, **switching.acting, "diff.cluster": self.agreement.diff}
         self.verbs["set"] = self.agreement.set
         types = (generic_type(), address_type())

@@ -244,6 +244,31 @@ def test_disabled_is_disabled_everywhere() -> None:
         assert "on this node alone" in client.message
 
 
+def test_unmanaged_is_unmanaged_everywhere() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        refused = cluster.ask("n2", "rg.unmanage", "web")
+        assert (refused.code, refused.message) == (1, "cannot unmanage web: it is on n1; `gds rg offline web` first")
+        assert cluster.ask("n2", "rg.offline", "web").code == 0
+        assert cluster.ask("n2", "disable", "web").code == 0
+        cluster["n3"].engine.cut()
+        cluster.run(1.0)
+        assert cluster.ask("n2", "rg.unmanage", "web").code == 0
+        assert [node.groups.is_managed("web") for node in cluster.nodes] == [False, False, True]
+        cluster["n3"].engine.heal()
+        cluster.run(3.0)
+        assert not cluster["n3"].groups.is_managed("web"), "it follows when it is back"
+        for asked in (("rg.online", "web"), ("rg.switch", "web", "n3")):
+            client = cluster.ask("n1", *asked)
+            assert (client.code, "it is unmanaged; `gds rg manage web` first" in client.message) == (1, True)
+        assert cluster.ask("n1", "enable", "web").code == 0
+        assert cluster.masters() == []
+        assert cluster.ask("n3", "rg.manage", "web").code == 0
+        assert all(node.groups.is_managed("web") for node in cluster.nodes)
+        assert cluster.ask("n1", "rg.online", "web").code == 0
+        assert cluster["n1"].runs()
+
+
 def test_files_that_differ_bar_a_node_and_are_shown() -> None:
     with nodes(WEB, groups=(ONE,)) as cluster:
         n3 = cluster["n3"]
