@@ -1,5 +1,5 @@
-"""enable, disable, monitor, unmonitor, and manage and unmanage of a group, on a cluster: switched on every node, as at Sun
-(clresource without -n, clresourcegroup).
+"""enable, disable, monitor, unmonitor, and manage and unmanage of a group, on a cluster: switched on every node, as at
+Sun (clresource without -n, clresourcegroup).
 
 What a person switches is carried out where they ask; when that went well it stands in the store, and every other node
 follows, now or when it comes back. So what was disabled here is not started elsewhere by a failover.
@@ -56,14 +56,8 @@ class Switching:
     def _asked(self, verb: str) -> Verb:
         def switch(client: Client, request: dict[str, Any]) -> None:
             groups = {a.resource.group for a in self._named(request)}
-            if (
-                verb == "rg.unmanage"
-                and (masters := {g: self._tenant.masters(g) for g in sorted(groups)})
-                and any(masters.values())
-            ):
-                group, nodes = next((g, nodes) for g, nodes in masters.items() if nodes)
-                said = f"cannot unmanage {group}: it is on {', '.join(nodes)}; `gds rg offline {group}` first"
-                client.done(FAILED, said)
+            if verb == "rg.unmanage" and (taken := self._taken(groups)):
+                client.done(FAILED, taken)
                 return
             if len(groups) > MOST:
                 client.done(USAGE, f"cannot {verb} {len(groups)} groups in one transaction: name at most {MOST}")
@@ -81,6 +75,13 @@ class Switching:
             self._here[verb](Caller(client, done), request)
 
         return switch
+
+    def _taken(self, groups: set[str]) -> str:
+        """Why they cannot be unmanaged: only what is offline everywhere can."""
+        for group in sorted(groups):
+            if nodes := self._tenant.masters(group):
+                return f"cannot unmanage {group}: it is on {', '.join(nodes)}; `gds rg offline {group}` first"
+        return ""
 
     def _named(self, request: dict[str, Any]) -> list[App]:
         names = request.get("names") or []
