@@ -28,18 +28,12 @@ Exit status: 0 nothing wrong, 78 an error."""
 _FLAGS = {"--json": "json", "--strict": "strict", "--compile": "compile"}
 
 
+@options.door(USAGE, USAGE)
 def main(argv: list[str]) -> int:
     """Check the descriptors named in `argv`; exit status as above."""
-    try:
-        typed = options.parse(argv, _FLAGS, {})
-        if not typed.names or typed.after is not None:
-            raise UsageError("cannot check: name descriptors, or directories of them")
-    except options.HelpAsked:
-        print(USAGE)
-        return 0
-    except UsageError as error:
-        print(f"gds: {error}\n{USAGE}", file=sys.stderr)
-        return 2
+    typed = options.parse(argv, _FLAGS, {})
+    if not typed.names or typed.after is not None:
+        raise UsageError("cannot check: name descriptors, or directories of them")
     strict = "strict" in typed.flags
     request: dict[str, Any] = {"paths": typed.names}
     found = answer(request, os.environ)

@@ -26,16 +26,10 @@ The JSON schema of a descriptor, draft 2020-12; with --editor in draft 4, for ta
 WIDTH = 100
 
 
+@options.door(USAGE, USAGE)
 def main(argv: list[str]) -> int:
     """Explain the word in `argv`, or list all; 4 when nobody knows it."""
-    try:
-        typed = options.parse(argv, {"--json": "json"}, {})
-    except options.HelpAsked:
-        print(USAGE)
-        return 0
-    except UsageError as error:
-        print(f"gds: {error}\n{USAGE}", file=sys.stderr)
-        return 2
+    typed = options.parse(argv, {"--json": "json"}, {})
     from gds.config import explain
 
     word = " ".join([*typed.names, *(typed.after or [])])
@@ -55,18 +49,12 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+@options.door(SCHEMA_USAGE, SCHEMA_USAGE)
 def schema(argv: list[str]) -> int:
     """Print the schema."""
-    try:
-        typed = options.parse(argv, {"--editor": "editor", "--json": "json"}, {})
-        if typed.names or typed.after:
-            raise UsageError("cannot print a schema of something: there is only one")
-    except options.HelpAsked:
-        print(SCHEMA_USAGE)
-        return 0
-    except UsageError as error:
-        print(f"gds: {error}\n{SCHEMA_USAGE}", file=sys.stderr)
-        return 2
+    typed = options.parse(argv, {"--editor": "editor", "--json": "json"}, {})
+    if typed.names or typed.after:
+        raise UsageError("cannot print a schema of something: there is only one")
     from gds.config.schema import document_schema, editor_schema
 
     made = editor_schema() if "editor" in typed.flags else document_schema()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 
-from gds.cli import options
+from gds.cli import declared, options
 from gds.errors import UsageError
 
 USAGE = """usage: gds graph PATH... [--format text|json|dot|mermaid]
@@ -19,34 +18,20 @@ Nothing is started, no runner is asked, and this machine is not asked whether co
 Exit status: 0 drawn, 2 usage, 78 an error in a descriptor."""
 
 FORMATS = ("text", "json", "dot", "mermaid")
-FAULTY = 78
 
 
+@options.door(USAGE, USAGE)
 def main(argv: list[str]) -> int:
     """Draw the descriptors named in `argv`; exit status as above."""
-    try:
-        typed = options.parse(argv, {"--json": "json"}, {"--format": "format", "-f": "format"})
-        if not typed.names or typed.after is not None:
-            raise UsageError("cannot draw a graph: name descriptors, or directories of them")
-        form = typed.values.get("format", "json" if "json" in typed.flags else "text")
-        if form not in FORMATS:
-            raise UsageError(f"cannot draw a graph as {form}: the formats are {', '.join(FORMATS)}")
-    except options.HelpAsked:
-        print(USAGE)
-        return 0
-    except UsageError as error:
-        print(f"gds: {error}\n{USAGE}", file=sys.stderr)
-        return 2
+    typed = options.parse(argv, {"--json": "json"}, {"--format": "format", "-f": "format"})
+    if not typed.names or typed.after is not None:
+        raise UsageError("cannot draw a graph: name descriptors, or directories of them")
+    form = typed.values.get("format", "json" if "json" in typed.flags else "text")
+    if form not in FORMATS:
+        raise UsageError(f"cannot draw a graph as {form}: the formats are {', '.join(FORMATS)}")
     from gds.config import graph
-    from gds.config.load import load
 
-    loaded = load(typed.names, can_abort=True, look=False)
-    if loaded.plan is None:
-        for problem in loaded.problems:
-            print(problem, file=sys.stderr)
-        print("gds: cannot draw a graph: correct the descriptors first", file=sys.stderr)
-        return FAULTY
-    order = graph.order_of(loaded.plan)
+    order = graph.order_of(declared.plan_of(typed.names, "draw a graph"))
     match form:
         case "json":
             print(json.dumps(graph.as_document(order), indent=1))

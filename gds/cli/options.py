@@ -1,12 +1,19 @@
-"""Options of the verbs that must start fast: read by hand, because an argument parser costs more than the verb."""
+"""The door of every verb: what was typed is read here, and here it is answered what cannot be done.
+
+Options are read by hand, because an argument parser costs more than the verbs that must start fast.
+"""
 
 from __future__ import annotations
 
-from gds.errors import UsageError
+import sys
+
+from gds.errors import ConfigError, GdsError, InternalError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    Verb = Callable[[list[str]], int]
 
 
 class Options:
@@ -21,6 +28,45 @@ class Options:
 
 class HelpAsked(Exception):
     """The user typed --help."""
+
+
+def door(usage: str | Callable[[list[str]], str], mistaken: str = "") -> Callable[[Verb], Verb]:
+    """What a verb is entered by, so that the verb is nothing but its own work.
+
+    `usage` (or what it makes of the words) answers --help. What the verb raises goes to stderr, a mistake of usage with
+    the line `mistaken` behind it. The exit status is that of design.md 4. Our own bugs pass, with their traceback.
+    """
+
+    def behind(verb: Verb) -> Verb:
+        def entered(argv: list[str]) -> int:
+            try:
+                return verb(argv)
+            except HelpAsked:
+                print(usage if isinstance(usage, str) else usage(argv))
+                return 0
+            except InternalError:
+                raise
+            except GdsError as error:
+                remark = f"\n{mistaken}" if mistaken and isinstance(error, UsageError) else ""
+                print(f"gds: {error}{remark}", file=sys.stderr)
+                return _status_of(error)
+
+        entered.__doc__ = verb.__doc__
+        return entered
+
+    return behind
+
+
+def _status_of(error: GdsError) -> int:
+    if isinstance(error, UsageError):
+        return 2
+    if isinstance(error, ConfigError):
+        return 78
+    if hasattr(error, "code"):
+        return int(error.code)
+    from gds.api import client  # loaded already, if one of its errors came
+
+    return 4 if isinstance(error, client.NoRunner) else 77 if isinstance(error, client.Denied) else 1
 
 
 def parse(argv: list[str], flags: Mapping[str, str], valued: Mapping[str, str]) -> Options:

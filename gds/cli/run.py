@@ -52,24 +52,18 @@ _VALUED = {
 }
 
 
+@options.door(USAGE, USAGE)
 def main(argv: list[str]) -> int:
     """Run until told to stop; exit status as above."""
-    try:
-        typed = options.parse(argv, {"--pmf": "pmf"}, _VALUED)
-        if typed.after is not None and (typed.names or not typed.after):
-            raise UsageError("cannot run: give either descriptors, or -- and a command")
-        if "pmf" in typed.flags:
-            if typed.after is not None or typed.names:
-                raise UsageError("cannot run: --pmf takes neither descriptors nor a command")
-            os.chdir("/")
-        elif typed.after is None and not typed.names:
-            raise UsageError("cannot run: no descriptor and no command is given")
-    except options.HelpAsked:
-        print(USAGE)
-        return 0
-    except UsageError as error:
-        print(f"gds: {error}\n{USAGE}", file=sys.stderr)
-        return 2
+    typed = options.parse(argv, {"--pmf": "pmf"}, _VALUED)
+    if typed.after is not None and (typed.names or not typed.after):
+        raise UsageError("cannot run: give either descriptors, or -- and a command")
+    if "pmf" in typed.flags:
+        if typed.after is not None or typed.names:
+            raise UsageError("cannot run: --pmf takes neither descriptors nor a command")
+        os.chdir("/")
+    elif typed.after is None and not typed.names:
+        raise UsageError("cannot run: no descriptor and no command is given")
     handed = _handed_over() if "GDS_HANDOVER" in os.environ else None
     _close_inherited()
     _take_back_locale()
@@ -78,9 +72,6 @@ def main(argv: list[str]) -> int:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
     try:
         return _run(typed, handed)
-    except ConfigError as error:
-        print(f"gds: {error}", file=sys.stderr)
-        return 78
     except EngineError as error:
         print(f"gds: {error}", file=sys.stderr)
         return 75 if "another runner" in str(error) else 1

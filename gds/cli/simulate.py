@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import sys
 
-from gds.cli import options
-from gds.errors import UsageError
+from gds.cli import declared, options
+from gds.errors import ConfigError, UsageError
 from gds.model.value import fields_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from gds.config.load import Problem
-    from gds.model.resource import Plan
     from gds.script import Decision, Difference, Standing, Transcript
 
 USAGE = """usage: gds simulate [PATH...] SCENARIO [--json] [--cluster]
@@ -39,23 +37,24 @@ then takes the place of the properties it was recorded with: what would have bee
 Exit status: 0 played, 1 there was no end to it, or the decisions are not the same, 78 a file cannot be used."""
 
 NO_END = NOT_THE_SAME = 1
-FAULTY = 78
 
 
+def _usage(argv: list[str]) -> str:
+    if "--cluster" not in argv:
+        return USAGE
+    from gds.config import clusterscenario
+
+    return f"usage: gds simulate --cluster [PATH...] SCENARIO [--json]\n\n{clusterscenario.__doc__}"
+
+
+@options.door(_usage, USAGE)
 def main(argv: list[str]) -> int:
     """Play a scenario; exit status as above."""
-    try:
-        typed = options.parse(argv, {"--json": "json", "--compare": "compare", "--cluster": "cluster"}, {})
-        if not typed.names or typed.after is not None:
-            raise UsageError("cannot simulate: name a scenario")
-        if {"cluster", "compare"} <= typed.flags:
-            raise UsageError("cannot compare: a cluster's scenario holds no recorded decisions")
-    except options.HelpAsked:
-        _help("--cluster" in argv)
-        return 0
-    except UsageError as error:
-        print(f"gds: {error}\n{USAGE}", file=sys.stderr)
-        return 2
+    typed = options.parse(argv, {"--json": "json", "--compare": "compare", "--cluster": "cluster"}, {})
+    if not typed.names or typed.after is not None:
+        raise UsageError("cannot simulate: name a scenario")
+    if {"cluster", "compare"} <= typed.flags:
+        raise UsageError("cannot compare: a cluster's scenario holds no recorded decisions")
     if "cluster" in typed.flags:
         from gds.cli.simulatecluster import play
 
@@ -63,34 +62,17 @@ def main(argv: list[str]) -> int:
     return _play(typed)
 
 
-def _help(of_clusters: bool) -> None:
-    if not of_clusters:
-        print(USAGE)
-        return
-    from gds.config import clusterscenario
-
-    print(f"usage: gds simulate --cluster [PATH...] SCENARIO [--json]\n\n{clusterscenario.__doc__}")
-
-
 def _play(typed: options.Options) -> int:
-    from gds.config.load import load
     from gds.config.scenario import read_scenario
     from gds.script import first_difference
     from gds.simulate import MOST, simulate
 
     *paths, file = typed.names
-    plan: Plan | None = None
-    if paths:
-        loaded = load(paths, can_abort=True, look=False)
-        if loaded.plan is None:
-            return _refused(loaded.problems)
-        plan = loaded.plan
-    scenario = read_scenario(file, plan)
+    scenario = read_scenario(file, declared.plan_to_play(paths))
     if scenario.problems:
-        return _refused(scenario.problems)
+        raise declared.unplayable(scenario.problems)
     if "compare" in typed.flags and not scenario.decided:
-        print(f"gds: cannot compare: {file} does not say what was decided, it has no [[decided]]", file=sys.stderr)
-        return FAULTY
+        raise ConfigError(f"cannot compare: {file} does not say what was decided, it has no [[decided]]")
     transcript = simulate(scenario.plan, scenario.script)
     away = first_difference(scenario.decided, transcript.decisions) if scenario.decided else None
     if "json" in typed.flags:
@@ -138,13 +120,6 @@ def compared(away: Difference | None, decided: int) -> dict[str, Any]:
     told = {"recorded": away.expected, "now": away.made}
     sides = {side: {f: getattr(d, f) for f in fields_of(type(d))} if d else None for side, d in told.items()}
     return {"same": False, "decisions": decided, "after": away.same, **sides}
-
-
-def _refused(problems: tuple[Problem, ...]) -> int:
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    print(f"gds: cannot simulate: {len(problems)} error{'' if len(problems) == 1 else 's'}", file=sys.stderr)
-    return FAULTY
 
 
 def text_of(transcript: Transcript, description: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
+from gds.cli import declared
 from gds.clusterscript import ClusterTranscript
 from gds.model.value import fields_of
 
@@ -13,28 +14,21 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gds.clusterscript import ClusterScript
-    from gds.config.load import Problem
 
 NO_END = 1
-FAULTY = 78
 
 
 def play(names: list[str], as_json: bool) -> int:
-    """Play the last of `names`, with the groups of the others when there are some; the exit status of simulate."""
+    """Play the last of `names`, with the groups of the others when there are some; the exit status of simulate.
+    Raises ConfigError."""
     from gds.clustersim import MOST, simulate_cluster
     from gds.config.clusterscenario import read_cluster_scenario
-    from gds.config.load import load
 
     *paths, file = names
-    groups = None
-    if paths:
-        loaded = load(paths, can_abort=True, look=False)
-        if loaded.plan is None:
-            return _refused(loaded.problems)
-        groups = loaded.plan.groups
-    scenario = read_cluster_scenario(file, groups)
+    plan = declared.plan_to_play(paths)
+    scenario = read_cluster_scenario(file, plan.groups if plan else None)
     if scenario.problems:
-        return _refused(scenario.problems)
+        raise declared.unplayable(scenario.problems)
     transcript = simulate_cluster(scenario.script)
     if as_json:
         print(json.dumps(document_of(transcript, scenario.description), indent=1, ensure_ascii=False))
@@ -44,13 +38,6 @@ def play(names: list[str], as_json: bool) -> int:
         print(f"gds: cannot see an end of {file}: cut after {MOST} lines", file=sys.stderr)
         return NO_END
     return 0
-
-
-def _refused(problems: tuple[Problem, ...]) -> int:
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    print(f"gds: cannot simulate: {len(problems)} error{'' if len(problems) == 1 else 's'}", file=sys.stderr)
-    return FAULTY
 
 
 def text_of(script: ClusterScript, transcript: ClusterTranscript, description: str) -> str:

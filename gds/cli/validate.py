@@ -31,18 +31,12 @@ MOST_OUTPUT = 65_536
 USAGE = "usage: gds validate PATH... [--strict] [--json]"
 
 
+@options.door(USAGE)
 def main(argv: list[str]) -> int:
     """Exit status: 0 all fit, 1 a validate command refuses, 78 errors in descriptors."""
-    try:
-        typed = options.parse(argv, {"--strict": "strict", "--json": "json"}, {})
-        if not typed.names or typed.after is not None:
-            raise UsageError(f"cannot validate: no descriptor is given\n{USAGE}")
-    except options.HelpAsked:
-        print(USAGE)
-        return 0
-    except UsageError as error:
-        print(f"gds: {error}", file=sys.stderr)
-        return 2
+    typed = options.parse(argv, {"--strict": "strict", "--json": "json"}, {})
+    if not typed.names or typed.after is not None:
+        raise UsageError(f"cannot validate: no descriptor is given\n{USAGE}")
     strict = "strict" in typed.flags
     if "json" in typed.flags:
         return _told_to_programs(typed.names, strict)

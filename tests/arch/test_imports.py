@@ -52,7 +52,8 @@ LAW: dict[str, tuple[str, ...]] = {
     "gds.daemon": ("gds.ports", "gds.seam", *JUDGES, *WORDS),
     "gds.api": ("gds.ports", *WORDS),
     "gds.testing": ("gds.ports", *WORDS),
-    "gds.late": ("gds.daemon", "gds.api", "gds.linux", "gds.ports", *JUDGES, *WORDS),
+    "gds.probes": ("gds.daemon", "gds.linux", "gds.fault", *WORDS),
+    "gds.late": ("gds.probes", "gds.daemon", "gds.api", "gds.linux", "gds.ports", *JUDGES, *WORDS),
     # What a runner with an engine loads beside; no other runner loads any of it.
     "gds.joining": ("gds.daemon", "gds.engine", "gds.linux", "gds.ports", *JUDGES, *WORDS),
     "gds.runner": (
@@ -60,7 +61,7 @@ LAW: dict[str, tuple[str, ...]] = {
         *(*JUDGES, *WORDS),
     ),
     "gds.cli": ("gds.api.client", "gds.config", "gds.script", "gds.simulate", "gds.whatif", "gds.runner", *WORDS),
-    "gds.cli.simulatecluster": ("gds.config", "gds.clusterscript", "gds.clustersim", *WORDS),
+    "gds.cli.simulatecluster": ("gds.cli.declared", "gds.config", "gds.clusterscript", "gds.clustersim", *WORDS),
     # Runs in other people's programs: it talks to a runner, and judges as the runner does.
     "gds.dsdl": ("gds.api.client", "gds.seam", "gds.rgm.control", "gds.fault", "gds.pmf", *WORDS),
     # Pacemaker's agent: a process for each action. It talks to a runner, and where none lives it looks for what is left
