@@ -10,7 +10,7 @@ it plants trees, hears what their keepers tell, and looks into /proc only when s
   whose: both trees end.
 - A keeper that does not answer: it is continued, in case somebody stopped it; a kill is carried out from here
   meanwhile, and a keeper that stays dumb is killed itself, which ends the tree as above.
-- After a crash of the runner, keepers of lasting trees are found by their records (keeper.Record) and taken back. The
+- After a crash of the runner, keepers of lasting trees are found by their records (keeperrecord) and taken back. The
   zygote of the dead runner still stands behind them. Only if that is killed too, and then the keeper, do processes
   climb to init; those that were seen before are still killed, and the reason says that others may be left.
 
@@ -22,18 +22,17 @@ from __future__ import annotations
 
 import errno
 import os
-import select
-import signal
-import stat
-from _socket import AF_UNIX, SOCK_SEQPACKET, socket
 
-from gds.errors import EngineError, InternalError
+from gds.errors import InternalError
 from gds.linux import launch as starting
-from gds.linux import lineage, parcel, prctl, procfs, striking
+from gds.linux import lineage, parcel, prctl, procfs
+from gds.linux.keeperfolder import private_folder
+from gds.linux.keeperhandover import facts_of, followed
 from gds.linux.keeperhunt import Hunt
 from gds.linux.keeperlegacy import Legacy
+from gds.linux.keeperline import Lines
+from gds.linux.keeperpatience import Patience
 from gds.linux.keeperpool import Pool, Watch
-from gds.linux.keeperrecord import Record
 from gds.linux.keepertree import Keeper, KeeperTree
 
 TYPE_CHECKING = False
@@ -47,10 +46,6 @@ if TYPE_CHECKING:
     from gds.model.launch import Launch
     from gds.ports import Tree, TreeListener
 
-_PATIENCE = 0.25
-"""Seconds a keeper may take to acknowledge; doubled each time."""
-_STRIKES = 5
-"""Unanswered reminders after which a keeper that should kill is killed itself (7.75 s)."""
 _TRIES = 3
 """Keepers asked for one tree, when they are killed before they could say hello."""
 
@@ -68,15 +63,16 @@ class KeeperForest:
         self._loop = loop
         self._reaper = reaper
         self._zygote = zygote
-        folder, self.why_not_lasting = _private_folder(runtime_dir)
+        folder, self.why_not_lasting = private_folder(runtime_dir)
         self._folder = folder
-        self._keepers: dict[int, Keeper] = {}
-        self._pool = Pool(loop, self._hang_up)
+        self._lines = Lines(loop, self._told, self._hung_up, self._keeper_died)
+        self._patience = Patience(loop)
+        self._pool = Pool(loop, self._lines.hang_up)
         self._watch = Watch(loop)
         self._legacy = Legacy(folder)
         self._closed = False
         prctl.become_subreaper()
-        self._hunt = Hunt(loop, reaper, zygote, folder, self._keepers, self._cleaned_up, self._main_exited)
+        self._hunt = Hunt(loop, reaper, zygote, folder, self._lines.keepers, self._cleaned_up, self._main_exited)
 
     # -- Forest -------------------------------------------------------------------------------------------------------
 
@@ -118,7 +114,7 @@ class KeeperForest:
             seen = tree.parents()
             if not tree.main_pid:
                 tree.main_pid = next(iter(seen), 0)
-            self._serve(keeper)
+            self._lines.serve(keeper)
             if keeper.record is not None and not lineage.is_alive(keeper.record.guard, keeper.record.guard_start):
                 self._watch.add(keeper)
         listener.tree_started(tree)
@@ -126,7 +122,7 @@ class KeeperForest:
 
     def under_way(self) -> list[str]:
         """See ports.LastingForest."""
-        trees = [keeper.tree for keeper in self._keepers.values() if keeper.tree is not None]
+        trees = [keeper.tree for keeper in self._lines.keepers.values() if keeper.tree is not None]
         return [tree.name for tree in trees if ":" in tree.name]
 
     def is_settled(self, tree: Tree) -> bool:
@@ -138,54 +134,16 @@ class KeeperForest:
     def hand_over(self, tree: Tree) -> tuple[dict[str, Any], tuple[int, ...]]:
         """See ports.LastingForest. The socket goes with it, and what its keeper has said and nobody has heard yet."""
         assert isinstance(tree, KeeperTree)
-        keeper = tree.keeper
-        assert keeper is not None
-        if keeper.record is not None:
-            guard, guard_start = keeper.record.guard, keeper.record.guard_start
-        else:
-            seen = procfs.stat(keeper.pid)
-            guard = seen[1] if seen is not None else 0
-            guard_start = lineage.start_of(guard)
-        fd = keeper.sock.fileno()
-        facts = {
-            "name": tree.name,
-            "incarnation": tree.incarnation,
-            "main_pid": tree.main_pid,
-            "main_alive": tree.main_alive,
-            "main_exit_told": tree.main_exit_told,
-            "lasting": tree.lasting,
-            "known": tree.known,
-            "fd": fd,
-            "keeper": keeper.pid,
-            "keeper_start": keeper.start,
-            "guard": guard,
-            "guard_start": guard_start,
-        }
-        return facts, (fd,)
+        facts = facts_of(tree)
+        return facts, (facts["fd"],)
 
     def resume(self, facts: dict[str, Any], listener: TreeListener) -> KeeperTree:
         """See ports.LastingForest. Behind its keeper stands the zygote that the runner before us had: it is our child
         still, and lives as long as its last keeper."""
-        tree = KeeperTree(self, facts["name"], facts["incarnation"], listener)
-        tree.started = True
-        tree.main_pid = facts["main_pid"]
-        tree.main_alive = facts["main_alive"]
-        tree.main_exit_told = facts["main_exit_told"]
-        tree.lasting = facts["lasting"]
-        tree.known = facts["known"]
-        sock = socket(AF_UNIX, SOCK_SEQPACKET, 0, facts["fd"])
-        sock.setblocking(False)
-        keeper = tree.keeper = Keeper(sock)
-        keeper.tree = tree
-        keeper.pid, keeper.start = facts["keeper"], facts["keeper_start"]
-        guard, guard_start = facts["guard"], facts["guard_start"]
-        # our own child: its zygote was killed before, and what it leaves climbs to us
-        keeper.climbed = guard == os.getpid()
-        if keeper.climbed:
-            guard = 0
-        keeper.record = Record(tree.name, tree.incarnation, keeper.start, guard, guard_start, None)
-        self._serve(keeper)
-        if not lineage.is_alive(guard, guard_start):
+        tree, keeper, record = followed(self, facts, listener)
+        guard = record.guard
+        self._lines.serve(keeper)
+        if not lineage.is_alive(guard, record.guard_start):
             self._watch.add(keeper)
         elif not self._reaper.expects(guard):
             self._reaper.expect(guard, lambda _status: self._guard_died(guard), of_tree=True)
@@ -193,7 +151,7 @@ class KeeperForest:
 
     def _guard_died(self, guard: int) -> None:
         """A zygote of the runner before us: its keepers are our children now."""
-        for keeper in list(self._keepers.values()):
+        for keeper in list(self._lines.keepers.values()):
             if keeper.record is not None and keeper.record.guard == guard:
                 keeper.climbed = True
                 self._watch.add(keeper)
@@ -207,8 +165,8 @@ class KeeperForest:
         self._closed = True
         for part in (self._pool, self._watch, self._hunt):
             part.close()
-        for keeper in list(self._keepers.values()):
-            self._hang_up(keeper)
+        for keeper in list(self._lines.keepers.values()):
+            self._lines.hang_up(keeper)
         self._legacy.close()
 
     # -- starting -----------------------------------------------------------------------------------------------------
@@ -218,47 +176,36 @@ class KeeperForest:
         order = "start", folder, tree.name, tree.incarnation, starting.plain(launch)
         try:
             while (keeper := self._pool.take()) is not None:
-                if self._order(keeper, order, launch):
+                if self._lines.order(keeper, order, launch):
                     self._assign(keeper, tree)
                     return
-                self._hang_up(keeper)  # it was killed while it waited
+                self._lines.hang_up(keeper)  # it was killed while it waited
             keeper = self._make()
             self._assign(keeper, tree)
-            self._order(keeper, order, launch)
+            self._lines.order(keeper, order, launch)
             # it may yet be killed before it reads its orders, and the caller may close these as soon as we return
             tree.again = launch.replace(stdout=os.dup(launch.stdout), stderr=os.dup(launch.stderr))
         except OSError as error:
             number, words = error.errno or errno.EAGAIN, f"cannot make a keeper: {error.strerror}"
             self._loop.soon(lambda: self._give_up(tree, number, words))
 
-    def _order(self, keeper: Keeper, order: tuple[Any, ...], launch: Launch) -> bool:
-        """False: nobody is there any more."""
-        try:
-            parcel.send(keeper.sock, order, (launch.stdout, launch.stderr))
-        except OSError as error:
-            if error.errno not in (errno.EPIPE, errno.ECONNRESET):
-                self._hang_up(keeper)
-                raise
-            return False
-        return True
-
     def _assign(self, keeper: Keeper, tree: KeeperTree) -> None:
         tree.keeper = keeper
         keeper.tree = tree
-        self._remind_later(tree)
+        self._patience.begin(tree)
 
     def _give_up(self, tree: KeeperTree, number: int, words: str) -> None:
         keeper, tree.keeper = tree.keeper, None
         if keeper is not None:
             keeper.tree = None
-            self._hang_up(keeper)
+            self._lines.hang_up(keeper)
         self._failed(tree, number, words)
 
     def _make(self) -> Keeper:
         ours, theirs = parcel.pair()
         ours.setblocking(False)
         keeper = Keeper(ours)
-        self._serve(keeper)
+        self._lines.serve(keeper)
         self._zygote().keeper(
             theirs,
             self._folder,
@@ -275,28 +222,12 @@ class KeeperForest:
         keeper.cleaned = True
         keeper.climbed = climbed
         if climbed and self._pool.remove(keeper):
-            self._hang_up(keeper)
+            self._lines.hang_up(keeper)
         elif climbed and keeper.tree is not None and not keeper.dead:
             self._watch.add(keeper)
         self._hunt.soon()
 
-    def _serve(self, keeper: Keeper) -> None:
-        self._keepers[keeper.sock.fileno()] = keeper
-        self._loop.watch(keeper.sock.fileno(), lambda _events: self._heard(keeper))
-
     # -- what keepers say ---------------------------------------------------------------------------------------------
-
-    def _heard(self, keeper: Keeper) -> None:
-        while keeper.sock.fileno() >= 0:
-            try:
-                message, fds = parcel.receive(keeper.sock)
-            except BlockingIOError:
-                return
-            parcel.close(fds)
-            if message is None:
-                self._hung_up(keeper)
-                return
-            self._told(keeper, message)
 
     def _told(self, keeper: Keeper, message: tuple[Any, ...]) -> None:
         what, tree = message[0], keeper.tree
@@ -311,7 +242,7 @@ class KeeperForest:
         elif what == "started":
             self._started(tree, message[1], message[2])
         elif what == "killing":
-            self._patient(tree)
+            self._patience.end(tree)
         elif what == "main":
             self._main_exited(tree, message[1])
         elif what == "failed":
@@ -340,7 +271,7 @@ class KeeperForest:
         tree.started = True
         tree.lasting = lasting
         if not tree.killing:
-            self._patient(tree)
+            self._patience.end(tree)
         tree.listener.tree_started(tree)
 
     def _main_exited(self, tree: KeeperTree, status: int | None) -> None:
@@ -353,13 +284,13 @@ class KeeperForest:
         if not tree.over:
             tree.over = True
             tree.forget_again()
-            self._patient(tree)
+            self._patience.end(tree)
             tree.listener.tree_failed(tree, number, words)
 
     def _empty(self, tree: KeeperTree, status: int | None) -> None:
         if not tree.over:
             tree.over = True
-            self._patient(tree)
+            self._patience.end(tree)
             tree.main_alive = False
             tree.listener.tree_emptied(tree, status, tree.lost)
 
@@ -371,60 +302,15 @@ class KeeperForest:
             keeper.tree.keeper = None
             keeper.tree = None
         if keeper.adopted or keeper.climbed or self._closed:
-            self._hang_up(keeper)  # no zygote of ours stands behind it
+            self._lines.hang_up(keeper)  # no zygote of ours stands behind it
         else:
             self._pool.put(keeper)
-
-    def _hang_up(self, keeper: Keeper) -> None:
-        fd = keeper.sock.fileno()
-        if fd >= 0:
-            self._loop.unwatch(fd)
-            self._keepers.pop(fd, None)
-            keeper.sock.close()
-        if keeper.pidfd >= 0:
-            self._loop.unwatch(keeper.pidfd)
-            os.close(keeper.pidfd)
-            keeper.pidfd = -1
 
     # -- killing ------------------------------------------------------------------------------------------------------
 
     def kill(self, tree: KeeperTree) -> None:
-        """Ask the keeper; if it does not answer, see to it from here."""
-        if tree.killing:
-            return
-        tree.killing = True
-        keeper = tree.keeper
-        if tree.lost or keeper is None:
-            return  # is being hunted already
-        try:
-            parcel.send(keeper.sock, ("kill",))
-        except OSError:
-            pass  # it is dead, which comes next, or it does not listen, which the reminders see to
-        self._patient(tree)
-        self._remind_later(tree)
-
-    def _patient(self, tree: KeeperTree) -> None:
-        tree.reminders = 0
-        if tree.patience is not None:
-            tree.patience.cancel()
-            tree.patience = None
-
-    def _remind_later(self, tree: KeeperTree) -> None:
-        tree.patience = self._loop.after(_PATIENCE * 2 ** min(tree.reminders, 5), lambda: self._remind(tree))
-
-    def _remind(self, tree: KeeperTree) -> None:
-        """It owes an answer: perhaps it was stopped."""
-        tree.patience = None
-        keeper = tree.keeper
-        if tree.over or tree.lost or keeper is None:
-            return
-        keeper.signal(signal.SIGCONT)
-        if tree.killing:
-            striking.strike_below([keeper.pid] if keeper.is_itself() else [])
-            if tree.reminders >= _STRIKES and not keeper.adopted:
-                keeper.signal(signal.SIGKILL)
-        tree.reminders += 1
-        self._remind_later(tree)
+        """Ask the keeper; if it does not answer, it is seen to from here."""
+        self._patience.kill(tree)
 
     # -- keepers that died --------------------------------------------------------------------------------------------
 
@@ -433,21 +319,18 @@ class KeeperForest:
         tree = keeper.tree
         self._pool.remove(keeper)
         if tree is None:
-            self._hang_up(keeper)
+            self._lines.hang_up(keeper)
         elif not keeper.pid and not keeper.adopted:
             # it never came to life, so it never read its orders
             keeper.tree = None
-            self._hang_up(keeper)
+            self._lines.hang_up(keeper)
             self._try_again(tree)
         else:
-            self._loop.unwatch(keeper.sock.fileno())
-            self._keepers.pop(keeper.sock.fileno(), None)
-            keeper.sock.close()
-            self._wait_for_end(keeper)
+            self._lines.wait_for_end(keeper)
 
     def _try_again(self, tree: KeeperTree) -> None:
         tree.tries += 1
-        self._patient(tree)
+        self._patience.end(tree)
         tree.keeper = None
         if tree.killing:
             self._failed(tree, errno.ECANCELED, "it was killed before it was started")
@@ -459,26 +342,13 @@ class KeeperForest:
             os.close(again.stdout)
             os.close(again.stderr)
 
-    def _wait_for_end(self, keeper: Keeper) -> None:
-        """Its orphans climb when it is dead for the kernel, which is later than the end of its socket."""
-        keeper.signal(signal.SIGKILL)
-        try:
-            keeper.pidfd = os.pidfd_open(keeper.pid)
-        except OSError:
-            self._loop.soon(lambda: self._keeper_died(keeper))
-            return
-        if not keeper.is_itself():
-            self._loop.soon(lambda: self._keeper_died(keeper))
-            return
-        self._loop.watch(keeper.pidfd, lambda _events: self._keeper_died(keeper), select.EPOLLIN)
-
     def _keeper_died(self, keeper: Keeper) -> None:
-        self._hang_up(keeper)
+        self._lines.hang_up(keeper)
         tree = keeper.tree
         if tree is None or tree.over or keeper.dead:
             return
         keeper.dead = True
-        self._patient(tree)
+        self._patience.end(tree)
         if keeper.record is not None and (left := self._legacy.last_word(keeper.pid, keeper.record)) is not None:
             self._empty(tree, left)
             return
@@ -511,29 +381,10 @@ class KeeperForest:
     def _busy(self, keeper: Keeper) -> None:
         """It serves another runner, and is not ours to touch."""
         tree, keeper.tree = keeper.tree, None
-        self._hang_up(keeper)
+        self._lines.hang_up(keeper)
         if tree is not None:
             tree.keeper = None
-            self._patient(tree)
+            self._patience.end(tree)
         raise InternalError(
             f"cannot adopt {tree.name if tree is not None else 'a tree'}: its keeper serves another runner"
         )
-
-
-def _private_folder(runtime_dir: str) -> tuple[str, str]:
-    """Make the folder, ours alone; ("", why not) when there can be none."""
-    if not runtime_dir:
-        return "", "there is no runtime_dir"
-    folder = runtime_dir + "/keepers"
-    try:
-        os.makedirs(folder, 0o700, exist_ok=True)
-        facts = os.lstat(folder)
-        if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid():
-            raise EngineError(f"cannot keep keepers in {folder}: it is not a directory of ours; remove it")
-        if facts.st_mode & 0o077:
-            os.chmod(folder, 0o700)
-    except OSError as error:
-        return "", f"cannot write to {folder}: {error.strerror}"
-    if not os.access(folder, os.W_OK | os.X_OK):
-        return "", f"cannot write to {folder}"
-    return folder, ""
