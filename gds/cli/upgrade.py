@@ -120,6 +120,7 @@ def _load_everything() -> None:
     import_module("gds.runner")
     import_module("gds.cli.run")
     import_module("gds.late")
+    import_module("gds.probes")
     for package in LOADED:
         for place in import_module(package).__path__:
             for entry in sorted(os.listdir(place)):

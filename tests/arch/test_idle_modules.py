@@ -38,6 +38,7 @@ NEVER = frozenset(
 OURS_NEVER = (
     *(
         "gds.requested",
+        "gds.probes",
         "gds.simulate",
         "gds.stage",
         "gds.troupe",
