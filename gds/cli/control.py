@@ -12,24 +12,31 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_WHERE = {"--socket": "socket", "--runtime-dir": "runtime_dir"}
+    from gds.cli.options import Verb
+
+WHERE = {"--socket": "socket", "--runtime-dir": "runtime_dir"}
+"""The options that say which runner is asked."""
 _WAITING = (
     *("start", "stop", "restart", "enable", "disable", "rg.online", "rg.offline", "rg.restart", "rg.switch"),
     *("node.drain", "node.evacuate", "node.resume"),
 )
+_FLAGS = {"reload": {"--dry-run": "dry_run"}, "probe": {"--json": "json"}}
 
 
-def failed(error: GdsError) -> int:
-    """Say it on stderr; the exit status (design.md 4)."""
-    print(f"gds: {error}", file=sys.stderr)
-    if isinstance(error, client.NoRunner):
-        return 4
-    if isinstance(error, client.Denied):
-        return 77
-    if isinstance(error, UsageError):
-        return 2
-    code: int = getattr(error, "code", 1)
-    return code
+class Refused(GdsError):
+    """The runner's own answer, with its exit status."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def answered(path: str, request: dict[str, Any], timeout: float = 30.0) -> dict[str, Any]:
+    """What the runner at `path` answers within `timeout` seconds. Raises GdsError, Refused when it refuses."""
+    answer = client.ask(path, request, timeout=timeout)
+    if answer["code"]:
+        raise Refused(answer["message"], int(answer["code"]))
+    return answer
 
 
 def owners(names: list[str], where: options.Options) -> dict[str, list[str]]:
@@ -68,38 +75,63 @@ def talk(message: dict[str, Any]) -> None:
         print(message["line"], file=sys.stderr)
 
 
-def _act(
-    verb: str, argv: list[str], usage: str, need_names: bool = True, by_name: bool = True
-) -> tuple[int, list[dict[str, Any]]]:
-    flags = {"--no-wait": "no_wait"} if verb in _WAITING else {}
-    valued = {**_WHERE, "--timeout": "timeout"}
-    if verb == "reload":
-        flags = {"--dry-run": "dry_run"}
-    if verb == "probe":
-        flags = {"--json": "json"}
+def say(message: str) -> None:
+    """What the runner says at the end, which may be several lines, goes to stderr."""
+    print(f"gds: {message}".replace("\n", "\ngds: "), file=sys.stderr)
+
+
+def timeout_of(typed: options.Options) -> float | None:
+    """--timeout in seconds; None: no limit. Raises UsageError."""
+    return options.seconds(typed.values["timeout"], "--timeout") if "timeout" in typed.values else None
+
+
+def chosen(of: str, argv: list[str], verbs: dict[str, str], usage: str) -> tuple[str, int]:
+    """The verb that `gds OF VERB …` begins with; or "" and the exit status, when help was asked for or there is no such
+    verb, which has been said."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print(f"usage: {usage}\n")
+        for verb, said in verbs.items():
+            print(f"  {verb:9} {said}")
+        return "", 0 if argv else 2
+    if argv[0] in verbs:
+        return argv[0], 0
+    meant = options.near(argv[0], verbs)
+    print(f"gds: cannot {of} {argv[0]}: there is no such verb{meant}\nusage: {usage}", file=sys.stderr)
+    return "", 2
+
+
+def acting(verb: str, usage: str, by_name: bool = True) -> Verb:
+    """The verb that asks the runners for this. `by_name`: the names say which runner is meant."""
+
+    @options.door(f"usage: {usage}")
+    def act(argv: list[str]) -> int:
+        return _acted(verb, _typed(verb, argv, usage), by_name)[0]
+
+    return act
+
+
+def _typed(verb: str, argv: list[str], usage: str) -> options.Options:
+    flags = {"--no-wait": "no_wait"} if verb in _WAITING else _FLAGS.get(verb, {})
+    typed = options.parse(argv, flags, {**WHERE, "--timeout": "timeout"})
+    if verb == "reload" and typed.names:
+        raise UsageError(f"cannot {verb} {typed.names[0]}: it takes no name\nusage: {usage}")
+    if verb != "reload" and not typed.names:
+        raise UsageError(f"cannot {verb.replace('.', ' ')}: no name is given\nusage: {usage}")
+    return typed
+
+
+def _acted(verb: str, typed: options.Options, by_name: bool = True) -> tuple[int, list[dict[str, Any]]]:
+    """The exit status, and what each runner answered."""
+    timeout = timeout_of(typed)
     answers: list[dict[str, Any]] = []
-    try:
-        typed = options.parse(argv, flags, valued)
-        if need_names and not typed.names:
-            raise UsageError(f"cannot {verb.replace('.', ' ')}: no name is given\nusage: {usage}")
-        if not need_names and typed.names:
-            raise UsageError(f"cannot {verb} {typed.names[0]}: it takes no name\nusage: {usage}")
-        timeout = options.seconds(typed.values["timeout"], "--timeout") if "timeout" in typed.values else None
-        code = 0
-        for path, names in _asked(verb, typed, by_name).items():
-            request: dict[str, Any] = {"verb": verb, "names": names, **dict.fromkeys(typed.flags, True)}
-            answer = client.ask(path, request, talk, timeout)
-            answers.append(answer)
-            if answer.get("message"):
-                print(f"gds: {answer['message']}".replace("\n", "\ngds: "), file=sys.stderr)
-            code = code or int(answer.get("code", 1))
-        if "json" in typed.flags:
-            answers = [{**a, "as_json": True} for a in answers]
-    except options.HelpAsked:
-        print(f"usage: {usage}")
-        return 0, []
-    except GdsError as error:
-        return failed(error), []
+    code = 0
+    for path, names in _asked(verb, typed, by_name).items():
+        request: dict[str, Any] = {"verb": verb, "names": names, **dict.fromkeys(typed.flags, True)}
+        answer = client.ask(path, request, talk, timeout)
+        answers.append(answer)
+        if answer.get("message"):
+            say(answer["message"])
+        code = code or int(answer.get("code", 1))
     return code, answers
 
 
@@ -114,87 +146,30 @@ def _asked(verb: str, typed: options.Options, by_name: bool) -> dict[str, list[s
     return {paths[0]: typed.names}
 
 
-def chosen(of: str, argv: list[str], verbs: dict[str, str], usage: str) -> tuple[str, int]:
-    """The verb that `gds OF VERB …` begins with; or "" and the exit status, when help was asked for or there is no such
-    verb, which has been said."""
-    if not argv or argv[0] in ("-h", "--help"):
-        print(f"usage: {usage}\n")
-        for verb, said in verbs.items():
-            print(f"  {verb:9} {said}")
-        return "", 0 if argv else 2
-    if argv[0] in verbs:
-        return argv[0], 0
-    import difflib
-
-    near = difflib.get_close_matches(argv[0], verbs, 1)
-    meant = f"; did you mean {near[0]}?" if near else ""
-    print(f"gds: cannot {of} {argv[0]}: there is no such verb{meant}\nusage: {usage}", file=sys.stderr)
-    return "", 2
+_HOW = "[--no-wait] [--timeout SECONDS] [--socket PATH]"
+start = acting("start", f"gds start NAME... {_HOW}")
+stop = acting("stop", f"gds stop NAME... {_HOW}")
+restart = acting("restart", f"gds restart NAME... {_HOW}")
+enable = acting("enable", f"gds enable NAME... {_HOW}")
+disable = acting("disable", f"gds disable NAME... {_HOW}")
+monitor = acting("monitor", "gds monitor NAME... [--socket PATH]")
+unmonitor = acting("unmonitor", "gds unmonitor NAME... [--socket PATH]")
+giveover = acting("giveover", "gds giveover NAME [--socket PATH]")
+clear = acting("clear", "gds clear NAME... [--socket PATH]")
+reload = acting("reload", "gds reload [--dry-run] [--socket PATH]")
+_PROBE = "gds probe NAME [--json] [--timeout SECONDS] [--socket PATH]"
 
 
-def act(verb: str, argv: list[str], usage: str, by_name: bool = True) -> int:
-    """A verb of `gds rg` or `gds node`. `by_name`: the names say which runner is meant."""
-    return _act(verb, argv, usage, by_name=by_name)[0]
-
-
-def start(argv: list[str]) -> int:
-    """gds start"""
-    return _act("start", argv, "gds start NAME... [--no-wait] [--timeout SECONDS] [--socket PATH]")[0]
-
-
-def stop(argv: list[str]) -> int:
-    """gds stop"""
-    return _act("stop", argv, "gds stop NAME... [--no-wait] [--timeout SECONDS] [--socket PATH]")[0]
-
-
-def restart(argv: list[str]) -> int:
-    """gds restart"""
-    return _act("restart", argv, "gds restart NAME... [--no-wait] [--timeout SECONDS] [--socket PATH]")[0]
-
-
-def enable(argv: list[str]) -> int:
-    """gds enable"""
-    return _act("enable", argv, "gds enable NAME... [--no-wait] [--timeout SECONDS] [--socket PATH]")[0]
-
-
-def disable(argv: list[str]) -> int:
-    """gds disable"""
-    return _act("disable", argv, "gds disable NAME... [--no-wait] [--timeout SECONDS] [--socket PATH]")[0]
-
-
-def monitor(argv: list[str]) -> int:
-    """gds monitor"""
-    return _act("monitor", argv, "gds monitor NAME... [--socket PATH]")[0]
-
-
-def unmonitor(argv: list[str]) -> int:
-    """gds unmonitor"""
-    return _act("unmonitor", argv, "gds unmonitor NAME... [--socket PATH]")[0]
-
-
-def giveover(argv: list[str]) -> int:
-    """gds giveover"""
-    return _act("giveover", argv, "gds giveover NAME [--socket PATH]")[0]
-
-
-def clear(argv: list[str]) -> int:
-    """gds clear"""
-    return _act("clear", argv, "gds clear NAME... [--socket PATH]")[0]
-
-
-def reload(argv: list[str]) -> int:
-    """gds reload"""
-    return _act("reload", argv, "gds reload [--dry-run] [--socket PATH]", need_names=False)[0]
-
-
+@options.door(f"usage: {_PROBE}")
 def probe(argv: list[str]) -> int:
     """gds probe"""
-    code, answers = _act("probe", argv, "gds probe NAME [--json] [--timeout SECONDS] [--socket PATH]")
+    typed = _typed("probe", argv, _PROBE)
+    code, answers = _acted("probe", typed)
     for answer in answers:
         told = answer.get("probe")
         if not told:
             continue
-        if answer.get("as_json"):
+        if "json" in typed.flags:
             import json
 
             print(json.dumps(told))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 from gds.api import client
 from gds.cli import options
-from gds.cli.control import failed, owners
-from gds.errors import GdsError, UsageError
+from gds.cli.control import WHERE, Refused, owners
+from gds.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,25 +21,19 @@ What runs against what the descriptors say now: values that were set, and change
 yet. --cluster: what the nodes of the cluster say differently.
 
 Exit status: 0 no difference, 1 difference, 4 unknown name, 78 a descriptor does not compile."""
-_WHERE = {"--socket": "socket", "--runtime-dir": "runtime_dir"}
 
 
+@options.door(USAGE)
 def main(argv: list[str]) -> int:
     """gds get; the exit status."""
-    try:
-        typed = options.parse(argv, {"--json": "json"}, _WHERE)
-        if not typed.names:
-            raise UsageError(f"cannot get: no name is given\n{USAGE.partition(chr(10))[0]}")
-        name, *keys = typed.names
-        ((path, names),) = owners([name], typed).items()
-        answer = client.ask(path, {"verb": "get", "names": names, "keys": keys}, timeout=60.0)
-    except options.HelpAsked:
-        print(USAGE)
-        return 0
-    except GdsError as error:
-        return failed(error)
+    typed = options.parse(argv, {"--json": "json"}, WHERE)
+    if not typed.names:
+        raise UsageError(f"cannot get: no name is given\n{USAGE.partition(chr(10))[0]}")
+    name, *keys = typed.names
+    ((path, names),) = owners([name], typed).items()
+    answer = client.ask(path, {"verb": "get", "names": names, "keys": keys}, timeout=60.0)
     if answer["code"]:
-        return _refused(answer)
+        raise _refused(answer)
     found = answer["properties"]
     if "json" in typed.flags:
         import json
@@ -55,26 +47,21 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+@options.door(DIFF)
 def diff(argv: list[str]) -> int:
     """gds diff; the exit status."""
+    typed = options.parse(argv, {"--json": "json", "--cluster": "cluster"}, WHERE)
+    if "cluster" in typed.flags:
+        return _between_nodes(typed)
     merged: dict[str, list[Any]] = {"differences": [], "fresh": [], "gone": []}
     code = 0
-    try:
-        typed = options.parse(argv, {"--json": "json", "--cluster": "cluster"}, _WHERE)
-        if "cluster" in typed.flags:
-            return _between_nodes(typed)
-        for path, names in owners(typed.names, typed).items():
-            answer = client.ask(path, {"verb": "diff", "names": names}, timeout=60.0)
-            if answer["code"] not in (0, 1) or "differences" not in answer:
-                return _refused(answer)
-            code = code or answer["code"]
-            for key, found in merged.items():
-                found += answer[key]
-    except options.HelpAsked:
-        print(DIFF)
-        return 0
-    except GdsError as error:
-        return failed(error)
+    for path, names in owners(typed.names, typed).items():
+        answer = client.ask(path, {"verb": "diff", "names": names}, timeout=60.0)
+        if answer["code"] not in (0, 1) or "differences" not in answer:
+            raise _refused(answer)
+        code = code or int(answer["code"])
+        for key, found in merged.items():
+            found += answer[key]
     if "json" in typed.flags:
         import json
 
@@ -95,7 +82,7 @@ def _between_nodes(typed: options.Options) -> int:
     for path, names in owners(typed.names, typed).items():
         answer = client.ask(path, {"verb": "diff.cluster", "names": names}, timeout=60.0)
         if "differences" not in answer:
-            return _refused(answer)
+            raise _refused(answer)
         found += answer["differences"]
     if "json" in typed.flags:
         import json
@@ -118,6 +105,5 @@ def _line(each: dict[str, Any]) -> str:
     return f"{each['name']}: {each['key']} is {runs}, {says} ({why})"
 
 
-def _refused(answer: dict[str, Any]) -> int:
-    print(f"gds: {answer['message']}".replace("\n", "\ngds: "), file=sys.stderr)
-    return int(answer["code"]) or 1
+def _refused(answer: dict[str, Any]) -> Refused:
+    return Refused(str(answer["message"]).replace("\n", "\ngds: "), int(answer["code"]) or 1)

@@ -6,8 +6,7 @@ import os
 import sys
 
 from gds.cli import options
-from gds.cli.control import failed
-from gds.errors import GdsError, UsageError
+from gds.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,26 +50,18 @@ _UP_WAIT = 60.0
 """Seconds until all of a new lab is up."""
 
 
+@options.door(USAGE)
 def main(argv: list[str]) -> int:
     """Exit status as above."""
-    try:
-        if not argv:
-            raise UsageError("cannot guess what you want of a lab\n" + USAGE)
-        verb, rest = argv[0], argv[1:]
-        if verb in ("-h", "--help"):
-            raise options.HelpAsked
-        if verb not in _VERBS:
-            import difflib
-
-            near = difflib.get_close_matches(verb, _VERBS, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise UsageError(f"cannot lab {verb}: there is no such verb{hint} (gds lab --help lists them)")
-        return _VERBS[verb](rest)
-    except options.HelpAsked:
-        print(USAGE)
-        return 0
-    except GdsError as error:
-        return failed(error)
+    if not argv:
+        raise UsageError("cannot guess what you want of a lab\n" + USAGE)
+    verb, rest = argv[0], argv[1:]
+    if verb in ("-h", "--help"):
+        raise options.HelpAsked
+    if verb not in _VERBS:
+        hint = options.near(verb, _VERBS)
+        raise UsageError(f"cannot lab {verb}: there is no such verb{hint} (gds lab --help lists them)")
+    return _VERBS[verb](rest)
 
 
 def _directory(typed: options.Options) -> str:

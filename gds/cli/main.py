@@ -54,10 +54,9 @@ def main(argv: list[str] | None = None) -> int:
         print(f"gds {__version__}")
         return 0
     if words[0] not in VERBS:
-        import difflib
+        from gds.cli import options
 
-        near = difflib.get_close_matches(words[0], VERBS, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = options.near(words[0], VERBS)
         print(f"gds: cannot {words[0]}: there is no such verb{hint} (gds --help lists them)", file=sys.stderr)
         return 2
     module, function, _ = VERBS[words[0]]

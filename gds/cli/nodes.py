@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-from gds.api import client
 from gds.cli import control, options
-from gds.cli.control import failed, owners
-from gds.errors import GdsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,25 +22,14 @@ def node(argv: list[str]) -> int:
     verb, code = control.chosen("node", argv, VERBS, USAGE)
     if not verb:
         return code
-    return control.act(f"node.{verb}", argv[1:], USAGE.replace("VERB", verb), by_name=False)
+    return control.acting(f"node.{verb}", USAGE.replace("VERB", verb), by_name=False)(argv[1:])
 
 
+@options.door(NODES_USAGE)
 def main(argv: list[str]) -> int:
     """gds nodes: every node, how it is, and what it masters."""
-    try:
-        typed = options.parse(argv, {"--json": "json"}, {"--socket": "socket", "--runtime-dir": "runtime_dir"})
-        found: list[dict[str, Any]] = []
-        for path in owners([], typed):
-            answer = client.ask(path, {"verb": "nodes"}, timeout=30.0)
-            if answer["code"]:
-                print(f"gds: {answer['message']}", file=sys.stderr)
-                return int(answer["code"])
-            found.append(answer["cluster"])
-    except options.HelpAsked:
-        print(NODES_USAGE)
-        return 0
-    except GdsError as error:
-        return failed(error)
+    typed = options.parse(argv, {"--json": "json"}, control.WHERE)
+    found = [control.answered(path, {"verb": "nodes"})["cluster"] for path in control.owners([], typed)]
     if "json" in typed.flags:
         import json
 

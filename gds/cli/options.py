@@ -11,7 +11,7 @@ from gds.errors import ConfigError, GdsError, InternalError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     Verb = Callable[[list[str]], int]
 
@@ -94,7 +94,7 @@ def parse(argv: list[str], flags: Mapping[str, str], valued: Mapping[str, str]) 
             elif name in flags and not equals:
                 made.flags.add(flags[name])
             else:
-                raise UsageError(f"cannot use {word}: there is no such option{_near(name, [*flags, *valued])}")
+                raise UsageError(f"cannot use {word}: there is no such option{near(name, [*flags, *valued])}")
         elif word.startswith("-") and len(word) > 1:
             letters = word[1:]
             while letters:
@@ -132,8 +132,9 @@ def seconds(text: str, what: str) -> float:
     return value
 
 
-def _near(name: str, known: list[str]) -> str:
+def near(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence about a word that is not known: which one may have been meant."""
     import difflib
 
-    near = difflib.get_close_matches(name, known, 1)
-    return f"; did you mean {near[0]}?" if near else ""
+    found = difflib.get_close_matches(word, list(known), 1)
+    return f"; did you mean {found[0]}?" if found else ""

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 
-from gds.api import client
-from gds.cli import options
-from gds.cli.control import failed, owners
+from gds.cli import control, options
 from gds.errors import GdsError, UsageError
 
 TYPE_CHECKING = False
@@ -28,34 +25,21 @@ NODES = {"--node-down": "down", "--node-up": "up", "--evacuate": "evacuated"}
 STAYS_DOWN = 1
 
 
+@options.door(USAGE, USAGE)
 def main(argv: list[str]) -> int:
     """Answer; exit status as above."""
-    try:
-        if not argv or argv[0] in ("-h", "--help"):
-            print(USAGE)
-            return 0 if argv else 2
-        if argv[0] != "what-if":
-            raise UsageError(f"cannot plan {argv[0]}: the one question is what-if")
-        named, rest = nodes_of(argv[1:])
-        typed = options.parse(rest, {"--json": "json"}, {"--socket": "socket", "--runtime-dir": "runtime_dir"})
-        if typed.names or typed.after is not None:
-            raise UsageError(
-                f"cannot use {(typed.names or ['--'])[0]}: --node-down, --node-up and --evacuate name nodes"
-            )
-        path = next(iter(owners([], typed)))
-        answer = client.ask(path, {"verb": "cluster.picture"}, timeout=30.0)
-        if answer["code"]:
-            print(f"gds: {answer['message']}", file=sys.stderr)
-            return int(answer["code"])
-        return told(answer["cluster"], named, "json" in typed.flags)
-    except options.HelpAsked:
+    if not argv or argv[0] in ("-h", "--help"):
         print(USAGE)
-        return 0
-    except UsageError as error:
-        print(f"gds: {error}\n{USAGE}", file=sys.stderr)
-        return 2
-    except GdsError as error:
-        return failed(error)
+        return 0 if argv else 2
+    if argv[0] != "what-if":
+        raise UsageError(f"cannot plan {argv[0]}: the one question is what-if")
+    named, rest = nodes_of(argv[1:])
+    typed = options.parse(rest, {"--json": "json"}, control.WHERE)
+    if typed.names or typed.after is not None:
+        raise UsageError(f"cannot use {(typed.names or ['--'])[0]}: --node-down, --node-up and --evacuate name nodes")
+    path = next(iter(control.owners([], typed)))
+    answer = control.answered(path, {"verb": "cluster.picture"})
+    return told(answer["cluster"], named, "json" in typed.flags)
 
 
 def nodes_of(argv: list[str]) -> tuple[dict[str, tuple[str, ...]], list[str]]:

@@ -28,5 +28,6 @@ def main(argv: list[str]) -> int:
     if verb == "status":
         return status.main(rest)
     if verb == "switch":
-        return control.act("rg.switch", rest, USAGE.replace("VERB GROUP...", "switch GROUP NODE..."), by_name=False)
-    return control.act(f"rg.{verb}", rest, USAGE.replace("VERB", verb))
+        usage = USAGE.replace("VERB GROUP...", "switch GROUP NODE...")
+        return control.acting("rg.switch", usage, by_name=False)(rest)
+    return control.acting(f"rg.{verb}", USAGE.replace("VERB", verb))(rest)

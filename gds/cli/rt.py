@@ -8,7 +8,6 @@ import sys
 from gds.cli import options
 from gds.config import places
 from gds.config.registry import (
-    Conflict,
     Registered,
     Registry,
     directory_of,
@@ -48,24 +47,13 @@ has the type, 77 not permitted, 78 a bad RTR file or bad settings."""
 ACTIONS = ("register", "list", "show", "check", "unregister")
 
 
+@options.door(USAGE, USAGE)
 def main(argv: list[str]) -> int:
     """One action on the registry; exit status as above."""
+    typed = options.parse(argv, {"--json": "json", "--rtr": "rtr"}, {"--state-dir": "state_dir"})
+    action, names = _understood(typed)
     try:
-        typed = options.parse(argv, {"--json": "json", "--rtr": "rtr"}, {"--state-dir": "state_dir"})
-        action, names = _understood(typed)
         return _act(action, names, typed)
-    except options.HelpAsked:
-        print(USAGE)
-        return 0
-    except UsageError as error:
-        print(f"gds: {error}\n{USAGE}", file=sys.stderr)
-        return 2
-    except ConfigError as error:
-        print(f"gds: {error}", file=sys.stderr)
-        return 78
-    except Conflict as error:
-        print(f"gds: {error}", file=sys.stderr)
-        return 1
     except OSError as error:
         what = f"use {error.filename}" if error.filename else "print"
         print(f"gds: cannot {what}: {error.strerror}{_remedy(error)}", file=sys.stderr)
@@ -78,15 +66,12 @@ def _remedy(error: OSError) -> str:
 
 def _understood(typed: options.Options) -> tuple[str, list[str]]:
     """The action and its names. Raises UsageError."""
-    import difflib
-
     words = [*typed.names, *(typed.after or [])]
     if not words:
         raise UsageError(f"cannot guess what to do with types: say {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}")
     action, names = words[0], words[1:]
     if action not in ACTIONS:
-        near = difflib.get_close_matches(action, ACTIONS, 1)
-        raise UsageError(f"cannot {action} types{f'; did you mean {near[0]}?' if near else ''}")
+        raise UsageError(f"cannot {action} types{options.near(action, ACTIONS)}")
     if "rtr" in typed.flags and action != "show":
         raise UsageError("cannot use --rtr here: only `gds rt show` has it")
     if "json" in typed.flags and (action not in ("list", "show") or "rtr" in typed.flags):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 from gds.api import client
 from gds.cli import options
-from gds.cli.control import failed, owners, talk
-from gds.errors import GdsError, UsageError
+from gds.cli.control import WHERE, owners, say, talk, timeout_of
+from gds.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,38 +28,26 @@ Exit status: 0 done, 1 refused (Validate, or not now), 2 usage, 4 unknown, 75 bu
 value."""
 
 
+@options.door(USAGE, "usage: gds set NAME KEY=VALUE... (gds set --help tells more)")
 def main(argv: list[str]) -> int:
     """gds set; the exit status (design.md 4)."""
-    try:
-        unset, rest = _unsets(argv)
-        typed = options.parse(
-            rest,
-            {"--restart": "restart", "--dry-run": "dry_run", "--json": "json"},
-            {"--socket": "socket", "--runtime-dir": "runtime_dir", "--timeout": "timeout"},
-        )
-        name, pairs = _words([*typed.names, *(typed.after or [])])
-        if not pairs and not unset:
-            raise UsageError(f"cannot set {name}: no KEY=VALUE is given, and no --unset KEY")
-        timeout = options.seconds(typed.values["timeout"], "--timeout") if "timeout" in typed.values else None
-        ((path, names),) = owners([name], typed).items()
-        request = {
-            "verb": "set",
-            "names": names,
-            "pairs": pairs,
-            "unset": unset,
-            "restart": "restart" in typed.flags,
-            "dry_run": "dry_run" in typed.flags,
-        }
-        answer = client.ask(path, request, talk, timeout)
-    except options.HelpAsked:
-        print(USAGE)
-        return 0
-    except UsageError as error:
-        print(f"gds: {error}\nusage: gds set NAME KEY=VALUE... (gds set --help tells more)", file=sys.stderr)
-        return 2
-    except GdsError as error:
-        return failed(error)
-    return _tell(name, answer, typed)
+    unset, rest = _unsets(argv)
+    flags = {"--restart": "restart", "--dry-run": "dry_run", "--json": "json"}
+    typed = options.parse(rest, flags, {**WHERE, "--timeout": "timeout"})
+    name, pairs = _words([*typed.names, *(typed.after or [])])
+    if not pairs and not unset:
+        raise UsageError(f"cannot set {name}: no KEY=VALUE is given, and no --unset KEY")
+    timeout = timeout_of(typed)
+    ((path, names),) = owners([name], typed).items()
+    request = {
+        "verb": "set",
+        "names": names,
+        "pairs": pairs,
+        "unset": unset,
+        "restart": "restart" in typed.flags,
+        "dry_run": "dry_run" in typed.flags,
+    }
+    return _tell(name, client.ask(path, request, talk, timeout), typed)
 
 
 def _unsets(argv: list[str]) -> tuple[list[str], list[str]]:
@@ -103,7 +89,7 @@ def _words(words: list[str]) -> tuple[str, list[list[str]]]:
 def _tell(name: str, answer: dict[str, Any], typed: options.Options) -> int:
     code = int(answer.get("code", 1))
     if answer.get("message"):
-        print(f"gds: {answer['message']}".replace("\n", "\ngds: "), file=sys.stderr)
+        say(answer["message"])
     changes = answer.get("changes", [])
     if "json" in typed.flags:
         import json

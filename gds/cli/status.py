@@ -7,8 +7,8 @@ import sys
 
 from gds.api import client
 from gds.cli import options
-from gds.cli.control import failed, owners
-from gds.errors import GdsError, UsageError
+from gds.cli.control import WHERE, Refused, answered, owners
+from gds.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,41 +23,28 @@ Exit status with NAME: 0 online, 3 not online (or FAULTED), 4 no runner, or no s
 UP = ("ONLINE", "ONLINE_NOT_MONITORED", "MONITOR_FAILED")
 
 
+@options.door(USAGE)
 def main(argv: list[str]) -> int:
     """Show what runs, and why."""
-    try:
-        typed = options.parse(
-            argv,
-            {"--json": "json", "--watch": "watch", "-w": "watch"},
-            {"--socket": "socket", "--runtime-dir": "runtime_dir", "--interval": "interval", "--node": "node"},
-        )
-        if "watch" in typed.flags:
-            return _watch(typed)
-        return _once(typed)
-    except options.HelpAsked:
-        print(USAGE)
-        return 0
-    except GdsError as error:
-        return failed(error)
+    flags = {"--json": "json", "--watch": "watch", "-w": "watch"}
+    typed = options.parse(argv, flags, {**WHERE, "--interval": "interval", "--node": "node"})
+    if "watch" in typed.flags:
+        return _watch(typed)
+    return _once(typed)
 
 
-def ask(typed: options.Options) -> tuple[dict[str, Any] | None, int, str]:
-    """The merged status of every runner concerned, the exit status, and what went wrong."""
-    merged: dict[str, Any] | None = None
-    for path, names in owners(typed.names, typed).items():
-        answer = client.ask(path, {"verb": "status", "names": names}, timeout=30.0)
-        if answer["code"]:
-            return None, int(answer["code"]), str(answer["message"])
-        status: dict[str, Any] = answer["status"]
-        if merged is None:
-            merged = status
-        else:
-            merged["groups"] += status["groups"]
-            merged.setdefault("runners", [{k: v for k, v in merged.items() if k != "groups"}])
-            merged["runners"].append({k: v for k, v in status.items() if k != "groups"})
-    if merged is None:
-        return None, 4, "cannot find a runner"
-    return merged, 0, ""
+def ask(typed: options.Options) -> dict[str, Any]:
+    """The merged status of every runner concerned. Raises GdsError, Refused when one of them refuses."""
+    found = [
+        answered(path, {"verb": "status", "names": names})["status"]
+        for path, names in owners(typed.names, typed).items()
+    ]
+    merged: dict[str, Any] = found[0]
+    for status in found[1:]:
+        merged["groups"] += status["groups"]
+        merged.setdefault("runners", [{k: v for k, v in merged.items() if k != "groups"}])
+        merged["runners"].append({k: v for k, v in status.items() if k != "groups"})
+    return merged
 
 
 def verdict(status: dict[str, Any], names: list[str]) -> int:
@@ -67,10 +54,7 @@ def verdict(status: dict[str, Any], names: list[str]) -> int:
 
 
 def _once(typed: options.Options) -> int:
-    status, code, message = ask(typed)
-    if status is None:
-        print(f"gds: {message}", file=sys.stderr)
-        return code
+    status = ask(typed)
     if "json" in typed.flags:
         import json
 
@@ -184,9 +168,8 @@ def _watch(typed: options.Options) -> int:
     last: list[str] = []
     while True:
         try:
-            status, _, message = ask(typed)
-            lines = table(status, _coloured()) if status is not None else [f"gds: {message}"]
-        except client.NoRunner as error:
+            lines = table(ask(typed), _coloured())
+        except (client.NoRunner, Refused) as error:
             lines = [f"gds: {error}"]
         shown = [line for line in lines if terminal or not line.startswith("runner pid")]
         if terminal:

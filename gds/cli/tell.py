@@ -7,34 +7,25 @@ import sys
 
 from gds.api import client
 from gds.cli import options
-from gds.cli.control import failed, owners
-from gds.errors import GdsError, UsageError
+from gds.cli.control import WHERE, answered, owners
+from gds.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_WHERE = {"--socket": "socket", "--runtime-dir": "runtime_dir"}
+WHY = "usage: gds why NAME... [--json] [--socket PATH]"
 
 
+@options.door(WHY)
 def why(argv: list[str]) -> int:
     """gds why NAME: the present state, then what led to it, oldest first."""
-    try:
-        typed = options.parse(argv, {"--json": "json"}, _WHERE)
-        if not typed.names:
-            raise UsageError("cannot tell why: no name is given\nusage: gds why NAME... [--json] [--socket PATH]")
-        found: list[dict[str, Any]] = []
-        for path, names in owners(typed.names, typed).items():
-            answer = client.ask(path, {"verb": "why", "names": names}, timeout=30.0)
-            if answer["code"]:
-                print(f"gds: {answer['message']}", file=sys.stderr)
-                return int(answer["code"])
-            found += answer["why"]
-    except options.HelpAsked:
-        print("usage: gds why NAME... [--json] [--socket PATH]")
-        return 0
-    except GdsError as error:
-        return failed(error)
+    typed = options.parse(argv, {"--json": "json"}, WHERE)
+    if not typed.names:
+        raise UsageError(f"cannot tell why: no name is given\n{WHY}")
+    found: list[dict[str, Any]] = []
+    for path, names in owners(typed.names, typed).items():
+        found += answered(path, {"verb": "why", "names": names})["why"]
     if "json" in typed.flags:
         import json
 
@@ -126,31 +117,26 @@ MOST_FACTS = 20_000
 """Facts and decisions in an export, unless -n says otherwise."""
 
 
+@options.door(HISTORY)
 def history(argv: list[str]) -> int:
     """gds history [NAME]: the decisions; --export: as a scenario."""
-    try:
-        typed = options.parse(
-            argv,
-            {"--json": "json", "--export": "export", "--all": "all"},
-            {
-                **_WHERE,
-                "--state-dir": "state_dir",
-                "--since": "since",
-                **dict.fromkeys(("-n", "--lines", "--most"), "most"),
-            },
-        )
-        exporting = "export" in typed.flags
-        _check(typed, exporting)
-        most = typed.values.get("most", str(MOST_FACTS) if exporting else "200")
-        if not most.isdigit() or not int(most):
-            raise UsageError(f"cannot show {most} lines: -n is a number above 0")
-        since = _since(typed.values["since"]) if "since" in typed.values else ""
-        found = _recorded(typed, int(most), since, exporting)
-    except options.HelpAsked:
-        print(HISTORY)
-        return 0
-    except GdsError as error:
-        return failed(error)
+    typed = options.parse(
+        argv,
+        {"--json": "json", "--export": "export", "--all": "all"},
+        {
+            **WHERE,
+            "--state-dir": "state_dir",
+            "--since": "since",
+            **dict.fromkeys(("-n", "--lines", "--most"), "most"),
+        },
+    )
+    exporting = "export" in typed.flags
+    _check(typed, exporting)
+    most = typed.values.get("most", str(MOST_FACTS) if exporting else "200")
+    if not most.isdigit() or not int(most):
+        raise UsageError(f"cannot show {most} lines: -n is a number above 0")
+    since = _since(typed.values["since"]) if "since" in typed.values else ""
+    found = _recorded(typed, int(most), since, exporting)
     if exporting:
         return _export(found, typed.names[0] if typed.names else "all")
     if "json" in typed.flags:
@@ -191,14 +177,6 @@ def _since(text: str) -> str:
         raise UsageError(said) from None
 
 
-class Refused(GdsError):
-    """The runner's own answer, with its exit status."""
-
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
-        self.code = code
-
-
 def _recorded(typed: options.Options, most: int, since: str, facts: bool) -> list[dict[str, Any]]:
     """The records: from the runners, else from where they are kept. Raises GdsError."""
     if "state_dir" in typed.values:
@@ -207,10 +185,7 @@ def _recorded(typed: options.Options, most: int, since: str, facts: bool) -> lis
     try:
         for path, names in owners(typed.names, typed).items():
             request = {"verb": "history", "names": names, "most": most, "since": since, "facts": facts}
-            answer = client.ask(path, request, timeout=30.0)
-            if answer["code"]:
-                raise Refused(answer["message"], int(answer["code"]))
-            found += answer["history"]
+            found += answered(path, request)["history"]
     except client.NoRunner as error:
         if "socket" in typed.values or os.environ.get("GDS_SOCKET"):
             raise
@@ -284,34 +259,25 @@ def _export(records: list[dict[str, Any]], name: str) -> int:
     return 0
 
 
+LOGS = "usage: gds logs NAME [-f] [-n LINES] [--stderr] [--socket PATH]"
+
+
+@options.door(LOGS)
 def logs(argv: list[str]) -> int:
     """gds logs NAME [-f]: what the application printed, where the runner keeps it."""
-    usage = "usage: gds logs NAME [-f] [-n LINES] [--stderr] [--socket PATH]"
-    try:
-        typed = options.parse(
-            argv,
-            {"-f": "follow", "--follow": "follow", "--stderr": "stderr"},
-            {**_WHERE, "-n": "most", "--lines": "most"},
-        )
-        if len(typed.names) != 1:
-            raise UsageError(f"cannot show logs: give one name\n{usage}")
-        most = typed.values.get("most", "20")
-        if not most.isdigit():
-            raise UsageError(f"cannot show {most} lines: -n is a number")
-        name = typed.names[0]
-        ((path, _),) = owners([name], typed).items()
-        answer = client.ask(path, {"verb": "logs", "names": [name]}, timeout=30.0)
-        if answer["code"]:
-            print(f"gds: {answer['message']}", file=sys.stderr)
-            return int(answer["code"])
-        stream = "stderr" if "stderr" in typed.flags else "stdout"
-        told = answer["logs"].get(name) or next(iter(answer["logs"].values()))
-        return _show(name, stream, told[stream], int(most), "follow" in typed.flags)
-    except options.HelpAsked:
-        print(usage)
-        return 0
-    except GdsError as error:
-        return failed(error)
+    flags = {"-f": "follow", "--follow": "follow", "--stderr": "stderr"}
+    typed = options.parse(argv, flags, {**WHERE, "-n": "most", "--lines": "most"})
+    if len(typed.names) != 1:
+        raise UsageError(f"cannot show logs: give one name\n{LOGS}")
+    most = typed.values.get("most", "20")
+    if not most.isdigit():
+        raise UsageError(f"cannot show {most} lines: -n is a number")
+    name = typed.names[0]
+    ((path, _),) = owners([name], typed).items()
+    kept = answered(path, {"verb": "logs", "names": [name]})["logs"]
+    stream = "stderr" if "stderr" in typed.flags else "stdout"
+    told = kept.get(name) or next(iter(kept.values()))
+    return _show(name, stream, told[stream], int(most), "follow" in typed.flags)
 
 
 def _show(name: str, stream: str, told: dict[str, Any], most: int, follow: bool) -> int:

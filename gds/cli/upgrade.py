@@ -14,8 +14,8 @@ from importlib import import_module
 from gds import __version__
 from gds.api import client
 from gds.cli import options
-from gds.cli.control import failed, owners, talk
-from gds.errors import GdsError, UsageError
+from gds.cli.control import WHERE, owners, talk
+from gds.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,29 +44,20 @@ LOADED = ("gds.model", "gds.pmf", "gds.fault", "gds.rgm", "gds.linux", "gds.daem
 """Packages a runner, or a process it starts, may load sooner or later."""
 
 
+@options.door(USAGE)
 def main(argv: list[str]) -> int:
     """gds upgrade."""
-    try:
-        typed = options.parse(
-            argv,
-            {"--check": "check", "--trial": "trial"},
-            {"--socket": "socket", "--runtime-dir": "runtime_dir", "--wait": "wait"},
-        )
-        if typed.names:
-            raise UsageError(f"cannot upgrade {typed.names[0]}: it takes no name\n{USAGE}")
-        if "trial" in typed.flags:
-            return _trial()
-        request: dict[str, Any] = {"verb": "upgrade", "check": "check" in typed.flags}
-        if "wait" in typed.values:
-            request["wait"] = options.seconds(typed.values["wait"], "--wait")
-        code = 0
-        for path in owners([], typed):
-            code = code or _upgrade(path, request)
-    except options.HelpAsked:
-        print(USAGE)
-        return 0
-    except GdsError as error:
-        return failed(error)
+    typed = options.parse(argv, {"--check": "check", "--trial": "trial"}, {**WHERE, "--wait": "wait"})
+    if typed.names:
+        raise UsageError(f"cannot upgrade {typed.names[0]}: it takes no name\n{USAGE}")
+    if "trial" in typed.flags:
+        return _trial()
+    request: dict[str, Any] = {"verb": "upgrade", "check": "check" in typed.flags}
+    if "wait" in typed.values:
+        request["wait"] = options.seconds(typed.values["wait"], "--wait")
+    code = 0
+    for path in owners([], typed):
+        code = code or _upgrade(path, request)
     return code
 
 
