@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 FENCE_LIMIT = 60.0
 """Seconds for fence_command."""
 LIFE = "cluster-life"
-"""In the runtime directory: the life of this node in the cluster, for the runner after us."""
+"""In the runtime directory, for the runner after us: the life of this node in the cluster; on further lines each group
+that it has, with its fencing token."""
 
 
 class Joining:
@@ -76,7 +77,7 @@ class Joining:
         self._house = house
         # It kills everything when our tenure ends, also when we are stopped or dead; it outlives us.
         self._guard = Guard(loop, reaper, forest, runtime_dir, etcd.watchdog, log, etcd.margin, etcd.lifetime)
-        was = (procfs.read(self._path) or b"").decode("ascii", "replace").strip()
+        was, tokens = _remembered(self._path)
         until = self._guard.deadline()
         sent = until - etcd.lifetime + etcd.margin if until else 0.0
         facts = os.stat(runtime_dir)
@@ -103,6 +104,7 @@ class Joining:
             clock.boottime,
             lambda group: digest_of(groups.declared[group], [a.resource for a in groups.apps(group)]),
             self._keep,
+            tokens if sent else {},
             life.refused,
             partial(self._fence, world, etcd.fence_command),
         )
@@ -132,11 +134,12 @@ class Joining:
         argv = ("/bin/sh", "-c", command)
         world.fed.run(f"gds:Fence-{node}", lambda out: Launch(argv, env, out, out), FENCE_LIMIT, done)
 
-    def _keep(self, life: str) -> None:
+    def _keep(self, life: str, tokens: dict[str, int]) -> None:
         try:
             if life:
+                lines = [life, *[f"{group} {token}" for group, token in tokens.items()]]
                 with open(self._path + ".new", "w") as file:
-                    file.write(life + "\n")
+                    file.write("\n".join(lines) + "\n")
                 os.replace(self._path + ".new", self._path)
             elif os.path.exists(self._path):
                 os.unlink(self._path)
@@ -144,3 +147,10 @@ class Joining:
             self._log.error(
                 f"cannot write {self._path}: {error.strerror}; a crash of this runner would end what it runs"
             )
+
+
+def _remembered(path: str) -> tuple[str, dict[str, int]]:
+    """The life that the runner before us lived, and the fencing token of each group that it had."""
+    life, *lines = (procfs.read(path) or b"").decode("ascii", "replace").split("\n")
+    found = [line.rpartition(" ") for line in lines]
+    return life.strip(), {group: int(token) for group, _, token in found if group and token.isdigit()}

@@ -48,8 +48,9 @@ HOOK_AGAIN = 5.0
 
 class Tenant:
     """See the module. `boottime`: CLOCK_BOOTTIME in seconds; `digest`: of what the files say of a group; `keep`:
-    remember our life for the runner after us; `refuse`: this runner cannot be a node of the cluster; `fence`: run the
-    fence hook against a node."""
+    remember our life, and the fencing token of each group that we have and are not giving up, for the runner after us;
+    `tokens`: what the runner before us remembered of them; `refuse`: this runner cannot be a node of the cluster;
+    `fence`: run the fence hook against a node."""
 
     def __init__(
         self,
@@ -60,7 +61,8 @@ class Tenant:
         member: Member,
         boottime: Callable[[], float],
         digest: Callable[[str], str],
-        keep: Callable[[str], None],
+        keep: Callable[[str, dict[str, int]], None],
+        tokens: dict[str, int],
         refuse: Callable[[str], None],
         fence: Callable[[str, Callable[[Result], None]], None],
     ) -> None:
@@ -73,6 +75,7 @@ class Tenant:
         self._boottime = boottime
         self._digest = digest
         self._keep = keep
+        self._tokens = tokens
         self._refuse = refuse
         self._fence = fence
         self.masteries = Masteries(member, (), {}, {})
@@ -162,7 +165,11 @@ class Tenant:
 
     def token(self, group: str) -> int:
         """The fencing token under which commands of that group run; 0: none."""
-        return self.masteries.token(group)
+        token = self.masteries.token(group)
+        if token or not self.member.may_go_on(self._boottime()):
+            return token
+        # nobody but this node can have changed its slot while its life goes on, and it was not about to
+        return self._tokens.get(group, 0)
 
     def masters(self, group: str) -> list[str]:
         """Nodes that hold it, as far as we know."""
@@ -197,7 +204,7 @@ class Tenant:
     def refusal(self, group: str) -> str:
         """Why nothing of that group may be started now; "" = it may."""
         hold = self.masteries.held.get(group)
-        if hold is None and self.member.may_go_on(self._boottime()):
+        if hold is None and self.token(group):
             return ""
         if hold is None:
             return f"this node is not its master; `gds rg switch {group} {self.member.me}` brings it here"
@@ -246,7 +253,9 @@ class Tenant:
         self._note_changes()
         self._aftermath.hear()
         now = self._boottime()
-        for order in self.member.step(now):
+        orders = self.member.step(now)
+        self._remember()
+        for order in orders:
             self._carry_out(order)
         self._look_afar()
         for each in self.each_turn:
@@ -259,6 +268,14 @@ class Tenant:
         due = self.member.due(now)
         if due != FOREVER:
             self._timer = self._loop.after(max(due - self._boottime(), SHORTEST), self.look)
+
+    def _remember(self) -> None:
+        """Before anything of it is started, and before anything is given up."""
+        if self.member.birth:
+            tokens = self.masteries.tokens()
+            if tokens != self._tokens:
+                self._tokens = tokens
+                self._keep(self.member.life, tokens)
 
     def explains(self, app: App) -> bool:
         """This death is the guard's doing, and nothing to be judged: its group is brought down, and comes up again when
@@ -315,7 +332,7 @@ class Tenant:
         elif isinstance(order, life.Told):
             self._tell(order)
         elif isinstance(order, life.Joined):
-            self._keep(order.life)
+            self._keep(order.life, self._tokens)
         elif isinstance(order, life.Refuse):
             self._refuse(order.because)
         else:
@@ -359,7 +376,7 @@ class Tenant:
     def _left(self) -> None:
         if all(how.down for how in self.masteries.locals.values()):
             self.guard.close()  # else it stays, and ends what we could not
-        self._keep("")
+        self._keep("", {})
         self.engine.close()
         if self._timer is not None:
             self._timer.cancel()

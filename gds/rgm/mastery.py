@@ -157,6 +157,10 @@ class Masteries:
         hold = self.held.get(group)
         return hold.token if hold is not None else 0
 
+    def tokens(self) -> dict[str, int]:
+        """The fencing token of each group that we have and are not giving up."""
+        return {group: hold.token for group, hold in self.held.items() if hold.phase != LEAVING}
+
     # -- the step -----------------------------------------------------------------------------------------------------
 
     def step(self, now: float) -> None:

@@ -130,10 +130,20 @@ class Staying:
 
 
 class Node:
-    """One node."""
+    """One node. `before`: the runner before this one, which has been killed."""
 
-    def __init__(self, cluster: Nodes, name: str, resources: tuple[Resource, ...], groups: tuple[Group, ...]) -> None:
+    def __init__(
+        self,
+        cluster: Nodes,
+        name: str,
+        resources: tuple[Resource, ...],
+        groups: tuple[Group, ...],
+        before: Node | None = None,
+    ) -> None:
         self.name = name
+        self.life = ""
+        self.tokens: dict[str, int] = {}
+        self.tenant: Tenant
         here = self.here = There(name, cluster.clock, cluster.loop, resources)
         here.forest.programs.update({program.replace("_", "-"): what for program, what in cluster.programs.items()})
         self.groups = Groups(here.rgmd, InMemory(), False)
@@ -152,9 +162,10 @@ class Node:
             f"machine-of-{name}",
             "1.0",
             lambda: next(lives),
+            before.life if before is not None else "",
+            before.tenant.member.tenure.sent_at if before is not None else 0.0,
             hook=cluster.hook,
         )
-        self.life = ""
         self.tenant = Tenant(
             here.rgmd,
             self.groups,
@@ -164,6 +175,7 @@ class Node:
             cluster.clock.monotonic,
             lambda group: digest_of(self.groups.declared[group], [a.resource for a in self.groups.apps(group)]),
             self._keep,
+            dict(before.tokens) if before is not None else {},
             self.refused.append,
             self._fence,
         )
@@ -187,8 +199,8 @@ class Node:
     def _observed(self, app: Any) -> None:
         self.groups.observed(app)
 
-    def _keep(self, life: str) -> None:
-        self.life = life
+    def _keep(self, life: str, tokens: dict[str, int]) -> None:
+        self.life, self.tokens = life, tokens
 
     def _fence(self, node: str, done: Any) -> None:
         self.hooked.append(node)

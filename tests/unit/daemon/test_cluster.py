@@ -7,11 +7,13 @@ from types import SimpleNamespace
 from gds.model.resource import Command, Group, Need, Resource
 from gds.model.scha import Code
 from gds.testing.processes import Program
-from tests.unit.daemon.several import LIFETIME, MARGIN, Client, Nodes, nodes
+from tests.unit.daemon.several import LIFETIME, MARGIN, Client, Node, Nodes, nodes
 from tests.unit.daemon.world import WELL, ends
 
 WEB = Resource("web", Command(("web",)), group="web", stop_timeout=10.0)
 ONE = Group("web", resources=("web",), nodelist=("n1", "n2", "n3"), pingpong_interval=60.0)
+DB = Resource("db", Command(("db",)), group="store", stop_timeout=10.0)
+STORE = Group("store", resources=("db",), nodelist=("n2", "n1", "n3"))
 DEAD = LIFETIME * 1.01 + 1.0
 """Seconds after which a silent node's groups are elsewhere."""
 
@@ -26,6 +28,36 @@ def test_the_first_of_the_nodelist_takes_it_and_its_commands_have_the_token() ->
         token = n1.tenant.token("web")
         assert n1.here.rgmd.launch_of(n1.here.app(), "why").env["GDS_FENCING_TOKEN"] == str(token) != "0"
         assert n1.life == "n1-life-0"
+
+
+def test_the_runner_after_a_crash_knows_the_token_of_what_it_had_and_starts_nothing_else() -> None:
+    with nodes(WEB, DB, groups=(ONE, STORE)) as cluster:
+        cluster.settled()
+        n1, n2 = cluster["n1"], cluster["n2"]
+        assert n1.tokens == {"web": n1.tenant.token("web")}
+        assert n2.tokens == {"store": n2.tenant.token("store")}
+        after = Node(cluster, "n1", (WEB, DB), (ONE, STORE), before=n1)
+        assert after.tenant.token("web") == n1.tenant.token("web"), "before the store has said anything"
+        assert after.tenant.refusal("web") == ""
+        assert after.tenant.token("store") == 0
+        assert "not its master" in after.tenant.refusal("store"), "n2 is, as far as anybody knows"
+        n1.engine.cut()
+        cluster.run(LIFETIME)
+        assert after.tenant.token("web") == 0, "its tenure is over"
+        assert "not its master" in after.tenant.refusal("web")
+        after.here.forest.close()
+
+
+def test_what_is_being_given_up_is_not_remembered() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster["n1"].here.forest.programs["web"] = Program(obeys_after=2.0)
+        cluster.settled()
+        assert cluster["n1"].tokens
+        cluster.ask("n2", "rg.switch", "web", "n2", seconds=1.0)
+        assert cluster["n1"].runs()
+        assert cluster["n1"].tokens == {}
+        cluster.run(3.0)
+        assert list(cluster["n2"].tokens) == ["web"]
 
 
 def test_a_node_that_is_cut_off_stops_before_another_starts() -> None:
@@ -366,10 +398,6 @@ def test_leaving_gives_everything_up_at_once() -> None:
         assert gone == [True]
         assert n1.guard.closed
         assert cluster["n2"].runs()
-
-
-DB = Resource("db", Command(("db",)), group="store", stop_timeout=10.0)
-STORE = Group("store", resources=("db",), nodelist=("n2", "n1", "n3"))
 
 
 def test_a_need_on_another_node_is_waited_for() -> None:
