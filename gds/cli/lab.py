@@ -46,9 +46,6 @@ directories of them, as they lie there; without one a small web page shows which
 
 Exit status: 0 done, 1 failed, 2 usage, 3 not running, 4 no lab or unknown node, 77 not permitted, 78 bad descriptor."""
 
-_UP_WAIT = 60.0
-"""Seconds until all of a new lab is up."""
-
 
 @options.door(USAGE)
 def main(argv: list[str]) -> int:
@@ -58,10 +55,12 @@ def main(argv: list[str]) -> int:
     verb, rest = argv[0], argv[1:]
     if verb in ("-h", "--help"):
         raise options.HelpAsked
-    if verb not in _VERBS:
-        hint = options.near(verb, _VERBS)
-        raise UsageError(f"cannot lab {verb}: there is no such verb{hint} (gds lab --help lists them)")
-    return _VERBS[verb](rest)
+    if verb in _DEEDS:
+        return _done(verb, rest)
+    if verb in _VERBS:
+        return _VERBS[verb](rest)
+    hint = options.near(verb, [*_VERBS, *_DEEDS])
+    raise UsageError(f"cannot lab {verb}: there is no such verb{hint} (gds lab --help lists them)")
 
 
 def _directory(typed: options.Options) -> str:
@@ -84,139 +83,16 @@ def _typed(verb: str, argv: list[str], least: int, most: int, flags: dict[str, s
     return typed
 
 
-# -- up ---------------------------------------------------------------------------------------------------------------
-
-
 def _up(argv: list[str]) -> int:
-    from gds.lab import deeds, members
-    from gds.lab.place import CLIENT, DEFAULT_NET, look, network_of
+    from gds.cli import labup
 
     words = ("nodes", "dir", "lifetime", "etcd", "net", "interface")
     typed = options.parse(argv, {"--plain": "plain"}, {f"--{word}": word for word in words})
-    nodes = _nodes(typed.values.get("nodes", "3"))
-    net = network_of(typed.values.get("net", DEFAULT_NET))
-    look(_directory(typed))
-    settings = _settings(typed)
-    etcd, version = members.found(typed.values.get("etcd", ""))
-    if members.is_old(version):
-        settings["allow_old_etcd"] = "true"
-    _check(typed.names, nodes)
-    lab = _planned(typed, nodes, net, etcd)
-    where = f"network {lab.net}, client {lab.address(CLIENT)}"
-    if not lab.net:
-        where = f"the machine's own network ({lab.plain_because})"
-    print(f"lab in {lab.directory}: nodes {', '.join(nodes)}; {where}; etcd {version}", flush=True)
-    if "allow_old_etcd" in settings:
-        print(
-            f"etcd {version} is older than 3.5.13: good enough to try things out (allow_old_etcd), not for production"
-        )
-    print("starting; the store is new, so that nothing is run for one lifetime", flush=True)
-    deeds.build(lab, settings)
-    for node in lab.nodes:
-        deeds.start(lab, node)
-    code = _wait(lab)
+    lab, code = labup.up(typed, _directory(typed))
     _show(lab)
     if lab.page and not code:
         print(f"\ntry: {'gds lab exec client ' if lab.net else ''}curl {lab.page}")
     return code
-
-
-def _planned(typed: options.Options, nodes: tuple[str, ...], net: str, etcd: str) -> Lab:
-    """Raises LabFault for what this machine cannot give."""
-    from gds.lab import cells, example, members, network
-    from gds.lab.place import Lab
-
-    directory = _directory(typed)
-    plain = "--plain" if "plain" in typed.flags else network.missing(directory)
-    ports = members.free_ports(2 * len(nodes)) if plain else [2379, 2380] * len(nodes)
-    paths = tuple(os.path.abspath(path) for path in typed.names) or (f"{directory}/example.toml",)
-    lab = Lab(
-        directory=directory,
-        nodes=nodes,
-        cgroup=cells.place_for(directory),
-        net="" if plain else net,
-        interface=typed.values.get("interface", "eth0"),
-        plain_because=plain,
-        etcd=etcd,
-        ports=tuple(zip(ports[::2], ports[1::2], strict=True)),
-        paths=paths,
-        cwd=os.getcwd(),
-    )
-    return lab if typed.names else lab.replace(page=example.page(lab, members.free_ports(1)[0]))
-
-
-def _nodes(text: str) -> tuple[str, ...]:
-    from gds.lab.place import MOST, RESERVED
-    from gds.model.names import name_fault
-
-    names = [f"n{number + 1}" for number in range(int(text[:3]))] if text.isdecimal() else text.split(",")
-    if not 1 <= len(names) <= MOST:
-        raise UsageError(f"cannot use --nodes {text}: 1 to {MOST} nodes")
-    for name in names:
-        fault = name_fault(name) or ("the lab has another use for this name" if name in RESERVED else "")
-        if fault or names.count(name) > 1:
-            raise UsageError(f"cannot use --nodes {text}: {name}: {fault or 'it is there twice'}")
-    return tuple(names)
-
-
-def _settings(typed: options.Options) -> dict[str, str]:
-    """[runner.etcd] for this lifetime. Raises UsageError with the numbers."""
-    from gds.rgm.tenure import refusal
-
-    lifetime = options.seconds(typed.values.get("lifetime", "5"), "--lifetime")
-    times = (1.0, 0.7, 1.0) if lifetime < 10 else (2.0, 1.0, 2.0)
-    why = refusal(lifetime, *times, 0.0)
-    if why:
-        raise UsageError(f"cannot use --lifetime {lifetime:g}: {why}")
-    return dict(zip(("lifetime", "renew", "attempt", "margin"), map(str, (lifetime, *times)), strict=True))
-
-
-def _check(paths: list[str], nodes: tuple[str, ...]) -> None:
-    """Descriptors are fine, and meant for these nodes. Raises LabFault."""
-    if not paths:
-        return
-    from gds.cli.check import line_of
-    from gds.config.compiler import FAULTY, answer
-    from gds.lab import deeds, members
-    from gds.lab.place import LabFault
-    from gds.model import codec
-
-    # judged as the lab's runners will: with what they know of types, and a power cut for failover_mode HARD
-    flags = {"state_dir": deeds.types_of_machine(), "node_abort_command": "gds lab kill"}
-    found = answer({"paths": paths, "flags": flags}, members.environment())
-    for problem in found["errors"]:
-        print(line_of(problem), file=sys.stderr)
-    if found["errors"]:
-        raise LabFault(f"cannot use {' '.join(paths)} in a lab: see above", FAULTY)
-    for group in codec.unpack(found["plan"]).groups:
-        strangers = [name for name in group.nodelist if name not in nodes]
-        if group.nodelist and len(strangers) == len(group.nodelist):
-            raise LabFault(
-                f"cannot try group {group.name} on {', '.join(nodes)}: its nodelist is {', '.join(group.nodelist)}; "
-                f"use --nodes {','.join(group.nodelist)} (with two nodes add a third: etcd needs a majority)",
-                FAULTY,
-            )
-        if strangers:
-            print(f"group {group.name}: {', '.join(strangers)} of its nodelist {_are(strangers)} not in this lab")
-
-
-def _are(names: list[str]) -> str:
-    return "is" if len(names) == 1 else "are"
-
-
-def _wait(lab: Lab) -> int:
-    """Until all is up; 1 when something is missing in the end."""
-    from gds.lab import seen
-    from gds.lab.records import wait
-
-    if wait(lambda: not seen.missing(lab), _UP_WAIT):
-        return 0
-    what = seen.missing(lab)
-    print(f"gds: cannot bring up all of the lab: {what}; see {lab.directory}/*/*.log", file=sys.stderr)
-    return 1
-
-
-# -- the others -------------------------------------------------------------------------------------------------------
 
 
 def _status(argv: list[str]) -> int:
@@ -247,66 +123,56 @@ def _show(lab: Lab) -> None:
         print("\n".join(table(status, False)))
 
 
-def _kill(argv: list[str]) -> int:
-    from gds.lab import deeds
-
-    typed = _typed("kill", argv, 1, 3)
-    lab = _read(typed)
-    node, what = lab.known(typed.names[0]), (typed.names[1:2] or [""])[0]
-    if what not in ("", "runner", "etcd", "guard", "app") or (what == "app") is not (len(typed.names) == 3):
-        raise UsageError(f"cannot kill {' '.join(typed.names[1:])} of {node}: it is runner, etcd, guard or app NAME")
-    print(deeds.kill(lab, node, what, *typed.names[2:]) if what else deeds.cut_power(lab, node))
+def _done(verb: str, argv: list[str]) -> int:
+    """One of the deeds that say in a line what was done."""
+    least, most, deed = _DEEDS[verb]
+    typed = _typed(verb, argv, least, most)
+    print(deed(_read(typed), typed.names))
     return 0
 
 
-def _start(argv: list[str]) -> int:
+def _kill(lab: Lab, names: list[str]) -> str:
     from gds.lab import deeds
 
-    typed = _typed("start", argv, 1, 1)
-    lab = _read(typed)
-    print(deeds.start(lab, lab.known(typed.names[0])))
-    return 0
+    node, what = lab.known(names[0]), (names[1:2] or [""])[0]
+    if what not in ("", "runner", "etcd", "guard", "app") or (what == "app") is not (len(names) == 3):
+        raise UsageError(f"cannot kill {' '.join(names[1:])} of {node}: it is runner, etcd, guard or app NAME")
+    return deeds.kill(lab, node, what, *names[2:]) if what else deeds.cut_power(lab, node)
 
 
-def _pause(argv: list[str]) -> int:
+def _start(lab: Lab, names: list[str]) -> str:
     from gds.lab import deeds
 
-    typed = _typed("pause", argv, 1, 2)
-    lab = _read(typed)
-    node, what = lab.known(typed.names[0]), (typed.names[1:] or [""])[0]
+    return deeds.start(lab, lab.known(names[0]))
+
+
+def _pause(lab: Lab, names: list[str]) -> str:
+    from gds.lab import deeds
+
+    node, what = lab.known(names[0]), (names[1:] or [""])[0]
     if what not in ("", "runner", "etcd"):
         raise UsageError(f"cannot pause {what} of {node}: it is runner or etcd, or nothing for the whole node")
-    print(deeds.pause(lab, node, what))
-    return 0
+    return deeds.pause(lab, node, what)
 
 
-def _resume(argv: list[str]) -> int:
+def _resume(lab: Lab, names: list[str]) -> str:
     from gds.lab import deeds
 
-    typed = _typed("resume", argv, 1, 1)
-    lab = _read(typed)
-    print(deeds.resume(lab, lab.known(typed.names[0])))
-    return 0
+    return deeds.resume(lab, lab.known(names[0]))
 
 
-def _partition(argv: list[str]) -> int:
+def _partition(lab: Lab, names: list[str]) -> str:
     from gds.lab import deeds
 
-    typed = _typed("partition", argv, 1, 2)
-    lab = _read(typed)
-    if len(set(typed.names)) < len(typed.names):
-        raise UsageError(f"cannot cut {typed.names[0]} off from itself")
-    print(deeds.partition(lab, [lab.known(name) for name in typed.names]))
-    return 0
+    if len(set(names)) < len(names):
+        raise UsageError(f"cannot cut {names[0]} off from itself")
+    return deeds.partition(lab, [lab.known(name) for name in names])
 
 
-def _heal(argv: list[str]) -> int:
+def _heal(lab: Lab, names: list[str]) -> str:
     from gds.lab import deeds
 
-    typed = _typed("heal", argv, 0, 1)
-    lab = _read(typed)
-    print(deeds.heal(lab, lab.known(typed.names[0]) if typed.names else ""))
-    return 0
+    return deeds.heal(lab, lab.known(names[0]) if names else "")
 
 
 def _exec(argv: list[str]) -> int:
@@ -370,15 +236,18 @@ def _down(argv: list[str]) -> int:
     return 0
 
 
+_DEEDS: dict[str, tuple[int, int, Callable[[Lab, list[str]], str]]] = {
+    "kill": (1, 3, _kill),
+    "start": (1, 1, _start),
+    "pause": (1, 2, _pause),
+    "resume": (1, 1, _resume),
+    "partition": (1, 2, _partition),
+    "heal": (0, 1, _heal),
+}
+"""What is done to a lab that is there: the least and the most names, and the deed."""
 _VERBS: dict[str, Callable[[list[str]], int]] = {
     "up": _up,
     "status": _status,
-    "kill": _kill,
-    "start": _start,
-    "pause": _pause,
-    "resume": _resume,
-    "partition": _partition,
-    "heal": _heal,
     "exec": _exec,
     "logs": _logs,
     "down": _down,
