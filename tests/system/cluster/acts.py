@@ -133,7 +133,7 @@ def _starve(aim: Aim) -> Callable[[], None]:
     if aim.lab.share is None:
         raise Refused("processor time cannot be rationed here: there is no cgroup v1 hierarchy for it")
     place = aim.lab.share / aim.node.name
-    place.mkdir()
+    place.mkdir(exist_ok=True)
     (place / "cpu.cfs_period_us").write_text("50000")
     (place / "cpu.cfs_quota_us").write_text("5000")
     _move(aim.node.pids(), place)
@@ -196,7 +196,7 @@ def _no_processes(aim: Aim) -> Callable[[], None]:
     if not (hierarchy / "cgroup.procs").exists():
         raise Refused("processes cannot be rationed here: there is no cgroup v1 hierarchy for it")
     place = hierarchy / f"gds-lab-{aim.lab.name}-{aim.node.name}"
-    place.mkdir()
+    place.mkdir(exist_ok=True)
     _move(_ours(aim), place)
     (place / "pids.max").write_text((place / "pids.current").read_text())
 
