@@ -14,6 +14,7 @@ from gds.daemon.generic import SideMethod, StartMethod, StopMethod
 from gds.daemon.launching import Launching
 from gds.daemon.monitor import Monitor
 from gds.daemon.pmfd import Pmfd
+from gds.daemon.telling import Telling
 from gds.errors import ConfigError, unreachable
 from gds.fault import score, verdict
 from gds.model.state import ResourceState, ResourceStatus
@@ -86,6 +87,10 @@ class Rgmd:
         launching = Launching(world, self._addresses)
         self.launch_of = launching.launch_of
         self.run_method = launching.run_method
+        telling = self._telling = Telling(self)
+        self.changed = telling.changed
+        self.set_status = telling.set_status
+        self.told_status = telling.told_status
         self._own_monitors: OwnMonitors | None = None
         self._queue: deque[tuple[App, Event]] = deque()
         self.stepping = False
@@ -160,9 +165,9 @@ class Rgmd:
             self._carry_out(app, each)
         # told when this turn is over: a restart does not wait for its own log line
         if made.because:
-            self.loop.soon(partial(self._tell, app, after, made.because))
+            self.loop.soon(partial(self._telling.moved, app, after, made.because))
         elif moved and after.life in SETTLED:
-            self.loop.soon(partial(self._tell_rest, app, after))
+            self.loop.soon(partial(self._telling.came_to_rest, app, after))
         if moved or after.status is not before.status:
             self._world.observed(app)
         if linked and order.is_news(before, after):
@@ -205,18 +210,6 @@ class Rgmd:
             waiting, app.asked = app.asked, None
             for callback in waiting:
                 self.loop.soon(callback)
-
-    def _tell(self, app: App, view: ResourceView, because: str) -> None:
-        state = life_of.public(view, app.is_monitored, app.monitor_failed).value
-        self.kept.decided(app, state, because)
-        bad = view.status in (ResourceStatus.FAULTED, ResourceStatus.DEGRADED)
-        say = self.log.warning if bad else self.log.info
-        say(because, resource=app.name, state=state)
-
-    def _tell_rest(self, app: App, view: ResourceView) -> None:
-        state = life_of.public(view, app.is_monitored, app.monitor_failed).value
-        self.kept.decided(app, state, view.because)
-        self.log.info(f"{app.name} is {state}", resource=app.name)
 
     def _carry_out(self, app: App, wanted: commands.Order) -> None:
         if isinstance(wanted, commands.RunStart):
@@ -283,44 +276,10 @@ class Rgmd:
             if app.stop is not None:
                 app.stop.hurry()
 
-    def changed(self, app: App, because: str) -> None:
-        """Something to be seen changed beside the life: say so."""
-        app.view = app.view.replace(because=because)
-        self._tell(app, app.view, because)
-        self._world.observed(app)
-
-    def set_status(self, app: App, status: ResourceStatus, message: str) -> None:
-        """What the monitor thinks now. That all is well takes nothing back that was told."""
-        view = app.view
-        if (view.status is status and view.status_msg == message) or (view.told and status is ResourceStatus.OK):
-            return
-        app.view = view.replace(status=status, status_msg=message, told=False)
-        if view.status is not status:
-            self._tell_status(app, status, message)
-            self._world.observed(app)
-
-    def told_status(self, app: App, status: ResourceStatus, message: str) -> None:
-        """scha_resource_setstatus: kept until it is changed; each change is told (Sun: semantics.md 10.3)."""
-        view = app.view
-        app.view = view.replace(status=status, status_msg=message, told=True)
-        self.kept.forget(app)
-        if view.status is not status or view.status_msg != message:
-            self.kept.decided(app, f"status {status.value}", message, told=True)
-            say = self.log.warning if status in (ResourceStatus.FAULTED, ResourceStatus.DEGRADED) else self.log.info
-            say(f"status {status.value}{': ' if message else ''}{message}", resource=app.name)
-            self._world.observed(app)
-
     def excuse(self, app: App) -> None:
         """IGNORE_FAILED_START: the Start that runs may fail without consequence."""
         app.view = app.view.replace(excused=True)
         self.kept.forget(app)
-
-    def _tell_status(self, app: App, status: ResourceStatus, message: str) -> None:
-        self.kept.decided(app, f"status {status.value}", message)
-        if status is ResourceStatus.OK:
-            self.log.info("status OK again", resource=app.name)
-        else:
-            self.log.warning(f"status {status.value}: {message}", resource=app.name)
 
     # -- what people ask ----------------------------------------------------------------------------------------------
 
