@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from gds.cli import declared, options
+from gds.cli import descriptors, options
 from gds.errors import UsageError
 
 USAGE = """usage: gds convert --to pcs|crm PATH...
@@ -33,6 +33,6 @@ def main(argv: list[str]) -> int:
     from gds.cli import placed
 
     # one PATH at a time: each makes sense by itself
-    found = [placed.placed_of(os.path.abspath(path), declared.plan_of([path], "convert")) for path in typed.names]
+    found = [placed.placed_of(os.path.abspath(path), descriptors.plan_of([path], "convert")) for path in typed.names]
     print("\n".join(placed.as_pcs(found) if form == "pcs" else placed.as_crm(found)))
     return 0

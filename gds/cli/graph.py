@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from gds.cli import declared, options
+from gds.cli import descriptors, options
 from gds.errors import UsageError
 
 USAGE = """usage: gds graph PATH... [--format text|json|dot|mermaid]
@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
         raise UsageError(f"cannot draw a graph as {form}: the formats are {', '.join(FORMATS)}")
     from gds.config import graph
 
-    order = graph.order_of(declared.plan_of(typed.names, "draw a graph"))
+    order = graph.order_of(descriptors.plan_of(typed.names, "draw a graph"))
     match form:
         case "json":
             print(json.dumps(graph.as_document(order), indent=1))

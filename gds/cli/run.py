@@ -10,6 +10,7 @@ import sys
 
 from gds.cli import options
 from gds.errors import ConfigError, EngineError, UsageError
+from gds.model.settings import ETCD, OWN, flag_of, settings_from
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,18 +39,7 @@ Signals: TERM, INT stop everything in order (a second one: SIGKILL); HUP reload;
 log files. Exit status: 0 stopped as asked, 1 something could not be stopped, 75 giveover or another runner has the
 directories, 78 bad descriptor or settings."""
 
-_VALUED = {
-    "--on-giveover": "on_giveover",
-    "--runtime-dir": "runtime_dir",
-    "--state-dir": "state_dir",
-    "--node": "node",
-    "--engine": "engine",
-    "--etcd-endpoints": "etcd_endpoints",
-    "--socket": "socket",
-    "--socket-group": "socket_group",
-    "--log-format": "log_format",
-    "--history-size": "history_size",
-}
+_VALUED = {flag_of(name): name for name in (*OWN, ETCD + "endpoints") if name != "node_abort_command"}
 
 
 @options.door(USAGE, USAGE)
@@ -144,7 +134,6 @@ def _run(typed: options.Options, handed: Parcel | None) -> int:
 def _declared(typed: options.Options, paths: list[str], cache_dirs: list[str]) -> tuple[Plan, Settings]:
     """What descriptors, settings and the command line say. Raises ConfigError."""
     from gds.config import cache
-    from gds.model.settings import settings_from
 
     cached = cache.load_cached(paths, cache_dirs, typed.values)
     if cached is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from gds.cli import declared, options
+from gds.cli import descriptors, options
 from gds.errors import ConfigError, UsageError
 from gds.model.value import fields_of
 
@@ -68,9 +68,9 @@ def _play(typed: options.Options) -> int:
     from gds.simulate import MOST, simulate
 
     *paths, file = typed.names
-    scenario = read_scenario(file, declared.plan_to_play(paths))
+    scenario = read_scenario(file, descriptors.plan_to_play(paths))
     if scenario.problems:
-        raise declared.unplayable(scenario.problems)
+        raise descriptors.unplayable(scenario.problems)
     if "compare" in typed.flags and not scenario.decided:
         raise ConfigError(f"cannot compare: {file} does not say what was decided, it has no [[decided]]")
     transcript = simulate(scenario.plan, scenario.script)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from gds.cli import declared
+from gds.cli import descriptors
 from gds.clusterscript import ClusterTranscript
 from gds.model.value import fields_of
 
@@ -25,10 +25,10 @@ def play(names: list[str], as_json: bool) -> int:
     from gds.config.clusterscenario import read_cluster_scenario
 
     *paths, file = names
-    plan = declared.plan_to_play(paths)
+    plan = descriptors.plan_to_play(paths)
     scenario = read_cluster_scenario(file, plan.groups if plan else None)
     if scenario.problems:
-        raise declared.unplayable(scenario.problems)
+        raise descriptors.unplayable(scenario.problems)
     transcript = simulate_cluster(scenario.script)
     if as_json:
         print(json.dumps(document_of(transcript, scenario.description), indent=1, ensure_ascii=False))

@@ -13,7 +13,7 @@ from pydantic import PlainValidator
 
 from gds.config.document import value_type
 from gds.config.refusal import refused, unexpected
-from gds.model.properties import ETCD, KINDS, Property, default_of
+from gds.model.properties import ETCD, KINDS, Property
 from gds.model.settings import ETCD as BEFORE
 from gds.model.settings import EtcdSettings, settings_from
 from gds.rgm.tenure import refusal
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TIMES = ("lifetime", "renew", "attempt", "margin", "grace")
-
-
-def etcd_fields() -> dict[str, tuple[Any, Any]]:
-    """Flat name -> (pydantic type, default) of every key."""
-    return {BEFORE + prop.name: (_type(prop), default_of(prop)) for prop in ETCD}
 
 
 def crossed(plain: Mapping[str, str], faulty: frozenset[str]) -> list[tuple[str, str]]:
@@ -65,7 +60,8 @@ def _example(name: str) -> str:
     return next(prop.example for prop in ETCD if prop.name == name)
 
 
-def _type(prop: Property) -> Any:
+def type_of(prop: Property) -> Any:
+    """What pydantic is to know of a key of this table, or of any other setting."""
     if prop.kind == "endpoints":
         return Annotated[Any, PlainValidator(_endpoints)]
     if prop.kind == "boolean":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from gds.model.names import name_fault
-from gds.model.settings import ETCD, EtcdSettings, Settings
+from gds.model.settings import ETCD, NAMES, Settings, variable_of
 from gds.model.value import defaults_of
 
 TYPE_CHECKING = False
@@ -25,9 +25,11 @@ WORDS = {
 }
 """The words of some settings, as in `model/properties.py`, which is too heavy for here (a test compares them)."""
 
+_PLACES = ("runtime_dir", "state_dir", "socket")
 _ETCD_FILES = tuple([ETCD + name for name in ("ca_file", "cert_file", "key_file", "password_file", "watchdog")])
-
-FREE = ("runtime_dir", "state_dir", "socket", "node_abort_command")
+PATHS = (*_PLACES, *_ETCD_FILES)
+"""Settings that are paths, as in `model/properties.py`; absolute, once they are settled."""
+FREE = (*_PLACES, "node_abort_command")
 """Settings that may be anything but empty."""
 
 
@@ -40,17 +42,11 @@ def settings_file(environ: Mapping[str, str]) -> str:
 def variables(environ: Mapping[str, str]) -> dict[str, str]:
     """The settings given by GDS_… variables; an empty variable counts as not given."""
     found = {}
-    for name in names():
-        value = environ.get(f"GDS_{name.upper()}", "")
+    for name in NAMES:
+        value = environ.get(variable_of(name), "")
         if value:
             found[name] = value
     return found
-
-
-def names() -> list[str]:
-    """The flat names of all settings (model/settings.py)."""
-    own = [name for name in Settings.__fields__ if name != "etcd"]
-    return [*own, *[ETCD + name for name in EtcdSettings.__fields__]]
 
 
 def is_plain(given: Mapping[str, str]) -> bool:
@@ -73,7 +69,7 @@ def settled(checked: Mapping[str, str], environ: Mapping[str, str], euid: int) -
     values["node"] = values["node"] or os.uname().nodename.partition(".")[0] or "localhost"
     values["runtime_dir"] = runtime_dir(values["runtime_dir"], environ, euid)
     values["state_dir"] = state_dir(values["state_dir"], environ, euid)
-    for key in ("runtime_dir", "state_dir", "socket", *_ETCD_FILES):
+    for key in PATHS:
         if values.get(key):
             values[key] = os.path.abspath(values[key])
     return values

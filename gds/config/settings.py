@@ -19,25 +19,24 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from gds.config.document import value_type
-from gds.config.etcdtable import crossed, etcd_fields
+from gds.config.etcdtable import crossed, type_of
 from gds.config.facts import answer
 from gds.config.files import FileFault, read_trusted
 from gds.config.load import Problem, Unreadable, decode, parse, shown_keys
-from gds.config.places import names, settings_file, variables
+from gds.config.places import settings_file, variables
 from gds.config.positions import Keys, Positions
 from gds.config.refusal import NOT_YET, nearest, shown
 from gds.model.properties import ETCD as ETCD_TABLE
 from gds.model.properties import SETTINGS, by_name, default_of
-from gds.model.settings import ETCD, plain_text
+from gds.model.settings import ETCD, NAMES, flag_of, plain_text, variable_of
 from gds.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_KEYS = by_name(SETTINGS)
-_ETCD_KEYS = by_name(ETCD_TABLE)
+_TABLES = {"": by_name(SETTINGS), ETCD: by_name(ETCD_TABLE)}
+"""The keys of `[runner]` and of `[runner.etcd]`, under what their flat names begin with."""
 
 
 class Given(Value):
@@ -116,7 +115,7 @@ class _InFile:
                 self._take(value, keys, ETCD)
             elif name == "etcd":
                 self._wrong(keys, f"expected a table [runner.etcd], not {shown(value)}", False)
-            elif not before and name.startswith(ETCD) and name in names():
+            elif not before and name.startswith(ETCD) and name in NAMES:
                 self._wrong(keys, f"unknown key; it is {name.removeprefix(ETCD)} in [runner.etcd]")
             else:
                 self.spelled[name] = keys
@@ -135,9 +134,9 @@ def _merged(in_file: _InFile, flags: Mapping[str, Any], environ: Mapping[str, st
 
     def told(key: str, message: str, on_key: bool) -> Problem:
         if key in flags:
-            return Problem("command line", 0, 0, "--" + key.replace("_", "-"), message)
+            return Problem("command line", 0, 0, flag_of(key), message)
         if key in variable:
-            return Problem("environment", 0, 0, f"GDS_{key.upper()}", message)
+            return Problem("environment", 0, 0, variable_of(key), message)
         return in_file.told(key, message, on_key)
 
     problems = []
@@ -166,9 +165,10 @@ def _message(key: str, detail: ErrorDetails) -> str:
     if detail["type"] == "gds":
         return str(detail["ctx"]["text"])
     if detail["type"] == "extra_forbidden":
-        if key in _KEYS:
-            return f"{key} is {NOT_YET}"
-        known, word = (_ETCD_KEYS, key.removeprefix(ETCD)) if key.startswith(ETCD) else (_KEYS, key)
+        before = ETCD if key.startswith(ETCD) else ""
+        known, word = _TABLES[before], key.removeprefix(before)
+        if word in known:
+            return f"{word} is {NOT_YET}"
         close = nearest(word, known)
         return "unknown key" + (f"; did you mean {close}?" if close else f"; known: {', '.join(known)}")
     return f"expected a string, not {shown(detail['input'])}"
@@ -192,9 +192,11 @@ def _model(variable: dict[str, str], from_file: dict[str, Any]) -> type[BaseSett
             return init_settings, _Variables(settings_cls, variable), InitSettingsSource(settings_cls, from_file)
 
     fields: dict[str, Any] = {
-        p.name: (value_type(p), default_of(p)) for p in SETTINGS if p.supported and p.kind != "table"
+        before + p.name: (type_of(p), default_of(p))
+        for before, table in _TABLES.items()
+        for p in table.values()
+        if p.supported and p.kind != "table"
     }
-    fields.update(etcd_fields())
     return create_model("RunnerSettings", __base__=Sources, **fields)
 
 

@@ -60,6 +60,22 @@ class Settings(Value):
     etcd: EtcdSettings = EtcdSettings()
 
 
+OWN = tuple([name for name in Settings.__fields__ if name != "etcd"])
+"""The settings that stand in `[runner]` itself."""
+NAMES = (*OWN, *[ETCD + name for name in EtcdSettings.__fields__])
+"""The flat names of all."""
+
+
+def variable_of(name: str) -> str:
+    """The environment variable that gives the setting with this flat name."""
+    return f"GDS_{name.upper()}"
+
+
+def flag_of(name: str) -> str:
+    """The option of the command line that does."""
+    return "--" + name.replace("_", "-")
+
+
 def settings_from(plain: Mapping[str, str]) -> Settings:
     """From plain strings. Raises TypeError for an unknown name, ValueError for a text that is no value."""
     own = {name: text for name, text in plain.items() if not name.startswith(ETCD)}
@@ -76,7 +92,7 @@ def settings_from(plain: Mapping[str, str]) -> Settings:
 
 def plain_from(settings: Settings) -> dict[str, str]:
     """As plain strings; `settings_from` makes the same settings of them."""
-    plain: dict[str, str] = {name: getattr(settings, name) for name in Settings.__fields__ if name != "etcd"}
+    plain: dict[str, str] = {name: getattr(settings, name) for name in OWN}
     for name, default in EtcdSettings.__defaults__.items():
         value = getattr(settings.etcd, name)
         if value != default:

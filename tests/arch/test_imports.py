@@ -61,7 +61,7 @@ LAW: dict[str, tuple[str, ...]] = {
         *(*JUDGES, *WORDS),
     ),
     "gds.cli": ("gds.api.client", "gds.config", "gds.script", "gds.simulate", "gds.whatif", "gds.runner", *WORDS),
-    "gds.cli.simulatecluster": ("gds.cli.declared", "gds.config", "gds.clusterscript", "gds.clustersim", *WORDS),
+    "gds.cli.simulatecluster": ("gds.cli.descriptors", "gds.config", "gds.clusterscript", "gds.clustersim", *WORDS),
     # Runs in other people's programs: it talks to a runner, and judges as the runner does.
     "gds.dsdl": ("gds.api.client", "gds.seam", "gds.rgm.control", "gds.fault", "gds.pmf", *WORDS),
     # Pacemaker's agent: a process for each action. It talks to a runner, and where none lives it looks for what is left

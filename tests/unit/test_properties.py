@@ -11,9 +11,10 @@ from gds.config.compile import compile_plan
 from gds.config.declared import Declared
 from gds.config.document import GROUP_TABLE, RESOURCE_TABLE
 from gds.config.explain import shown_default
-from gds.config.places import FREE, WORDS
+from gds.config.places import FREE, PATHS, WORDS
 from gds.model.glossary import GLOSSARY, GROUP_STATE, RESOURCE_STATE, STATUS
 from gds.model.properties import (
+    ETCD,
     GROUP,
     KINDS,
     RESOURCE,
@@ -98,6 +99,12 @@ def test_an_example_is_accepted(prop: Property) -> None:
 def test_the_light_words_of_settings_are_those_of_the_table(prop: Property) -> None:
     assert WORDS.get(prop.name, ()) == prop.words
     assert (prop.name in FREE) <= (prop.supported and not prop.words)
+    assert (prop.name in PATHS) == (prop.kind == "path")
+
+
+@pytest.mark.parametrize("prop", ETCD, ids=[p.name for p in ETCD])
+def test_the_light_paths_of_etcd_are_those_of_the_table(prop: Property) -> None:
+    assert (f"etcd_{prop.name}" in PATHS) == (prop.kind == "path")
 
 
 def test_defaults_are_read_from_the_model() -> None:

@@ -6,7 +6,7 @@ import marshal
 
 import pytest
 
-from gds.model.settings import EtcdSettings, Settings, plain_from, settings_from
+from gds.model.settings import NAMES, OWN, EtcdSettings, Settings, flag_of, plain_from, settings_from, variable_of
 
 FULL = EtcdSettings(
     endpoints=("https://a:2379", "https://[::1]:2379"),
@@ -55,3 +55,9 @@ def test_what_can_be_given_by_text_may_be_no_default_too() -> None:
 def test_an_unknown_name_is_refused(plain: dict[str, str]) -> None:
     with pytest.raises(TypeError, match=r"liftime|nod"):
         settings_from(plain)
+
+
+def test_each_setting_has_a_flat_name_and_spellings_made_of_it() -> None:
+    assert set(NAMES) == {*Settings.__fields__, *[f"etcd_{name}" for name in EtcdSettings.__fields__]} - {"etcd"}
+    assert set(OWN) == set(plain_from(Settings()))
+    assert (variable_of("etcd_ca_file"), flag_of("etcd_ca_file")) == ("GDS_ETCD_CA_FILE", "--etcd-ca-file")
