@@ -240,8 +240,12 @@ class Masteries:
                 continue
             del self.held[group]
             self._report.is_old = True
-            member.tell("its slot was taken from us in the store, by no node of the cluster", group, True)
-            self._down(group, "its slot was taken from us")
+            if found is None:
+                why = "its slot was removed from the store, by no node of the cluster"
+            else:
+                why = f"{found.node} has taken it: this node's life in the cluster was ended"
+            member.tell(why, group, True)
+            self._down(group, why)
 
     def _take(self, group: str, index: int, token: int) -> None:
         if group in self.declared and group not in self.held:

@@ -279,8 +279,18 @@ def test_a_slot_that_somebody_removes_by_hand_takes_the_group_down() -> None:
     one.store.put(Delete(SLOT))
     one.hear()
     one.step()
-    assert "taken from us in the store, by no node" in one.told()
-    assert [o.because for o in one.did(Offline)] == ["its slot was taken from us"]
+    assert "removed from the store, by no node" in one.told()
+    assert [o.because for o in one.did(Offline)] == ["its slot was removed from the store, by no node of the cluster"]
+
+
+def test_a_slot_that_another_node_has_taken_is_said_to_be_that_nodes() -> None:
+    one = master()
+    one.store.lives("n2")
+    one.store.holds("n2")
+    one.hear()
+    one.step()
+    assert "n2 has taken it: this node's life in the cluster was ended" in one.told()
+    assert len(one.did(Offline)) == 1
 
 
 def test_news_from_before_our_claim_says_nothing_about_it() -> None:
