@@ -70,6 +70,8 @@ def _placed(told: dict[str, Any]) -> list[str]:
         lines.append(f"its group {group} belongs to {master['node']} (token {master['token']}){state and ', '}{state}")
     if not lines:
         lines.append(f"no node has its group {group}{told['because'] and ': '}{told['because']}")
+    if told["away"]:
+        return [f"when this node last heard of the cluster: {line}" for line in lines] + [f"  {told['away']}"]
     reasons = {**told["nowhere"], **told["barred"]}
     return lines + [f"  not to {node}: {why}" for node, why in sorted(reasons.items())]
 

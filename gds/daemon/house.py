@@ -102,8 +102,13 @@ class House:
         return self._life.stopping
 
     def placed(self, group: str) -> dict[str, Any] | None:
-        """Of several nodes: who masters the group, how it is there, and where it may not go; None: there is one."""
-        return self.cluster()["groups"].get(group) if self.cluster is not None else None
+        """Of several nodes: who masters the group, how it is there, where it may not go, and whether the engine is `away`,
+        so that this is old news; None: there is one."""
+        if self.cluster is None:
+            return None
+        known = self.cluster()
+        placed: dict[str, Any] | None = known["groups"].get(group)
+        return {"away": known["away"], **placed} if placed is not None else None
 
     def identity(self) -> dict[str, Any]:
         """The head of `gds status --json`."""

@@ -54,14 +54,24 @@ def test_names_stand_in_a_column() -> None:
 
 def test_where_its_group_is_in_the_cluster() -> None:
     here = {"state": "ONLINE", "because": ""}
-    on_n1 = {"group": "shop", "masters": [{"node": "n1", "token": 7}], "nodes": {"n1": here}, "because": "it stays"}
+    on_n1 = {
+        "group": "shop",
+        "away": "",
+        "masters": [{"node": "n1", "token": 7}],
+        "nodes": {"n1": here},
+        "because": "it stays",
+    }
     barred = {"nowhere": {"n3": "is drained"}, "barred": {"n2": "gave it over 20 s ago"}}
     assert _placed({**on_n1, **barred}) == [
         "its group shop belongs to n1 (token 7), ONLINE",
         "  not to n2: gave it over 20 s ago",
         "  not to n3: is drained",
     ]
-    nobody = {"group": "shop", "masters": [], "nodes": {}, "because": "it is offline by request"}
+    assert _placed({**on_n1, **barred, "away": "etcd: no answer within 0.7 s"}) == [
+        "when this node last heard of the cluster: its group shop belongs to n1 (token 7), ONLINE",
+        "  etcd: no answer within 0.7 s",
+    ]
+    nobody = {"group": "shop", "away": "", "masters": [], "nodes": {}, "because": "it is offline by request"}
     assert _placed({**nobody, "nowhere": {}, "barred": {}}) == ["no node has its group shop: it is offline by request"]
 
 
