@@ -102,8 +102,8 @@ class House:
         return self._life.stopping
 
     def placed(self, group: str) -> dict[str, Any] | None:
-        """Of several nodes: who masters the group, how it is there, where it may not go, and why the engine is `away` and
-        this old news; None: there is one node."""
+        """Of several nodes: who masters the group, how it is there, and where it may not go; `away`: why the engine
+        does not answer, so that this is old news. None: there is one node."""
         if self.cluster is None:
             return None
         known = self.cluster()
