@@ -40,7 +40,8 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _columns(rows: list[list[str]]) -> list[str]:
+def columns(rows: list[list[str]]) -> list[str]:
+    """The lines of a table, its head among the rows."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
 
@@ -52,7 +53,7 @@ def _table(cluster: dict[str, Any]) -> list[str]:
         if each["drained"]:
             state += ", evacuated" if each["evacuated"] else ", drained"
         rows.append([each["node"], state, ", ".join(each["masters"]) or "-", each["version"] or "-"])
-    lines = _columns(rows)
+    lines = columns(rows)
     for each in cluster["nodes"]:
         why = each["because"] or each["drained"]
         if why:
@@ -94,7 +95,7 @@ def lines(cluster: dict[str, Any], only: str = "") -> list[str]:
     for group, facts in cluster["groups"].items():
         masters = ", ".join(f"{m['node']} (token {m['token']})" for m in facts["masters"]) or "-"
         rows.append([group, masters, *[str(facts["nodes"].get(n, {}).get("state", "-")) for n in names]])
-    made = _columns(rows)
+    made = columns(rows)
     for group, facts in cluster["groups"].items():
         if not facts["masters"] and facts["because"]:
             made.append(f"    {group}: {facts['because']}")

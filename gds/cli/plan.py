@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from gds.cli import control, options
+from gds.cli.nodes import columns
 from gds.errors import GdsError, UsageError
 
 TYPE_CHECKING = False
@@ -92,14 +93,11 @@ def text_of(rows: tuple[Row, ...]) -> list[str]:
     """For people: a line for each group, those that change marked."""
     if not rows:
         return ["no group is declared"]
-    cells = [(" ", "GROUP", "NOW", "THEN", "WHY")]
+    cells = [[" ", "GROUP", "NOW", "THEN", "WHY"]]
     for row in rows:
         mark = "!" if row.stays_down else " " if set(row.now) == set(row.then) else "*"
-        cells.append((mark, row.group, ", ".join(row.now) or "-", ", ".join(row.then) or "-", row.because))
-    widths = [max(len(line[n]) for line in cells) for n in range(4)]
-    return [
-        "  ".join([*[c.ljust(w) for c, w in zip(line[:4], widths, strict=True)], line[4]]).rstrip() for line in cells
-    ]
+        cells.append([mark, row.group, ", ".join(row.now) or "-", ", ".join(row.then) or "-", row.because])
+    return columns(cells)
 
 
 def document_of(rows: tuple[Row, ...], named: dict[str, tuple[str, ...]]) -> dict[str, Any]:
