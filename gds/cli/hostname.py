@@ -163,11 +163,8 @@ class Call:
 
     def validate(self) -> int:
         """Could it be right?"""
-        wrong = faults(self.declared)
-        if wrong:
-            raise Refused(wrong)
-        links, held = netlink.look()
-        say(f"{self.resource}: {_shown(self._placing(links, held).places)}")
+        places, _, _ = self._possible()
+        say(f"{self.resource}: {_shown(places)}")
         return 0
 
     def monitor_check(self) -> int:
@@ -200,12 +197,16 @@ class Call:
             say(f"{self.resource}: {each}")
         return found
 
-    def _plumb(self) -> tuple[Place, ...]:
+    def _possible(self) -> tuple[tuple[Place, ...], Sequence[Link], Sequence[Held]]:
+        """Where its addresses would be, and what there is on this node. Raises Refused."""
         wrong = faults(self.declared)
         if wrong:
             raise Refused(wrong)
         links, held = netlink.look()
-        places = self._placing(links, held).places
+        return self._placing(links, held).places, links, held
+
+    def _plumb(self) -> tuple[Place, ...]:
+        places, links, held = self._possible()
         self._check(places, links, held, neighbour.PROBES)
         address.remember(self.claims, self.resource, self.asked, places)
         return places

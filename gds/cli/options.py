@@ -96,22 +96,25 @@ def parse(argv: list[str], flags: Mapping[str, str], valued: Mapping[str, str]) 
             else:
                 raise UsageError(f"cannot use {word}: there is no such option{near(name, [*flags, *valued])}")
         elif word.startswith("-") and len(word) > 1:
-            letters = word[1:]
-            while letters:
-                short = "-" + letters[0]
-                letters = letters[1:]
-                if short in flags:
-                    made.flags.add(flags[short])
-                elif short in valued:
-                    if not letters and not left:
-                        raise UsageError(f"cannot use {short}: it needs a value")
-                    made.values[valued[short]] = letters or left.pop(0)
-                    letters = ""
-                else:
-                    raise UsageError(f"cannot use {short}: there is no such option")
+            _letters(made, word[1:], left, flags, valued)
         else:
             made.names.append(word)
     return made
+
+
+def _letters(made: Options, letters: str, left: list[str], flags: Mapping[str, str], valued: Mapping[str, str]) -> None:
+    """What stands behind one dash; a value may be the next of the words that are `left`."""
+    while letters:
+        short, letters = "-" + letters[0], letters[1:]
+        if short in flags:
+            made.flags.add(flags[short])
+        elif short in valued:
+            if not letters and not left:
+                raise UsageError(f"cannot use {short}: it needs a value")
+            made.values[valued[short]] = letters or left.pop(0)
+            return
+        else:
+            raise UsageError(f"cannot use {short}: there is no such option")
 
 
 def seconds(text: str, what: str) -> float:

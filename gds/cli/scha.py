@@ -82,6 +82,16 @@ def read(program: str, argv: list[str]) -> tuple[dict[str, Any], str]:
                 continue
             values[letter] = letters or _value(words, f"-{letter}")
             break
+    _check(program, values, words)
+    request: dict[str, Any] = {FIELDS[letter]: value for letter, value in values.items() if letter in FIELDS}
+    request["verb"] = "scha." + program.removeprefix("scha_").removeprefix("resource_" if "status" in program else "")
+    request["args"] = words
+    request["qualified"] = "Q" in values
+    return request, socket
+
+
+def _check(program: str, values: dict[str, str], words: list[str]) -> None:
+    """Raises UsageError for what is missing or too much."""
     missing = [letter for letter in NEEDED[program] if not values.get(letter)]
     if missing:
         raise UsageError(f"cannot ask without -{missing[0]}")
@@ -89,11 +99,6 @@ def read(program: str, argv: list[str]) -> tuple[dict[str, Any], str]:
         raise UsageError(f"cannot ask zone {values['Z']}: there is no zone but {GLOBAL}")
     if words and not program.endswith("_get"):
         raise UsageError(f"cannot use {words[0]}: no argument is wanted after the options")
-    request: dict[str, Any] = {FIELDS[letter]: value for letter, value in values.items() if letter in FIELDS}
-    request["verb"] = "scha." + program.removeprefix("scha_").removeprefix("resource_" if "status" in program else "")
-    request["args"] = words
-    request["qualified"] = "Q" in values
-    return request, socket
 
 
 def _value(words: list[str], option: str) -> str:
