@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 MARKS = 100
 """So many marks at most are made in one transaction: a store takes only so many operations."""
+UNDECLARED = "its files do not declare it any more"
 
 
 class Masteries:
@@ -74,7 +75,7 @@ class Masteries:
             self.locals.setdefault(group.name, Local())
         for name, hold in self.held.items():
             if name not in self.declared and hold.phase != LEAVING:
-                self.leave(name, "its files do not declare it any more", {})
+                self.leave(name, UNDECLARED, {})
         self._drop_undeclared()
         self.claiming.forget()
         self.stale = self._report.is_old = True
@@ -219,7 +220,9 @@ class Masteries:
             # its release cannot be under way, for it is not down; what was being stopped is started again when it is
             stopping = how.stuck or how.state == "PENDING_OFFLINE"
             self.held[group] = Hold(slot.index, slot.token, DOWN if stopping else UP)
-            if stopping:
+            if group not in self.declared:
+                self.leave(group, UNDECLARED, {})
+            elif stopping:
                 self._down(group, "the runner before was stopping it")
         elif group not in self.declared:
             if how.down:

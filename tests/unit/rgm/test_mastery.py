@@ -386,6 +386,23 @@ def test_what_a_former_runner_left_of_a_group_nobody_declares_is_not_taken_up() 
     assert not store.has("rg/gone/slot/0")
 
 
+def test_what_the_runner_before_ran_of_such_a_group_is_given_up_whatever_becomes_of_it() -> None:
+    store = Store().settled()
+    store.lives("n1", life="old", identity="here")
+    store.holds("n1", group="gone")
+    one = One(store, Group("gone"), life="old", sent=95.0)
+    one.local(UPS, "gone")
+    one.masteries.redeclare((), {}, {})
+    one.load()
+    one.run()
+    assert [(o.group, o.because) for o in one.did(Offline)] == [("gone", "its files do not declare it any more")]
+    one.masteries.killed("the guard has killed it")
+    one.local(group="gone")
+    one.run()
+    assert not one.did(Online)
+    assert not store.has("rg/gone/slot/0")
+
+
 def test_what_runs_of_such_a_group_is_stopped_before_it_is_given_back() -> None:
     store = Store().settled()
     store.lives("n1", life="old", identity="here")
