@@ -18,7 +18,7 @@ import select
 from _socket import socket
 from gc import disable as stop_collecting
 
-from gds.linux import keeper, launch, lineage, parcel, prctl, striking
+from gds.linux import keeper, launch, lineage, offspring, parcel, prctl, striking
 from gds.linux.keeperrecord import remove
 
 TYPE_CHECKING = False
@@ -41,7 +41,7 @@ def live(theirs: socket, ours: int) -> NoReturn:
         os.close(ours)
         _strip(theirs.fileno())
         prctl.set_name(b"gds-zygote")
-        wake = keeper.wake_on_children()
+        wake = offspring.wake_on_children()
         keeper.rehearse(wake)
         Forker(theirs, wake).run()
     except BaseException:  # the last frame of this process: whatever it is, the runner is told, and we end
@@ -55,9 +55,9 @@ def _strip(keep: int) -> None:
     stop_collecting()
     os.setsid()
     signal.set_wakeup_fd(-1)
-    for number in keeper.IGNORED:
+    for number in offspring.IGNORED:
         signal.signal(number, signal.SIG_IGN)
-    for other in launch.DEFAULT_SIGNALS - keeper.IGNORED:
+    for other in launch.DEFAULT_SIGNALS - offspring.IGNORED:
         if callable(signal.getsignal(other)):
             signal.signal(other, signal.SIG_DFL)
     null = os.open("/dev/null", os.O_RDWR)
@@ -89,7 +89,7 @@ class Forker:
         while self._runner is not None or self._keepers or self._dead:
             ready = dict(self._poll.poll(self._wait()))
             if self._wake in ready:
-                keeper.drain(self._wake)
+                offspring.drain(self._wake)
             self._look_after_children()
             if self._runner is not None and self._runner.fileno() in ready:
                 self._hear()
@@ -182,7 +182,7 @@ def _go_between(sock: socket, ident: int, fields: tuple[Any, ...], cgroup_procs:
         if child == 0:
             launch.become(order, writer, sock.fileno(), cgroup_procs)
         os.close(writer)
-        number, words = launch.failure(keeper.read_all(reader))
+        number, words = launch.failure(offspring.read_all(reader))
         if number:
             os.waitpid(child, 0)
             _answer(sock, ("answer", ident, 0, number, words))
@@ -213,4 +213,4 @@ def _answer(sock: socket, message: tuple[Any, ...], fds: tuple[int, ...] = ()) -
 
 
 def _report_trouble(sock: socket) -> None:
-    _answer(sock, ("trouble", keeper.trouble()))
+    _answer(sock, ("trouble", offspring.trouble()))

@@ -26,11 +26,7 @@ from _socket import AF_UNIX, SOCK_SEQPACKET, socket
 
 from gds.linux import keeperdoor, launch, lineage, parcel, prctl, striking
 from gds.linux.keeperrecord import PROTOCOL, Record, remove
-from gds.linux.offspring import IGNORED as IGNORED  # these five also for the zygote, which has them from here
-from gds.linux.offspring import drain as drain
-from gds.linux.offspring import read_all as read_all
-from gds.linux.offspring import trouble as trouble
-from gds.linux.offspring import wake_on_children as wake_on_children
+from gds.linux.offspring import drain, read_all, trouble, wake_on_children
 from gds.model.launch import Launch
 
 TYPE_CHECKING = False
