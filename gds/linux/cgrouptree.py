@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
 
 from gds.linux import procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
+
     from gds.linux.cgroupforest import CgroupForest
     from gds.ports import TreeListener
+else:
+    import _signal as signal  # plain numbers: the detour of `signal` over its enums costs time and memory
 
 
 def write(path: str, data: bytes) -> None:

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import time
 from heapq import heapify, heappop, heappush
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable
     from typing import Protocol
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         """Seconds of CLOCK_MONOTONIC: never goes back, not moved by anybody who sets the date."""
 
         def monotonic(self) -> float: ...
+else:
+    import _signal as signal  # plain numbers: the detour of `signal` over its enums costs time and memory
 
 
 READ = select.EPOLLIN

@@ -8,16 +8,20 @@ cgroupforest.py).
 from __future__ import annotations
 
 import os
-import signal
 
 from gds.linux import procfs
 from gds.linux.launch import spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
+
     from gds.linux.cgroupforest import CgroupForest
     from gds.linux.reaper import Reaper
     from gds.ports import Launch, TreeListener
+else:
+    import _signal as signal  # plain numbers: the detour of `signal` over its enums costs time and memory
+
 
 MOST_ROUNDS = 50
 

@@ -10,13 +10,16 @@ of the owner and now a signal by pid was safe.
 from __future__ import annotations
 
 import os
-import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable
 
     from gds.linux.loop import Loop
+else:
+    import _signal as signal  # plain numbers: the detour of `signal` over its enums costs time and memory
+
 
 _PEEK = os.WEXITED | os.WNOHANG | os.WNOWAIT
 
