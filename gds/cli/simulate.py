@@ -27,10 +27,11 @@ USAGE = """usage: gds simulate [PATH...] SCENARIO [--json] [--cluster]
 Nothing is started, and this machine is not asked whether commands exist. A fact is a table [[fact]] with `at` (since
 the runner started) and one of: died (exit status or signal), probe (exit status, signal, timeout, cannot, unable; ok,
 refused, disconnect, status, error of built-in probes), asked (start, stop, restart, enable, disable, monitor,
-unmonitor, giveover, clear), starts ({takes, fails, dies, hangs}: how starts go from now on), stops ({takes, deaf,
-leaves, command, command_takes}), prenet_start and postnet_stop ({takes, fails, hangs}). `every` and `times` repeat it.
-A fact with `group` in place of `resource` is asked of that group (online, offline, restart, suspend, resume, manage,
-unmanage, clear).
+unmonitor, giveover, clear), control (an optag of scha_control, asked by root), starts ({takes, fails, dies, hangs}: how
+starts go from now on), stops ({takes, deaf, leaves, command, command_takes}), prenet_start and postnet_stop ({takes,
+fails, hangs}). `every` and `times` repeat it. A fact with `group` in place of `resource` is asked of that group (online,
+offline, restart, suspend, resume, manage, unmanage, clear). Not played, for they change no decision: Init, Boot, Fini
+and Update; and the methods of registered types, which a scenario cannot declare.
 
 A scenario that `gds history --export` wrote is replayed, and its decisions are compared with those that were made. PATH
 then takes the place of the properties it was recorded with: what would have been decided with others?
