@@ -29,7 +29,7 @@ the runner started) and one of: died (exit status or signal), probe (exit status
 refused, disconnect, status, error of built-in probes), asked (start, stop, restart, enable, disable, monitor,
 unmonitor, giveover, clear), control (an optag of scha_control, asked by root), starts ({takes, fails, dies, hangs}: how
 starts go from now on), stops ({takes, deaf, leaves, command, command_takes}), prenet_start and postnet_stop ({takes,
-fails, hangs}). `every` and `times` repeat it. A fact with `group` in place of `resource` is asked of that group (online,
+fails, hangs}). `every` and `times` repeat it. A fact with `group` in place of `resource` is asked of it (online,
 offline, restart, suspend, resume, manage, unmanage, clear). Not played, for they change no decision: Init, Boot, Fini
 and Update; and the methods of registered types, which a scenario cannot declare.
 
