@@ -34,11 +34,7 @@ if TYPE_CHECKING:
     from gds.daemon.receptionist import Receptionist
     from gds.daemon.rgmd import Rgmd
     from gds.daemon.world import World
-    from gds.linux.journal import Log
-    from gds.linux.loop import Loop
-    from gds.linux.reaper import Reaper
-    from gds.model.settings import Settings
-    from gds.ports import LastingForest
+    from gds.ground import Ground
 
 FENCE_LIMIT = 60.0
 """Seconds for fence_command."""
@@ -52,37 +48,65 @@ class Joining:
 
     def __init__(
         self,
-        loop: Loop,
-        reaper: Reaper,
-        forest: LastingForest,
-        settings: Settings,
-        runtime_dir: str,
+        ground: Ground,
         world: World,
         rgmd: Rgmd,
         groups: Groups,
         life: OwnLife,
         house: House,
-        log: Log,
     ) -> None:
-        if not runtime_dir:
-            raise EngineError("cannot be a node of a cluster: there is no runtime_dir to remember it in")
-        etcd = settings.etcd
-        wrong = refusal(etcd.lifetime, etcd.renew, etcd.attempt, etcd.margin, etcd.grace)
-        if wrong:
-            raise ConfigError(wrong)
-        self._path = f"{runtime_dir}/{LIFE}"
-        self._log = log
+        _check(ground)
+        settings = ground.settings
+        self._path = f"{ground.runtime_dir}/{LIFE}"
+        self._log = ground.log
         self._groups = groups
         self._rgmd = rgmd
         self._house = house
+        guard, member, tokens = self._founded(ground)
+        # Reaches the store. Names are resolved outside of the loop, for a resolver may hang.
+        names = Names(ground.loop, ground.reaper.expect)
+        engine = FACTORIES[settings.engine](settings, ground.loop, settings.node, names)
+        self._tenant = Tenant(
+            rgmd,
+            groups,
+            engine,
+            guard,
+            member,
+            clock.boottime,
+            lambda group: digest_of(groups.declared[group], [a.resource for a in groups.apps(group)]),
+            self._keep,
+            tokens,
+            life.refused,
+            partial(self._fence, world, settings.etcd.fence_command),
+        )
+        # Who starts, gives over or shows something asks the cluster.
+        world.cluster = groups.cluster = self._tenant
+        groups.take_again()  # what is needed of other groups may be on another node
+        life.farewell = self._tenant.leave
+        house.cluster = self._tenant.identity
+
+    def _founded(self, ground: Ground) -> tuple[Guard, Member, dict[str, int]]:
+        """The guard, this node as a member of the cluster, and the fencing token of each group that it had: as the
+        runner before us left them, if it may go on."""
+        etcd = ground.settings.etcd
+        runtime_dir = ground.runtime_dir
         # It kills everything when our tenure ends, also when we are stopped or dead; it outlives us.
-        self._guard = Guard(loop, reaper, forest, runtime_dir, etcd.watchdog, log, etcd.margin, etcd.lifetime)
+        guard = Guard(
+            ground.loop,
+            ground.reaper,
+            ground.forest,
+            runtime_dir,
+            etcd.watchdog,
+            ground.log,
+            etcd.margin,
+            etcd.lifetime,
+        )
         was, tokens = _remembered(self._path)
-        until = self._guard.deadline()
+        until = guard.deadline()
         sent = until - etcd.lifetime + etcd.margin if until else 0.0
         facts = os.stat(runtime_dir)
         member = Member(
-            settings.node,
+            ground.settings.node,
             Tenure(etcd.lifetime, etcd.margin, etcd.grace, 0.0),
             etcd.renew,
             etcd.attempt,
@@ -93,26 +117,7 @@ class Joining:
             sent,
             bool(etcd.fence_command),
         )
-        # Reaches the store. Names are resolved outside of the loop, for a resolver may hang.
-        engine = FACTORIES[settings.engine](settings, loop, settings.node, Names(loop, reaper.expect))
-        self._tenant = Tenant(
-            rgmd,
-            groups,
-            engine,
-            self._guard,
-            member,
-            clock.boottime,
-            lambda group: digest_of(groups.declared[group], [a.resource for a in groups.apps(group)]),
-            self._keep,
-            tokens if sent else {},
-            life.refused,
-            partial(self._fence, world, etcd.fence_command),
-        )
-        # Who starts, gives over or shows something asks the cluster.
-        world.cluster = groups.cluster = self._tenant
-        groups.take_again()  # what is needed of other groups may be on another node
-        life.farewell = self._tenant.leave
-        house.cluster = self._tenant.identity
+        return guard, member, tokens if sent else {}
 
     def begin(self) -> None:
         """What a runner before us left is taken back: connect."""
@@ -147,6 +152,16 @@ class Joining:
             self._log.error(
                 f"cannot write {self._path}: {error.strerror}; a crash of this runner would end what it runs"
             )
+
+
+def _check(ground: Ground) -> None:
+    """Raises EngineError or ConfigError: see Joining."""
+    if not ground.runtime_dir:
+        raise EngineError("cannot be a node of a cluster: there is no runtime_dir to remember it in")
+    etcd = ground.settings.etcd
+    wrong = refusal(etcd.lifetime, etcd.renew, etcd.attempt, etcd.margin, etcd.grace)
+    if wrong:
+        raise ConfigError(wrong)
 
 
 def _remembered(path: str) -> tuple[str, dict[str, int]]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from gds.model.resource import Plan
     from gds.model.settings import Settings
-    from gds.runner import Parcel
+    from gds.takeover import Parcel
 else:
     import _signal as signal  # plain numbers, without the enums
 
@@ -103,7 +103,7 @@ def _take_back_locale() -> None:
 
 def _handed_over() -> Parcel | None:
     """What a runner in this same process left us with `gds upgrade`."""
-    from gds.runner import handed_over
+    from gds.takeover import handed_over
 
     return handed_over(os.environ)
 
@@ -116,7 +116,7 @@ def _run(typed: options.Options, handed: Parcel | None) -> int:
     if handed is None:
         plan, settings = _declared(typed, paths, cache_dirs)
     else:
-        from gds.runner import declared_before
+        from gds.takeover import declared_before
 
         plan, settings = declared_before(handed)
     from gds.linux.journal import Log, format_for

@@ -109,6 +109,9 @@ def _trial() -> int:
 
 def _load_everything() -> None:
     import_module("gds.runner")
+    import_module("gds.reception")
+    import_module("gds.takeover")
+    import_module("gds.setdesk")
     import_module("gds.cli.run")
     import_module("gds.late")
     import_module("gds.probes")
@@ -122,7 +125,7 @@ def _load_everything() -> None:
 
 def _look() -> str:
     """Why it cannot take over, or ""."""
-    from gds.runner import could_take_over
+    from gds.takeover import could_take_over
 
     return could_take_over(0)
 

@@ -39,6 +39,8 @@ OURS_NEVER = (
     *(
         "gds.requested",
         "gds.probes",
+        "gds.setdesk",
+        "gds.takeover",
         "gds.simulate",
         "gds.stage",
         "gds.troupe",

@@ -54,13 +54,21 @@ LAW: dict[str, tuple[str, ...]] = {
     "gds.testing": ("gds.ports", *WORDS),
     "gds.probes": ("gds.daemon", "gds.linux", "gds.fault", *WORDS),
     "gds.late": ("gds.probes", "gds.daemon", "gds.api", "gds.linux", "gds.ports", *JUDGES, *WORDS),
+    "gds.ground": ("gds.late", "gds.linux", "gds.ports", *WORDS),
+    # Desks at its door, and what a runner is composed of that goes on after another; each loaded when it is needed.
+    "gds.reception": ("gds.ground", "gds.late", "gds.daemon", "gds.api", "gds.config", *WORDS),
+    "gds.setdesk": ("gds.daemon", "gds.linux", *WORDS),
+    "gds.takeover": ("gds.ground", "gds.late", "gds.daemon", "gds.api", "gds.linux", "gds.rgm", *WORDS),
     # What a runner with an engine loads beside; no other runner loads any of it.
-    "gds.joining": ("gds.daemon", "gds.engine", "gds.linux", "gds.ports", *JUDGES, *WORDS),
+    "gds.joining": ("gds.ground", "gds.daemon", "gds.engine", "gds.linux", "gds.ports", *JUDGES, *WORDS),
     "gds.runner": (
-        *("gds.joining", "gds.late", "gds.daemon", "gds.api", "gds.config", "gds.linux", "gds.engine", "gds.ports"),
-        *(*JUDGES, *WORDS),
+        *("gds.ground", "gds.reception", "gds.setdesk", "gds.takeover", "gds.joining", "gds.late", "gds.daemon"),
+        *("gds.config", "gds.linux", "gds.ports", *JUDGES, *WORDS),
     ),
-    "gds.cli": ("gds.api.client", "gds.config", "gds.script", "gds.simulate", "gds.whatif", "gds.runner", *WORDS),
+    "gds.cli": (
+        *("gds.api.client", "gds.config", "gds.script", "gds.simulate", "gds.whatif", "gds.runner", "gds.takeover"),
+        *WORDS,
+    ),
     "gds.cli.simulatecluster": ("gds.cli.descriptors", "gds.config", "gds.clusterscript", "gds.clustersim", *WORDS),
     # Runs in other people's programs: it talks to a runner, and judges as the runner does.
     "gds.dsdl": ("gds.api.client", "gds.seam", "gds.rgm.control", "gds.fault", "gds.pmf", *WORDS),
