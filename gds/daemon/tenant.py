@@ -270,8 +270,8 @@ class Tenant:
             self._timer = self._loop.after(max(due - self._boottime(), SHORTEST), self.look)
 
     def _remember(self) -> None:
-        """Before anything of it is started, and before anything is given up."""
-        if self.member.birth:
+        """Before anything of it is started, and before anything is given up. A life that ends is not written again."""
+        if self.member.birth and not self.member.ending:
             tokens = self.masteries.tokens()
             if tokens != self._tokens:
                 self._tokens = tokens

@@ -284,6 +284,9 @@ class Member:
             return
         if self.masteries.all_down("the runner ends"):
             gone = (Delete(self._key), Delete(records.report_key(self.me)))
+            if self._leave_by == FOREVER:
+                # it may take effect long after we are killed: a runner after us must not take this life up again
+                self.orders.append(Joined(""))
             self._leave_by = min(self._leave_by, now + LEAVE_ATTEMPTS * self.attempt)
             self.ask(("leave",), Transaction((self.alive(),), gone), now)
 

@@ -393,8 +393,14 @@ def test_leaving_gives_everything_up_at_once() -> None:
         n1.here.rgmd.stop_all("the runner ends")
         cluster.run(1.0)
         gone: list[bool] = []
+        assert n1.life
+        n1.engine.cut()
         n1.tenant.leave(lambda: gone.append(True), False)
-        cluster.run(1.0)
+        cluster.run(0.1)
+        assert not gone
+        assert n1.life == "", "its end is asked for, and may come late: nobody is to live it again"
+        n1.engine.heal()
+        cluster.run(3.0)
         assert gone == [True]
         assert n1.guard.closed
         assert cluster["n2"].runs()

@@ -7,7 +7,7 @@ import pytest
 from gds.model.resource import Group
 from gds.model.store import Committed, Conflict, Delete, Put, Rejected
 from gds.rgm import records
-from gds.rgm.member import FOREVER, Arm, Fence, Joined, Left, Offline, Online, Refuse
+from gds.rgm.member import FOREVER, Arm, Commit, Fence, Joined, Left, Offline, Online, Refuse
 from tests.unit.rgm.onenode import LOST, STOPPING, STUCK, UPS, WAIT, WEB, One, Store, master, member
 
 # -- joining ----------------------------------------------------------------------------------------------------------
@@ -494,6 +494,22 @@ def test_a_runner_that_ends_leaves_when_everything_is_down() -> None:
     one.member.hopeless()
     assert one.step() == []
     assert one.member.due(one.now) == FOREVER
+
+
+def test_a_life_is_forgotten_before_its_end_is_asked_for() -> None:
+    """A leave whose answer is lost may take effect when a runner after us lives: it must not live the same life."""
+    one = master()
+    one.member.end(one.now)
+    one.step()
+    assert not one.did(Joined), "what runs may still be taken back"
+    one.local()
+    orders = one.step()
+    forgotten = next(n for n, order in enumerate(orders) if order == Joined(""))
+    asked = next(n for n, order in enumerate(orders) if isinstance(order, Commit) and order.tag == ("leave",))
+    assert forgotten < asked
+    one.now += 1.0
+    one.answer("leave", LOST, happens=False)
+    assert Joined("") not in one.step(), "once is enough"
 
 
 def test_leaving_is_tried_three_times() -> None:
