@@ -65,8 +65,8 @@ class Told(Value):
 
 
 class Joined(Value):
-    """A life has begun: to be remembered, so that a crash of the runner ends nothing. "": it is about to be ended, and to
-    be forgotten before anything else is done."""
+    """A life has begun: to be remembered, so that a crash of the runner ends nothing. "": it is about to be ended, and
+    is to be forgotten before anything else is done."""
 
     life: str
 
