@@ -37,6 +37,8 @@ class Claiming:
         self._masteries = masteries
         self.reasons: dict[str, str] = {}
         """Why each group was claimed last."""
+        self.slow: dict[str, dict[str, int]] = {}
+        """Whose turn it was before ours then: see Hold.slow."""
         self._open: dict[str, float] = {}
         """Since when we could claim it."""
         self._view: View = placement.view_of(Cluster())
@@ -105,8 +107,13 @@ class Claiming:
             # the switch is over, whoever takes it
             switched = (Put(goal, goal_value(wanted.replace(carried=True))),)
         before = slots.get(index)
+        because = decision.because
+        self.slow[name] = {}
+        if member.me not in decision.take:
+            self.slow[name] = {node: board.nodes[node].born for node in decision.take if node in board.nodes}
+            because = f"{because}, but did not act; {member.me} is next"
         over = f"; the life of {before.node}, which had it, is over" if before is not None else ""
-        self.bid(name, index, decision.because + over, compares, switched, now)
+        self.bid(name, index, because + over, compares, switched, now)
 
     def bid(
         self,

@@ -20,7 +20,8 @@ NO_GOAL = Goal()
 class Decision(Value):
     """What should become of a group. `take`: nodes that should become master now, the best first. `leave`: (node, why)
     of masters that should give it up. `stay`: masters that go on. `next`: who should take it when somebody has left.
-    `nowhere`: (node, why) of those that were looked at and cannot take it."""
+    `nowhere`: (node, why) of those that were looked at and cannot take it. `failback`: who stands in `leave` only for
+    there is a better node."""
 
     take: tuple[str, ...] = ()
     leave: tuple[tuple[str, str], ...] = ()
@@ -28,6 +29,7 @@ class Decision(Value):
     nowhere: tuple[tuple[str, str], ...] = ()
     stay: tuple[str, ...] = ()
     next: tuple[str, ...] = ()
+    failback: tuple[str, ...] = ()
 
     @property
     def will(self) -> tuple[str, ...]:

@@ -35,3 +35,5 @@ class Hold:
         self.until = FOREVER
         self.asked: set[str] = set()
         self.told = False
+        self.slow: dict[str, int] = {}
+        """Nodes that should have taken it, lived, and did not; and since which revision they live."""

@@ -252,7 +252,8 @@ class Masteries:
 
     def _take(self, group: str, index: int, token: int) -> None:
         if group in self.declared and group not in self.held:
-            self.held[group] = Hold(index, token, DOWN)
+            hold = self.held[group] = Hold(index, token, DOWN)
+            hold.slow = self.claiming.slow.pop(group, {})
             self._report.is_old = True
             self._member.tell(f"taken: {self.claiming.reasons.get(group, '')}", group)
 
@@ -265,7 +266,7 @@ class Masteries:
             return
         decision = self.decisions.get(group)
         leave = dict(decision.leave).get(self._member.me) if decision is not None else None
-        if leave is not None and hold.phase != LEAVING:
+        if decision is not None and leave is not None and hold.phase != LEAVING and not self._is_vain(hold, decision):
             self.leave(group, leave, {})
         if hold.phase == ASKING:
             self.giving.hear(group, hold, now)
@@ -279,6 +280,14 @@ class Masteries:
             if hold.phase == LEAVING and how.stuck and not hold.told:
                 hold.told = True
                 self._member.tell(f"{how.because}: it is not given up, and nobody else may start it", group, True)
+
+    def _is_vain(self, hold: Hold, decision: Decision) -> bool:
+        """It would fail back to nodes that lived when it was their turn, and did not take it: down once more, for
+        nothing. They get it when they have joined anew, or by a switch."""
+        nodes = self._member.board.nodes
+        better = (*decision.take, *decision.next)
+        slow = [name for name in better if name in nodes and hold.slow.get(name) == nodes[name].born]
+        return self._member.me in decision.failback and len(slow) == len(better)
 
     def _down(self, group: str, because: str) -> None:
         if group not in self._ordered_down and not self.locals[group].down:

@@ -150,13 +150,15 @@ def _decide(known: Pass, wish: Wish) -> Decision:
         return Decision(leave=tuple(leave), stay=tuple(stay), because=f"runs on {listed(stay)}")
     chosen, nowhere = _choose(known, wish, goal, tuple(stay), wanted)
     new = [node for node in chosen if node not in stay]
-    leave += [(node, _why_less(goal, chosen, new, wanted)) for node in stay if node not in chosen]
+    less = tuple([node for node in stay if node not in chosen])
+    leave += [(node, _why_less(goal, chosen, new, wanted)) for node in less]
     room = max(0, group.maximum_primaries - len(held))
     free = [node for node in new if not known.waits_for(wish, node)][:room]
     later = [node for node in new if node not in free]
     stays = [node for node in chosen if node in stay]
     because = _because(known, wish, stays, free, later, nowhere, wanted)
-    return Decision(tuple(free), tuple(leave), because, nowhere, tuple(stays), tuple(later))
+    failback = less if new and not is_switched(goal) else ()
+    return Decision(tuple(free), tuple(leave), because, nowhere, tuple(stays), tuple(later), failback)
 
 
 def _must_leave(known: Pass, wish: Wish, goal: Goal, node: str) -> str:

@@ -51,6 +51,23 @@ def test_number_two_leaves_a_turn_to_the_first() -> None:
     assert one.did(Online)
 
 
+def test_nothing_fails_back_to_a_node_that_lived_and_did_not_act_until_it_joins_anew() -> None:
+    back = WEB.replace(failback=True)
+    one = member(lived("n1"), back, name="n2")
+    one.run(0.31)
+    assert one.did(Online)
+    assert "n1 should take it: the first of its nodelist that can, but did not act; n2 is next" in one.told()
+    one.local(UPS)
+    for seq in range(2, 10):
+        one.run(1.0)
+        one.store.lives("n1", seq=seq)  # it renews, and that is all it does
+    assert not one.did(Offline), "down and up again, for nothing"
+    one.store.put(Delete("nodes/n1"))
+    one.store.lives("n1", life="another")
+    one.run(0.5)
+    assert [o.because for o in one.did(Offline)] == ["n1 is preferred (failback)"]
+
+
 def test_who_is_no_candidate_waits_for_ever() -> None:
     store = lived("n1")
     store.put(Put(records.drain_key("n2"), records.encode(because="disks")))
