@@ -224,17 +224,8 @@ class Runner:
             self._house.began = facts["began"]
             takeover.go_on(facts, self._ground, rgmd, memory, outputs, notifies, tags)
             return
-        BringUp(
-            rgmd,
-            memory,
-            outputs,
-            notifies,
-            late.account,
-            tags,
-            self._new_app,
-            self._life.await_start,
-            self._groups,
-        ).begin(plan)
+        ready = self._life.await_start
+        BringUp(rgmd, memory, outputs, notifies, late.account, tags, self._new_app, ready, self._groups).begin(plan)
 
     # -- its life -----------------------------------------------------------------------------------------------------
 
