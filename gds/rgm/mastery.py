@@ -287,7 +287,7 @@ class Masteries:
         nodes = self._member.board.nodes
         better = (*decision.take, *decision.next)
         slow = [name for name in better if name in nodes and hold.slow.get(name) == nodes[name].born]
-        return self._member.me in decision.failback and len(slow) == len(better)
+        return len(slow) == len(better) and self._member.me in decision.failback[: len(better)]
 
     def _down(self, group: str, because: str) -> None:
         if group not in self._ordered_down and not self.locals[group].down:

@@ -64,6 +64,7 @@ ELSEWHERE = {
     "two-resources-leave-together": "ending the runner is not the drivers' work",
     "two-resources-one-cannot-stop": "as above",
     "person-giveover-granted": "as above",
+    "control-while-leaving": "as above",
 }
 """Scenarios that are about more than the drivers; tests/system plays what they show."""
 

@@ -68,6 +68,32 @@ def test_nothing_fails_back_to_a_node_that_lived_and_did_not_act_until_it_joins_
     assert [o.because for o in one.did(Offline)] == ["n1 is preferred (failback)"]
 
 
+def test_of_two_that_took_it_in_place_of_one_that_did_not_act_the_first_stays() -> None:
+    back = WEB.replace(failback=True, maximum_primaries=2)
+    store = lived("n1", "n3")
+    one = member(store, back, name="n2")
+    one.run(0.31)
+    assert one.did(Online)
+    one.local(UPS)
+    store.holds("n3", slot=1)
+    one.run(1.0)
+    assert one.masteries.decisions["web"].failback == ("n2", "n3")
+    assert not one.did(Offline)
+    other = member(lived("n1", "n3"), back, name="n2")
+    other.run(0.31)
+    other.local(UPS)
+    [slot] = other.member.board.holders("web")
+    other.store.put(Delete(SLOT))
+    other.store.holds("n3")
+    other.hear()
+    other.member.board.slots["web"][1] = slot.replace(index=1)
+    other.masteries.held["web"].slot = 1
+    other.masteries.stale = True
+    other.run()
+    assert other.masteries.decisions["web"].failback == ("n3", "n2")
+    assert [o.because for o in other.did(Offline)] == ["n1 is preferred (failback)"]
+
+
 def test_who_is_no_candidate_waits_for_ever() -> None:
     store = lived("n1")
     store.put(Put(records.drain_key("n2"), records.encode(because="disks")))
