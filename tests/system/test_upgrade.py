@@ -83,6 +83,18 @@ def in_a_while(seconds: float, act: Any) -> threading.Thread:
     return thread
 
 
+def sleepers(runner: Running, name: str) -> list[str]:
+    """What each process of it is: for `sleep N` the number, else all of its words."""
+    found = []
+    for pid in runner.pids(name):
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
+        except OSError:
+            words = ["gone"]
+        found.append(words[1] if words[:1] == ["sleep"] else " ".join(words))
+    return sorted(found)
+
+
 # -- nothing happens to applications ----------------------------------------------------------------------------------
 
 
@@ -96,7 +108,9 @@ def test_applications_are_untouched_and_the_runner_keeps_its_pid(tmp_path: Path,
     with Running(tmp_path, write(tmp_path / "three.toml", text), rung=rung) as runner:
         for name in ("web", "db", "far"):
             runner.until(name, state="ONLINE")
-        eventually(lambda: len(runner.pids("far")) == 2, "far has daemonised")
+        # nothing of a shell that is still at work
+        eventually(lambda: sleepers(runner, "far") == ["1003", "1004"], "far has daemonised")
+        eventually(lambda: {"1001", "1002"} <= set(sleepers(runner, "db")), "db has started both")
         assert runner.process is not None
         before = {name: runner.resource(name) for name in ("web", "db", "far")}
         began = runner.status()["uptime_seconds"]
