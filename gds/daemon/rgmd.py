@@ -181,10 +181,10 @@ class Rgmd:
             return self._world.cluster.far(name, *self.graph.far[name])
         return app.view if app is not None else None
 
-    def changed_elsewhere(self, name: str, before: Life) -> None:
-        """What resources here need on another node lives otherwise now."""
+    def changed_elsewhere(self, name: str, before: Life, anew: bool) -> None:
+        """What resources here need on another node lives otherwise now; or as before, but was started `anew`."""
         for user in order.concerned(self.graph, name):
-            event = order.news(self.graph, user, name, before, self._look, self.leaving)
+            event = order.news(self.graph, user, name, before, self._look, self.leaving, anew)
             if event is not None and user in self.apps:
                 self.submit(self.apps[user], event)
 

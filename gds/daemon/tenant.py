@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from gds.daemon.afar import Afar
 from gds.daemon.aftermath import Aftermath
 from gds.daemon.givingover import GivingOver
 from gds.model.state import GroupState, ResourceState
@@ -33,13 +34,6 @@ if TYPE_CHECKING:
 
 SHORTEST = 0.001
 """Seconds: two clocks that are rounded differently must not make us look again without end."""
-_FAR = {
-    "ONLINE": Life.ONLINE,
-    "ONLINE_NOT_MONITORED": Life.ONLINE,
-    "MONITOR_FAILED": Life.ONLINE,
-    "STARTING": Life.STARTING,
-    "STOPPING": Life.STOPPING,
-}
 MOST_TOLD = 20
 """Resources of a group in whose history its moves are written."""
 HOOK_AGAIN = 5.0
@@ -85,7 +79,7 @@ class Tenant:
         self._is_due = False
         self._changed: set[str] = set()
         self._farewell: Callable[[], None] | None = None
-        self._far: dict[str, Life] = {}
+        self._afar = Afar(rgmd, member)
         self.giving_over = GivingOver(rgmd, groups, self.masteries, boottime, self._changed_now, self.look)
         self._aftermath = Aftermath(rgmd, guard, member, self.masteries, boottime, self.look, self._take_down)
         self.each_turn: list[Callable[[], None]] = []
@@ -177,29 +171,7 @@ class Tenant:
 
     def far(self, name: str, resource: str, node: str) -> ResourceView:
         """How a resource is on the node that masters it (`node` "": on any), as that node reports it."""
-        board = self.member.board
-        app = self._rgmd.apps.get(resource)
-        group = app.resource.group if app is not None else ""
-        found = []
-        for slot in board.holders(group):
-            if node not in ("", slot.node):
-                continue
-            if slot.node == self.member.me and app is not None:
-                return app.view
-            said = board.report_of(slot.node, group).get("resources")
-            state = said.get(resource, ["OFFLINE"])[0] if isinstance(said, dict) else "OFFLINE"
-            found.append(_FAR.get(state, Life.OFFLINE))
-        life = next((each for each in (Life.ONLINE, Life.STARTING, Life.STOPPING) if each in found), Life.OFFLINE)
-        return ResourceView(name, life, "" if found else f"no node masters {group}")
-
-    def _look_afar(self) -> None:
-        """What resources here need elsewhere may live otherwise now."""
-        for name, (resource, node) in self._rgmd.graph.far.items():
-            now = self.far(name, resource, node).life
-            before = self._far.get(name, Life.OFFLINE)
-            self._far[name] = now
-            if now is not before:
-                self._rgmd.changed_elsewhere(name, before)
+        return self._afar.view(name, resource, node)
 
     def refusal(self, group: str) -> str:
         """Why nothing of that group may be started now; "" = it may."""
@@ -257,7 +229,7 @@ class Tenant:
         self._remember()
         for order in orders:
             self._carry_out(order)
-        self._look_afar()
+        self._afar.look()
         for each in self.each_turn:
             each()
         self.waiting = [each for each in self.waiting if not each()]
@@ -311,7 +283,8 @@ class Tenant:
             state = GroupState.OFFLINE
         if state in (GroupState.ONLINE, GroupState.ONLINE_FAULTED) and not stuck:
             self.giving_over.is_up(group, state)
-        return Local(state.value, because, down, bool(stuck), shown)
+        starts = tuple([(a.name, a.incarnation) for a in apps if a.incarnation])
+        return Local(state.value, because, down, bool(stuck), shown, starts)
 
     def _carry_out(self, order: life.Order) -> None:
         if isinstance(order, life.Commit):

@@ -19,6 +19,8 @@ class Local(Value):
     stuck: bool = False
     resources: tuple[tuple[str, str, str], ...] = ()
     """(name, state, status) of each."""
+    incarnations: tuple[tuple[str, int], ...] = ()
+    """(name, how often it was started here) of each that was: one start is told from another by it."""
 
 
 class Hold:

@@ -315,8 +315,11 @@ def concerned(graph: Graph, name: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def news(graph: Graph, name: str, changed: str, before: Life, look: Look, leaving: bool = False) -> Event | None:
-    """What `name` is to be told, now that the life of `changed` is another than `before`; None: nothing."""
+def news(
+    graph: Graph, name: str, changed: str, before: Life, look: Look, leaving: bool = False, anew: bool = False
+) -> Event | None:
+    """What `name` is to be told, now that the life of `changed` is another than `before`; None: nothing. `anew`: it
+    went down and came up while nobody looked, as may be on another node."""
     view, cause = look(name), look(changed)
     if view is None or cause is None:
         return None
@@ -335,8 +338,8 @@ def news(graph: Graph, name: str, changed: str, before: Life, look: Look, leavin
     kinds = [link.kind for link in graph.needs.get(name, ()) if link.need == changed]
     if OFFLINE_RESTART in kinds and not _is_up(cause):
         return NeedGone(f"{changed}, which it needs, goes down: {cause.because}")
-    came_back = _is_up(cause) and before is not Life.ONLINE and before is not Life.HELD
-    if RESTART in kinds and came_back:
+    came_back = _is_up(cause) and (anew or before not in (Life.ONLINE, Life.HELD))
+    if came_back and (RESTART in kinds or (anew and OFFLINE_RESTART in kinds)):
         return NeedRestarted(f"{changed}, which it needs, was started anew")
     return None
 

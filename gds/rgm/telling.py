@@ -46,4 +46,5 @@ class Report:
             "digest": self.digests.get(group, ""),
             "token": self._masteries.token(group),
             "resources": {name: [state, status] for name, state, status in how.resources},
+            "incarnations": dict(how.incarnations),
         }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import pytest
+
 from gds.model.resource import Command, Group, Need, Resource
 from gds.model.scha import Code
 from gds.testing.processes import Program
@@ -420,6 +422,25 @@ def test_a_need_on_another_node_is_waited_for() -> None:
         assert cluster.ask("n3", "rg.online", "store").code == 0
         assert cluster["n1"].runs("web")
         assert cluster["n1"].here.app().incarnation == before + 1
+
+
+@pytest.mark.parametrize("kind", ["restart", "offline_restart"])
+def test_a_need_elsewhere_that_was_started_anew_between_two_reports_is_noticed(kind: str) -> None:
+    web = WEB.replace(**{f"resource_dependencies_{kind}": (Need("db"),)})
+    with nodes(web, DB, groups=(ONE, STORE)) as cluster:
+        cluster.settled()
+        cluster.run(3.0)
+        n1, n2 = cluster["n1"], cluster["n2"]
+        assert (cluster.masters("web"), cluster.masters("store")) == (["n1"], ["n2"])
+        before = n1.here.app().incarnation
+        n2.tenant.observed(n2.here.app("db"))
+        cluster.run(1.0)
+        assert n1.here.app().incarnation == before, "a report like the last one is no news"
+        n2.here.app("db").incarnation += 1  # so quick that no report was made in between
+        n2.tenant.observed(n2.here.app("db"))
+        cluster.run(1.0)
+        assert n1.here.app().incarnation == before + 1
+        assert n1.here.app().history.done(1000.0, cluster.clock.monotonic()) == 0, "it counts in nobody's budget"
 
 
 def test_status_says_what_the_node_believes_and_until_when_it_may() -> None:
