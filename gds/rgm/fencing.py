@@ -53,9 +53,11 @@ class Fencing:
 
     def remove(self, node: Node, now: float) -> None:
         """End its life, if it is as we have seen it."""
-        key = records.node_key(node.name)
-        gone = Transaction((Compare(key, node.modified),), (Delete(key), Delete(records.report_key(node.name))))
-        member = self._member
+        member, key = self._member, records.node_key(node.name)
+        # Revisions begin anew in a store that was wiped: only who lives in it may say that another is silent there.
+        here = () if node.name == member.me else (member.alive(),)
+        as_seen = Compare(key, node.modified, node.born)
+        gone = Transaction((as_seen, *here), (Delete(key), Delete(records.report_key(node.name))))
         if member.ask(("fence", node.name, str(node.modified)), gone, now) and node.name != member.me:
             member.tell(f"{node.name} has not been heard of for {now - node.seen:.1f} s: it is fenced", bad=True)
 

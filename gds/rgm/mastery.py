@@ -236,7 +236,8 @@ class Masteries:
         member = self._member
         for group, hold in list(self.held.items()):
             found = member.board.slots.get(group, {}).get(hold.slot)
-            if hold.token > member.revision or (found is not None and found.token == hold.token):
+            ours = found is not None and found.token == hold.token and found.node == member.me
+            if hold.token > member.revision or ours:
                 continue
             if hold.phase == LEAVING and self.locals[group].down:
                 self._released(group, hold.slot, hold.token)  # the answer was lost
@@ -308,13 +309,17 @@ class Masteries:
             for node, why in avoid.items()
         ]
         tag, as_we_took_it = ("release", group, str(slot), str(token)), Compare(key, modified=token)
-        self._member.ask(tag, Transaction((as_we_took_it,), (Delete(key), *marks)), now)
+        self._member.ask(tag, Transaction((as_we_took_it, self._member.alive()), (Delete(key), *marks)), now)
 
     def _released(self, group: str, slot: int, token: int) -> None:
-        self._member.board.vanish(records.slot_key(group, slot), token)
+        member = self._member
+        found = member.board.slots.get(group, {}).get(slot)
+        if found is not None and found.node == member.me:
+            # another's is not what we gave up, though in a store that was wiped it may have its number
+            member.board.vanish(records.slot_key(group, slot), token)
         self.stale = self._report.is_old = True
         hold = self.held.get(group)
         if hold is not None and hold.token == token:
             del self.held[group]
-            self._member.tell("given up", group)
+            member.tell("given up", group)
             self._drop_undeclared()

@@ -8,7 +8,7 @@ import pytest
 
 from gds.model.cluster import Goal
 from gds.model.resource import Group
-from gds.model.store import Committed, Conflict, Delete, Put, Rejected
+from gds.model.store import Committed, Compare, Conflict, Delete, Put, Rejected
 from gds.rgm import records
 from gds.rgm.mastery import Local, goal_value
 from gds.rgm.member import Cancelled, Check, Offline, Online
@@ -92,6 +92,35 @@ def test_of_two_that_took_it_in_place_of_one_that_did_not_act_the_first_stays() 
     other.run()
     assert other.masteries.decisions["web"].failback == ("n3", "n2")
     assert [o.because for o in other.did(Offline)] == ["n1 is preferred (failback)"]
+
+
+def test_numbers_of_a_store_that_was_wiped_are_not_mistaken_for_those_of_the_new_one() -> None:
+    """Revisions begin anew: a slot of another node may have the number that ours had."""
+    one = master()
+    offline(one)
+    one.run()
+    one.local()
+    one.step()
+    [release] = one.asked("release")
+    assert Compare("nodes/n1", created=one.member.birth) in release.transaction.compares
+    [ours] = one.member.board.holders("web")
+    theirs = one.member.board.slots["web"][0] = ours.replace(node="n2")
+    one.answer("release", Conflict(), happens=False)
+    assert one.member.board.slots["web"][0] == theirs, "it is not what we gave up"
+
+
+def test_a_slot_with_our_number_that_is_anothers_is_not_ours() -> None:
+    one = master()
+    one.store.lives("n2")
+    one.hear()
+    one.local(UPS)
+    one.step()
+    [ours] = one.member.board.holders("web")
+    one.member.board.slots["web"][0] = ours.replace(node="n2", born=one.member.board.nodes["n2"].born)
+    one.masteries.stale = True
+    one.step()
+    assert "n2 has taken it" in one.told()
+    assert one.did(Offline)
 
 
 def test_who_is_no_candidate_waits_for_ever() -> None:

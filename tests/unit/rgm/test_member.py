@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gds.model.resource import Group
-from gds.model.store import Committed, Conflict, Delete, Put, Rejected
+from gds.model.store import Committed, Compare, Conflict, Delete, Put, Rejected
 from gds.rgm import records
 from gds.rgm.member import FOREVER, Arm, Commit, Fence, Joined, Left, Offline, Online, Refuse
 from tests.unit.rgm.onenode import LOST, STOPPING, STUCK, UPS, WAIT, WEB, One, Store, master, member
@@ -344,6 +344,17 @@ def test_a_pulse_puts_it_off() -> None:
     assert one.store.has("nodes/n2")
     one.run(0.2)
     assert not one.store.has("nodes/n2")
+
+
+def test_only_who_lives_in_a_store_says_of_another_that_it_is_silent_there() -> None:
+    """In a store that was wiped the revisions begin anew, and who has not heard of it has numbers of the old one."""
+    one = with_other()
+    one.run(WAIT - 0.1)
+    one.step(after=0.2)
+    [fence] = one.asked("fence")
+    silent = one.member.board.nodes["n2"]
+    seen = Compare("nodes/n2", silent.modified, silent.born)
+    assert fence.transaction.compares == (seen, Compare("nodes/n1", created=one.member.birth))
 
 
 def test_a_pulse_we_had_not_seen_saves_it() -> None:
