@@ -89,6 +89,7 @@ class Sentry:
         self._fields = memoryview(self._map).cast("q")
         self._linger = int(linger * NS)
         self._strike = Strike(root)
+        self._strike.reserve()
         self._watchdog = Watchdog(watchdog, margin, lifetime) if watchdog else None
         self._runner = 0
         self._pidfd = -1
@@ -135,6 +136,8 @@ class Sentry:
             return self._end_all()
         except Exception:  # our bug; but nobody else would kill anything, so it is tried again at the next look
             return True
+        finally:
+            self._strike.reserve()
 
     def _end_all(self) -> bool:
         """Whether somebody is left."""
@@ -160,17 +163,18 @@ class Sentry:
         pid = self._fields[RUNNER]
         if pid != self._runner:
             self._forget_the_runner()
+            is_it = False
             try:
                 self._pidfd = os.pidfd_open(pid) if pid > 0 else -1
+                is_it = self._pidfd >= 0 and started(pid) == self._fields[RUNNER_START]
             except OSError:
-                pass  # gone
-            if self._pidfd >= 0:
-                if started(pid) == self._fields[RUNNER_START]:
-                    self._runner = pid
-                    self._poll.register(self._pidfd, select.POLLIN)
-                else:
-                    os.close(self._pidfd)  # another process has its number by now
-                    self._pidfd = -1
+                pass  # gone; or nothing can be opened now, and it is looked for again
+            if is_it:
+                self._runner = pid
+                self._poll.register(self._pidfd, select.POLLIN)
+            elif self._pidfd >= 0:
+                os.close(self._pidfd)  # another process has its number by now
+                self._pidfd = -1
         # and we ourselves: the runner may be stopped while we are where we were born
         self._strike.spared = frozenset((self._runner, os.getpid()))
 

@@ -23,15 +23,21 @@ _ROUNDS = 64
 _ADDRESS = struct.Struct("=BBBBI")
 _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
+SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""Nothing can be opened: nobody knows what is there."""
+_RESERVE = 8
+"""Descriptors that a strike opens at most at the same time, and some."""
 _GONE = (errno.EADDRNOTAVAIL, errno.ENODEV, errno.ENXIO)
 """With its interface, or by somebody else: well."""
 
 
 def read(path: str) -> bytes:
-    """A kernel file; empty when it is gone."""
+    """A kernel file; empty when it is gone. Raises OSError when nothing can be opened."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+    except OSError as error:
+        if error.errno in SHORT:
+            raise
         return b""
     try:
         data = more = os.read(fd, 65536)
@@ -51,12 +57,27 @@ class Strike:
     def __init__(self, root: str) -> None:
         self.root = root
         self.spared: frozenset[int] = frozenset()
+        self._reserved: list[int] = []
+
+    def reserve(self) -> None:
+        """Hold what a strike has to open, for a time in which nothing more can be opened."""
+        try:
+            while len(self._reserved) < _RESERVE:
+                self._reserved.append(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC))
+        except OSError:
+            pass  # as many as there are; the next time again
 
     def all(self) -> tuple[int, bool]:
-        """(cgroups in which somebody was met, somebody is still left). Takes some 10 ms at most."""
+        """(cgroups in which somebody was met, somebody is still left, for all we know). Takes some 10 ms at most. What
+        was reserved is used up."""
+        while self._reserved:
+            os.close(self._reserved.pop())
         met = 0
         for number in range(_ROUNDS):
-            found = self._round()
+            try:
+                found = self._round()
+            except OSError:
+                return met, True  # nothing can be opened: whoever is there is still there
             if not found:
                 return met, False
             met = max(met, found)
@@ -67,7 +88,9 @@ class Strike:
     def _round(self) -> int:
         try:
             entries = os.listdir(self.root)
-        except OSError:
+        except OSError as error:
+            if error.errno in SHORT:
+                raise
             return 0  # the runner has ended in order, and its cgroups with it
         return sum([self._kill(f"{self.root}/{entry}", entry) for entry in entries])
 
@@ -94,7 +117,7 @@ class Strike:
             try:
                 write(path + "/cgroup.kill", b"1")
             except OSError:
-                pass  # gone, also between open and write; or a kernel before 5.14
+                pass  # gone, also between open and write; a kernel before 5.14; or nothing can be opened
             else:
                 return True
         return self._one_by_one(path)
@@ -110,7 +133,9 @@ class Strike:
                     continue  # gone in between
         try:
             below = [each.path for each in os.scandir(path) if each.is_dir(follow_symlinks=False)]
-        except OSError:
+        except OSError as error:
+            if error.errno in SHORT:
+                raise
             return met  # removed
         for each in below:
             met = self._one_by_one(each) or met

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import json
 import os
+import resource
 import select
 import signal
 import statistics
@@ -200,6 +201,26 @@ def test_at_the_deadline_everything_is_dead_whatever_the_runner_does(place: Plac
         runner.emptied("web")
         runner.emptied("far")
         assert runner.process.poll() is None
+
+
+@pytest.mark.parametrize("short", ["descriptors", "memory"])
+def test_a_guard_that_gets_nothing_more_from_the_machine_kills_all_the_same(place: Place, short: str) -> None:
+    runner = place.runner()
+    pid = runner.plant("web", *SLEEP)
+    mark = runner.stubborn("far", "daemons", "3", "0")
+    eventually(lambda: len(marked(mark)) >= 3, "its daemons run")
+    deadline = runner.ask("arm", SOON)
+    if short == "descriptors":
+        limit, used = resource.RLIMIT_NOFILE, max(map(int, os.listdir(f"/proc/{runner.guard}/fd"))) + 1
+    else:
+        limit = resource.RLIMIT_AS
+        used = int(Path(f"/proc/{runner.guard}/statm").read_text().split()[0]) * resource.getpagesize()
+    _soft, hard = resource.prlimit(runner.guard, limit)
+    resource.prlimit(runner.guard, limit, (used, hard))
+    runner.stop(signal.SIGSTOP)
+    eventually(lambda: gone(pid) and not marked(mark), "all is dead")
+    assert boottime() >= deadline
+    eventually(lambda: runner.field(layout.QUIET_AT) > 0, "and so the guard says")
 
 
 def test_nothing_dies_while_the_deadline_is_moved_on_in_time(place: Place) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import resource
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,3 +83,25 @@ def test_where_no_cgroups_are_there_is_nothing_to_kill(tmp_path: Path) -> None:
     (tmp_path / "a:Probe").mkdir()
     assert Strike(str(tmp_path)).all() == (0, False)
     assert Strike(str(tmp_path / "gone")).all() == (0, False)
+
+
+def test_when_nothing_can_be_opened_nobody_says_that_all_is_quiet(tmp_path: Path) -> None:
+    strike = Strike(str(tmp_path))
+    strike.reserve()
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = max(map(int, os.listdir("/proc/self/fd"))) + 1
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used, before[1]))
+    hogs = []
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                hogs.append(os.open("/dev/null", os.O_RDONLY))
+        assert strike.all() == (0, False), "with what was reserved it can look"
+        with contextlib.suppress(OSError):
+            while True:
+                hogs.append(os.open("/dev/null", os.O_RDONLY))
+        assert strike.all() == (0, True), "without, somebody may be there"
+    finally:
+        for fd in hogs:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
