@@ -46,7 +46,7 @@ UP = ("ONLINE", "ONLINE_NOT_MONITORED", "MONITOR_FAILED")
 _LOOK_AGAIN = 0.02
 _PATIENCE = 0.3
 """Seconds for what is being born, or ends by itself, before a stop ends it."""
-_FENCING_EVERY = 60.0
+_FAULTS_EVERY = 60.0
 _SHARE = 0.9
 """Of Pacemaker's timeout: what comes after that must still be able to answer."""
 
@@ -61,7 +61,7 @@ def start(asked: Asked) -> int:
     if not place.is_alive():
         place.take_back_promise()
         _begin(asked, place)
-    _tell_fencing(place)
+    _tell_faults(place)
     status = _status_soon(asked, place, deadline)
     names = [r["name"] for r in _enabled(status)]
     if not names:
@@ -122,7 +122,7 @@ def monitor(asked: Asked) -> int:
         _begin(asked, place)
         status = _status_soon(asked, place, deadline)
     if not asked.is_probe:
-        _tell_fencing(place)
+        _tell_faults(place)
     code, because = judged(status)
     if asked.level and code in (codes.SUCCESS, codes.DEGRADED):
         code, because = _deeper(place, status, code, because, deadline)
@@ -349,14 +349,14 @@ def _enabled(status: dict[str, Any]) -> list[dict[str, Any]]:
     return [r for g in status["groups"] for r in g["resources"] if r["enabled"]]
 
 
-def _tell_fencing(place: Place) -> None:
-    """Asked at most once a minute, because it costs more than all the rest of a monitor; told every time."""
-    if place.notice_age() > _FENCING_EVERY:
-        from gds.ocf.attendant import fencing_fault
+def _tell_faults(place: Place) -> None:
+    """Of the cluster around us. Asked at most once a minute, because it costs more than all the rest of a monitor; told
+    every time."""
+    if place.notice_age() > _FAULTS_EVERY:
+        from gds.ocf.attendant import fencing_fault, metadata_fault
 
-        place.notice(fencing_fault())
-    fault = place.noticed()
-    if fault:
+        place.notice("\n".join(filter(None, (fencing_fault(), metadata_fault()))))
+    for fault in place.noticed().splitlines():
         warn(fault)
 
 

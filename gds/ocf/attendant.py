@@ -15,6 +15,7 @@ own. Descriptor 9 is `ocf.alive`; the runner gets it, what else the attendant st
 from __future__ import annotations
 
 import os
+import stat
 import sys
 
 from gds.config import places
@@ -209,3 +210,29 @@ def fencing_fault() -> str:
         "fencing is off (stonith-enabled=false): a node that hangs or is cut off may run the application beside"
         " another one; configure a fence device, then set stonith-enabled=true"
     )
+
+
+def metadata_fault() -> str:
+    """Why Pacemaker cannot ask the agent for its meta-data, as it does without root's rights; "" when it can."""
+    for path in (sys.executable, os.path.realpath(sys.executable), os.path.realpath(__file__)):
+        closed = closed_to_others(path)
+        if closed:
+            return (
+                f"{closed} is closed to others: Pacemaker, which asks for meta-data as hacluster, does not learn what"
+                " can change live, and restarts the application for every change; open it, or install gds elsewhere"
+            )
+    return ""
+
+
+def closed_to_others(path: str) -> str:
+    """The first part of a path that not everybody may pass, or its file when not everybody may read it; "" for none."""
+    parts = path.split("/")
+    for number in range(1, len(parts)):
+        part = "/".join(parts[: number + 1])
+        needed = stat.S_IROTH if number == len(parts) - 1 else stat.S_IXOTH
+        try:
+            if not os.stat(part).st_mode & needed:
+                return part
+        except OSError:
+            return part
+    return ""
