@@ -269,9 +269,12 @@ def _etcd_majority(aim: Aim) -> Callable[[], None]:
     return start
 
 
-def _etcd_stuck_disk(aim: Aim) -> Callable[[], None]:
-    aim.lab.script("stickdisk", aim.node.name, "12000")
-    return lambda: _drop(aim.lab.script("unstick", aim.node.name))
+def _late_disk(milliseconds: int) -> Callable[[Aim], Callable[[], None]]:
+    def act(aim: Aim) -> Callable[[], None]:
+        aim.lab.script("stickdisk", aim.node.name, str(milliseconds))
+        return lambda: _drop(aim.lab.script("unstick", aim.node.name))
+
+    return act
 
 
 def _etcd_upgrade(aim: Aim) -> Callable[[], None]:
@@ -438,6 +441,7 @@ _ACTS: dict[str, Callable[[Aim], Callable[[], None]]] = {
     "guard-pause": _guard_pause,
     "runner-and-guard": _runner_and_guard,
     "app-kill": _app_kill,
+    "app-kill-again": _app_kill,
     "app-pause": _app_pause,
     "node-crash": _node_crash,
     "node-freeze": _node_freeze,
@@ -452,7 +456,8 @@ _ACTS: dict[str, Callable[[Aim], Callable[[], None]]] = {
     "etcd-pause": _etcd_pause,
     "etcd-flicker": _etcd_majority,
     "etcd-majority": _etcd_majority,
-    "etcd-stuck-disk": _etcd_stuck_disk,
+    "etcd-stuck-disk": _late_disk(12_000),
+    "etcd-slow-disk": _late_disk(400),
     "etcd-upgrade": _etcd_upgrade,
     "etcd-wipe": _etcd_wipe,
     "etcd-full": _etcd_full,
