@@ -210,13 +210,13 @@ def test_a_descriptor_that_is_bad_or_not_there_bars_this_node(installed: Install
 def test_parameters_choose_and_change_and_a_reload_touches_nothing_else(installed: Installed, tmp_path: Path) -> None:
     path = descriptor(installed, tmp_path, "group = 'shop'")
     with path.open("a") as file:
-        file.write('[resource.other]\nstart_command = "exec sleep 1000"\n')
+        file.write('[resource.spare]\nstart_command = "exec sleep 1000"\n')
     with Agent(installed, tmp_path, path, resource="shop", retry_count="5") as agent:
         application = started(agent, tmp_path)
         asked = [sys.executable, "-m", "gds", "status", "--runtime-dir", str(agent.runtime)]
         shown = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
         assert "0/5" in shown
-        assert "other" not in shown
+        assert "spare" not in shown
         agent.env["OCF_RESKEY_retry_count"] = "7"
         assert agent.call("reload-agent")[0] == SUCCESS
         assert "0/7" in subprocess.run(asked, check=True, capture_output=True, text=True).stdout
@@ -225,7 +225,7 @@ def test_parameters_choose_and_change_and_a_reload_touches_nothing_else(installe
         assert agent.call("reload-agent")[0] == SUCCESS
         shown = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
         assert "0/2" in shown
-        assert "other" in shown
+        assert "spare" in shown
         assert beating(tmp_path) == application
 
 
