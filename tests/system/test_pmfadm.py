@@ -147,6 +147,18 @@ class Pmf:
         for each in left:
             os.kill(each, signal.SIGKILL)
         assert not left, f"processes are left: {left}"
+        eventually(lambda: not self._writers(), "what folds the history of a runner has ended too")
+
+    def _writers(self) -> list[str]:
+        """Processes that were told a directory of ours: a runner's, or one that it started aside."""
+        found = []
+        for entry in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                if str(self.runtime.parent).encode() in Path(f"/proc/{entry}/cmdline").read_bytes():
+                    found.append(entry)
+            except OSError:
+                continue
+        return [entry for entry in found if alive(int(entry))]
 
 
 @pytest.fixture
