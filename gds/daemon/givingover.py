@@ -37,7 +37,7 @@ class Asker:
         self.told: list[Told] = []
 
     def tell(self, because: str) -> None:
-        """It has come about ("" ), or not."""
+        """It has come about (""), or not."""
         told, self.told = self.told, []
         for each in told:
             each(because)
@@ -88,11 +88,10 @@ class GivingOver:
     def begin(self, app: App, because: str, by_monitor: bool) -> None:
         """The RGM grants it, if somebody takes it."""
         group = app.resource.group
-        now = self._boottime()
         self._changed(group)
-        along = self._masteries.somewhere(group, now)[0]
-        if self._masteries.giveover(group, because, now):
-            self._askers[group] = self._askers[along] = Asker(app, because, by_monitor)
+        given = self._masteries.giveover(group, because, self._boottime())
+        if given:
+            self._askers[group] = self._askers[given] = Asker(app, because, by_monitor)
         self._look()
 
     def hear(self, group: str, told: Told) -> bool:

@@ -10,6 +10,7 @@ from gds.daemon import report
 from gds.daemon.names import BUSY, DENIED, FAILED, NOT_RUNNING, OK, USAGE, Names, because_of
 from gds.daemon.updown import UpAndDown
 from gds.fault import score
+from gds.rgm import control
 from gds.rgm.resource import Life
 
 TYPE_CHECKING = False
@@ -274,11 +275,11 @@ class Receptionist:
             return
         app = up[0]
         because = f"giveover: {because_of(client, 'giveover')}"
-        refusal = self._rgmd.giveover_refused(app)
-        if refusal:
+        ruling = control.giveover(self._rgmd.giveover_leads(app))
+        if isinstance(ruling, control.Refused):
             self._rgmd.purge(app)  # surprise 7: after a giveover, even a refused one, the counters are 0
-            self._rgmd.kept.decided(app, "giveover refused", f"{because}; {refusal}")
-            client.done(FAILED, f"cannot give over {app.name}: {refusal}; it stays as it is")
+            self._rgmd.kept.decided(app, "giveover refused", f"{because}; {ruling.because}")
+            client.done(FAILED, f"cannot give over {app.name}: {ruling.because}; it stays as it is")
             return
 
         def told(why: str) -> None:

@@ -18,7 +18,7 @@ from gds.daemon.telling import Telling
 from gds.errors import ConfigError, unreachable
 from gds.fault import score, verdict
 from gds.model.state import ResourceState, ResourceStatus
-from gds.rgm import commands, control, order
+from gds.rgm import commands, order
 from gds.rgm import resource as life_of
 from gds.rgm.events import (
     ClearAsked,
@@ -390,16 +390,9 @@ class Rgmd:
         cluster = self._world.cluster
         if cluster is None:
             told("")  # everything stops now, the one who asks first of all
-            self.submit(app, GiveoverAsked(because, by_monitor=False))
-            return
         self.submit(app, GiveoverAsked(because, by_monitor=False))
-        if not cluster.hear_giveover(app.resource.group, told):
+        if cluster is not None and not cluster.hear_giveover(app.resource.group, told):
             told("")
-
-    def giveover_refused(self, app: App) -> str:
-        """Why a giveover would be refused now; "" when it would be granted."""
-        ruling = control.giveover(self.giveover_leads(app))
-        return ruling.because if isinstance(ruling, control.Refused) else ""
 
     def public(self, app: App) -> ResourceState:
         """The state people see."""

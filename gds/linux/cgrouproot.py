@@ -26,10 +26,10 @@ def find_root(mount: str, ident: str) -> tuple[str, str]:
         raise EngineError("cannot use cgroups: our own cgroup is outside of what is mounted here")
     parent = mount + own.rstrip("/")
     above, _, last = parent.rpartition("/")
-    if is_ours(last) and (_is_delegated(above) or above.endswith(f"/gds-{ident}")):
+    if is_ours(last) and (is_delegated(above) or above.endswith(f"/gds-{ident}")):
         # the same process in new clothes: it is still in a cgroup of ours
         parent = above.removesuffix(f"/gds-{ident}")
-    return parent, parent if _is_delegated(parent) else f"{parent}/gds-{ident}"
+    return parent, parent if is_delegated(parent) else f"{parent}/gds-{ident}"
 
 
 def is_ours(entry: str) -> bool:
@@ -61,7 +61,7 @@ def remove(path: str) -> None:
             return  # still somebody there: the next start of the runner looks again
 
 
-def _is_delegated(path: str) -> bool:
+def is_delegated(path: str) -> bool:
     """systemd marks what it leaves to us (platform.md 2)."""
     for mark in ("user.delegate", "trusted.delegate"):
         try:

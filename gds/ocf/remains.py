@@ -12,6 +12,7 @@ import time
 import zlib
 
 from gds.linux import lineage, procfs, striking
+from gds.linux.cgrouproot import is_delegated
 from gds.linux.keeperrecord import Record
 
 TYPE_CHECKING = False
@@ -35,7 +36,7 @@ class Remains:
         self._folder = f"{place.runtime}/keepers"
         above = (procfs.read(place.cgroup) or b"").decode().strip()
         own = f"{above}/gds-{zlib.crc32(place.runtime.encode()):08x}"
-        self._cgroups = [own, *([above] if _is_delegated(above) else [])] if above else []
+        self._cgroups = [own, *([above] if is_delegated(above) else [])] if above else []
 
     def processes(self) -> list[int]:
         """Living processes of applications, and of methods that were under way."""
@@ -109,17 +110,6 @@ def _is_marked(path: str) -> bool:
         return bool(os.getxattr(path, _MARK))
     except OSError:
         return False
-
-
-def _is_delegated(path: str) -> bool:
-    """The service manager gave it to the runner whole, which then makes no cgroup of its own name in it."""
-    for mark in ("user.delegate", "trusted.delegate"):
-        try:
-            if os.getxattr(path, mark) == b"1":
-                return True
-        except OSError:
-            continue  # it has no such mark
-    return False
 
 
 def _members(path: str) -> list[int]:

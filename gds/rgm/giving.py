@@ -31,17 +31,17 @@ class Giving:
 
     # -- ours to give -------------------------------------------------------------------------------------------------
 
-    def begin(self, group: str, because: str, now: float) -> bool:
-        """It shall run elsewhere. False: it is not up here as its master, or is being given over already; else it will
-        leave, or be said to be cancelled."""
+    def begin(self, group: str, because: str, now: float) -> str:
+        """It shall run elsewhere. Which group is given over for it (with +++ perhaps another), and will leave or be
+        said to be cancelled; "": none, for it is not up here as its master, or is being given over already."""
         member, masteries = self._member, self._masteries
         hold = masteries.held.get(group)
         if hold is None or hold.phase != UP:
-            return False
+            return ""
         asked, (group, able, why) = group, masteries.somewhere(group, now)
         if not able:
             member.orders.append(Cancelled(asked, why))
-            return True
+            return asked
         if asked != group:
             # the one it hands its failovers to is given over, and takes it along
             member.tell(f"{because}; {group} is given over in its place", asked)
@@ -49,10 +49,10 @@ class Giving:
             hold = masteries.held.get(group)
             if hold is None or hold.phase != UP:
                 member.orders.append(Cancelled(asked, f"{group}, which goes along, is not up here"))
-                return True
+                return asked
         if group not in self.limits:
             masteries.leave(group, because, {member.me: because})
-            return True
+            return group
         hold.phase, hold.because = ASKING, because
         hold.request = f"{member.me}.{hold.token}.{now:.3f}"
         hold.until = now + self.limits[group] + 2 * member.attempt
@@ -61,7 +61,7 @@ class Giving:
         for node in able:
             wanted = Put(records.check_key(group, node), records.encode(request=hold.request, answered=False))
             member.ask(("ask", group, node, hold.request), Transaction((member.alive(),), (wanted,)), now)
-        return True
+        return group
 
     def hear(self, group: str, hold: Hold, now: float) -> None:
         """What the candidates say."""

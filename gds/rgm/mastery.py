@@ -124,8 +124,8 @@ class Masteries:
         elif tag[0] == "report" and not isinstance(answer, Committed):
             self._report.failed()
 
-    def giveover(self, group: str, because: str, now: float) -> bool:
-        """It shall run elsewhere; asked for by its monitor, a method or a person. False: see Giving.begin."""
+    def giveover(self, group: str, because: str, now: float) -> str:
+        """It shall run elsewhere; asked for by its monitor, a method or a person. The answer: see Giving.begin."""
         return self.giving.begin(group, because, now)
 
     def checked(self, group: str, request: str, because: str, now: float) -> None:

@@ -76,7 +76,13 @@ LAW: dict[str, tuple[str, ...]] = {
     # with the eyes of those who put it there.
     "gds.ocf": (
         *("gds.api.client", "gds.config.asking", "gds.config.places"),
-        *("gds.linux.cgroupforest", "gds.linux.keeperrecord", "gds.linux.lineage", "gds.linux.procfs"),
+        *(
+            "gds.linux.cgroupforest",
+            "gds.linux.cgrouproot",
+            "gds.linux.keeperrecord",
+            "gds.linux.lineage",
+            "gds.linux.procfs",
+        ),
         *("gds.linux.striking", *WORDS),
     ),
     "gds.__main__": ("gds.cli",),

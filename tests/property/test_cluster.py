@@ -30,6 +30,8 @@ from __future__ import annotations
 import os
 from random import Random
 
+import pytest
+
 from gds.model.cluster import Goal
 from gds.model.resource import Group
 from gds.model.store import Delete, Put
@@ -229,6 +231,7 @@ LARGE = os.environ.get("GDS_HYPOTHESIS") == "large"
 SEEDS = range(int(os.environ.get("GDS_SEED", "0")), int(os.environ.get("GDS_SEED", "0")) + 5000) if LARGE else range(60)
 
 
+@pytest.mark.timeout(4 * 3600 if LARGE else 300)
 def test_never_two_masters_and_in_the_end_all_online() -> None:
     for seed in SEEDS:
         try:

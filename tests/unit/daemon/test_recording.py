@@ -24,7 +24,7 @@ from gds.rgm.resource import Life
 from gds.script import first_difference
 from gds.simulate import simulate
 from tests.scenarios import script
-from tests.unit.daemon.test_simulate_agrees import PLAYED, Both
+from tests.unit.daemon.test_simulate_agrees import PLAYED, Both, refusal
 from tests.unit.daemon.world import PROBED, WEB, Here, ends
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Recorded(Both):
     """The scenario through the drivers, recorded; with the receptionist's part of a giveover."""
 
     def asked(self, app: App, act: str) -> None:
-        refused = act == "giveover" and app.view.life is Life.ONLINE and self.here.rgmd.giveover_refused(app)
+        refused = act == "giveover" and app.view.life is Life.ONLINE and refusal(self.here.rgmd, app)
         super().asked(app, act)
         if refused:
             self.here.rgmd.kept.decided(app, "giveover refused", refused)

@@ -23,6 +23,7 @@ from gds.errors import InternalError
 from gds.fault.score import Outcome
 from gds.model.ending import SIGNALS
 from gds.model.scha import Code
+from gds.rgm import control
 from gds.rgm.control import Optag
 from gds.rgm.events import GiveoverAsked
 from gds.rgm.group import Ask, Refused
@@ -329,7 +330,7 @@ class Both:
         elif act == "clear":
             rgmd.clear(app)
         elif act == "giveover":
-            if app.view.life is Life.ONLINE and rgmd.giveover_refused(app):
+            if app.view.life is Life.ONLINE and refusal(rgmd, app):
                 rgmd.purge(app)
             elif app.view.life is Life.ONLINE:
                 rgmd.submit(app, GiveoverAsked(f"giveover: {because}", by_monitor=False))
@@ -364,6 +365,12 @@ def side(course: Siding) -> Program:
     """A prenet_start_command or postnet_stop_command of that course."""
     code = re.fullmatch(r"exited with status (\d+)", course.ended)
     return Program() if course.hangs else ends(int(code[1]) if code else 0, course.takes)
+
+
+def refusal(rgmd: Rgmd, app: App) -> str:
+    """Why a giveover of it would be refused now; "" when it would not."""
+    ruling = control.giveover(rgmd.giveover_leads(app))
+    return ruling.because if isinstance(ruling, control.Refused) else ""
 
 
 def needed_by(rgmd: Rgmd, app: App) -> bool:
