@@ -10,6 +10,7 @@ from functools import partial
 
 from gds import __version__
 from gds.daemon.agreement import Agreement
+from gds.daemon.clearing import Clearing
 from gds.daemon.environment import DEFAULT_PATH
 from gds.daemon.nodes import NodesDesk
 from gds.daemon.switching import Switching
@@ -129,7 +130,8 @@ class Joining:
         # What all nodes have to agree on: properties, and the files themselves.
         agreement = Agreement(self._tenant, self._rgmd, self._groups, self._house.setting, clock.boottime)
         switching = Switching(self._tenant, self._rgmd, self._groups, receptionist.acting)
-        receptionist.acting.update({**desk.acting, **switching.acting, "set": agreement.set})
+        clearing = Clearing(self._tenant, self._rgmd, receptionist.acting)
+        receptionist.acting.update({**desk.acting, **switching.acting, **clearing.acting, "set": agreement.set})
         receptionist.reading.update({**desk.reading, "diff.cluster": agreement.diff})
         self._tenant.each_turn += [agreement.look, switching.look]
 

@@ -14,7 +14,7 @@ VERBS = {
     "resume": "recover automatically again",
     "manage": "take it under management (runs Init)",
     "unmanage": "out of management (runs Fini); it must be offline and its resources disabled",
-    "clear": "clear failed stops and failure histories of its resources",
+    "clear": "clear failed stops, failure histories, and what keeps it away from a node",
 }
 USAGE = "gds rg VERB GROUP... [--no-wait] [--timeout SECONDS] [--socket PATH]"
 

@@ -9,6 +9,7 @@ from typing import Any
 from gds.config.addresstype import address_type
 from gds.config.generictype import generic_type
 from gds.daemon.agreement import Agreement
+from gds.daemon.clearing import Clearing
 from gds.daemon.groups import Groups
 from gds.daemon.names import Names
 from gds.daemon.nodes import NodesDesk
@@ -183,13 +184,15 @@ class Node:
         self.groups.take_again()
         here.world.observed = self._observed
         names = Names(here.rgmd)
-        on_node = UpAndDown(here.rgmd, self.groups, names, lambda *_: "", lambda client, _r: client.done(0)).verbs
+        on_node = UpAndDown(here.rgmd, self.groups, names, lambda *_: "", self._clear).verbs
+        on_node["clear"] = self._clear
         on_node["monitor"] = on_node["unmonitor"] = lambda client, _request: client.done(0)
         desk = NodesDesk(self.tenant, self.groups, cluster.clock.monotonic)
         self.agreement = Agreement(self.tenant, here.rgmd, self.groups, lambda: self.desk, cluster.clock.monotonic)
         self.desk: Any = None
         switching = Switching(self.tenant, here.rgmd, self.groups, on_node)
         self.verbs = {**on_node, **desk.acting, **desk.reading, **switching.acting, "diff.cluster": self.agreement.diff}
+        self.verbs |= Clearing(self.tenant, here.rgmd, on_node).acting
         self.verbs["set"] = self.agreement.set
         types = (generic_type(), address_type())
         rmapi = Rmapi(here.rgmd, self.groups, Staying(), 0, name, lambda: types)
@@ -198,6 +201,11 @@ class Node:
 
     def _observed(self, app: Any) -> None:
         self.groups.observed(app)
+
+    def _clear(self, client: Any, request: dict[str, Any]) -> None:
+        apps = [app for app in self.here.rgmd.apps.values() if app.name in request["names"]]
+        bad = [fault for app in apps if (fault := self.here.rgmd.clear(app))]
+        client.done(1 if bad else 0, "; ".join(bad))
 
     def _keep(self, life: str, tokens: dict[str, int]) -> None:
         self.life, self.tokens = life, tokens

@@ -253,6 +253,40 @@ def test_a_start_that_fails_here_is_tried_elsewhere() -> None:
         assert cluster["n2"].runs()
 
 
+@pytest.mark.parametrize(("verb", "named"), [("clear", "app"), ("rg.clear", "web")])
+def test_who_clears_a_group_forgets_what_is_held_against_nodes(verb: str, named: str) -> None:
+    app = WEB.replace(name="app")
+    with nodes(app, groups=(ONE.replace(resources=("app",), failback=True),)) as cluster:
+        programs = cluster["n1"].here.forest.programs
+        programs["web"] = Program(refuses=2)
+        cluster.settled()
+        cluster.run(5.0)
+        assert cluster.masters() == ["n2"]
+        other = cluster["n3"].tenant.member.board
+        assert list(other.marks) == [("web", "n1")]
+        del programs["web"]
+        cleared = cluster.ask("n2", verb, named)
+        assert (cleared.code, cleared.lines) == (0, ["web may go to n1 again"])
+        assert not other.marks
+        assert cluster.masters() == ["n1"], "it fails back"
+        assert (cluster.ask("n3", verb, named).lines, cluster.masters()) == ([], ["n1"])
+
+
+def test_what_keeps_a_node_away_stays_while_processes_do_or_the_store_does_not_answer() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster["n1"].here.forest.programs["web"] = Program(refuses=2)
+        cluster["n2"].here.forest.programs["web"] = Program(immortal=True, deaf=frozenset((15,)))
+        cluster.settled()
+        cluster.run(5.0)
+        assert cluster.ask("n2", "rg.switch", "web", "n3", seconds=30.0).code == 1
+        assert "are still there" in cluster.ask("n2", "clear", "web").message
+        assert list(cluster["n3"].tenant.member.board.marks) == [("web", "n1")]
+        cluster["n3"].engine.cut()
+        silent = cluster.ask("n3", "clear", "web")
+        assert silent.code == 1
+        assert "cannot forget what keeps web from n1: " in silent.message
+
+
 def test_what_cannot_be_stopped_keeps_its_group() -> None:
     with nodes(WEB, groups=(ONE,)) as cluster:
         cluster["n1"].here.forest.programs["web"] = Program(immortal=True, deaf=frozenset((15,)))
