@@ -91,7 +91,9 @@ def stood_by(pair: Pair) -> tuple[float, float]:
 
 
 def cut(pair: Pair) -> tuple[float, float]:
-    """The node's power fails."""
+    """The node's power fails; it is p1, for the others are shot five seconds later (tests/lab/pacemaker-cluster.sh)."""
+    if pair.settle()[0].node != "p1":
+        pair.web.put("p1")
     web, plain = pair.settle()
     pair.cluster.lab("crash", web.node)
     return pair.web.moved(web)[1], pair.plain.moved(plain)[1]
