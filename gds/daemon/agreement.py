@@ -6,7 +6,7 @@ as digests: they may be secrets, and the store is no place for them.
 `gds set` on a cluster goes in two steps, each a record that all nodes see: every living node that declares the group
 judges and validates the change; one refusal refuses it everywhere, and nothing was changed. Only then every one carries
 it out. A node that is away meanwhile is told about: it comes back with other values, says so, and takes no mastery of
-the group until they are the same.
+the group until they are the same. Who has no contact with the store can ask nobody, and changes nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 
 from gds.daemon.names import BUSY, FAILED, OK
-from gds.model.store import Committed, Put, Transaction
+from gds.model.store import Committed, Put, Transaction, Unknown
 from gds.model.value import Value, fields_of
 from gds.rgm import records
 
@@ -41,15 +41,15 @@ class Proxy:
     uid = 0
     pid = 0
 
-    def __init__(self, done: Callable[[int, str], None]) -> None:
+    def __init__(self, done: Callable[[int, str, list[dict[str, Any]]], None]) -> None:
         self._done = done
 
     def tell(self, message: dict[str, Any]) -> None:
         """Lines on the way are for who asked; here they have nobody to read them."""
 
-    def done(self, code: int, message: str = "", **_more: Any) -> None:
+    def done(self, code: int, message: str = "", **more: Any) -> None:
         """What came of it."""
-        self._done(code, message)
+        self._done(code, message, more.get("changes") or [])
 
 
 class Asked:
@@ -62,6 +62,8 @@ class Asked:
         self.until = until
         self.phase = CHECK
         self.facts: dict[str, Any] = {}
+        self.changes: list[dict[str, Any]] = []
+        """What it was to change here, and did."""
 
 
 class Agreement:
@@ -156,9 +158,11 @@ class Agreement:
         if group in self._asked:
             client.done(BUSY, f"cannot set {name}: its group is busy: another set is under way")
             return
+        if why := self._no_contact():
+            client.done(FAILED, f"cannot set {name}: {why}, and the other nodes cannot be asked; nothing was changed")
+            return
         member = self._tenant.member
-        board = member.board
-        nodes = tuple(n for n in sorted(board.nodes) if board.report_of(n, group) and self._is_alive(n))
+        nodes = self._present(group)
         away = [n for n in self._groups.declared[group].nodelist if n not in nodes]
         if away:
             client.tell({"line": f"{', '.join(away)} cannot be told now, and will differ until the same is set there"})
@@ -172,6 +176,22 @@ class Agreement:
         }
         self._asked[group] = asked
         self._say(group, asked, CHECK)
+
+    def _no_contact(self) -> str:
+        """Why no other node can be asked from here; "" = they can."""
+        member = self._tenant.member
+        if self._tenant.away:
+            return f"contact with the cluster is lost: {self._tenant.away}"
+        if not member.birth:
+            return f"this node is no member of the cluster: {member.waiting}"
+        return "" if member.may_run(self._boottime()) else f"contact with the cluster is lost: {member.lost()}"
+
+    def _present(self, group: str) -> tuple[str, ...]:
+        """Who has to agree: this node, and each other that lives and declares the group."""
+        member = self._tenant.member
+        board = member.board
+        others = [n for n in board.nodes if n != member.me and board.report_of(n, group) and self._is_alive(n)]
+        return tuple(sorted([member.me, *others]))
 
     def _is_alive(self, node: str) -> bool:
         facts = self._tenant.member.board.nodes[node]
@@ -187,7 +207,10 @@ class Agreement:
             if not isinstance(answer, Committed) and self._asked.get(group) is asked:
                 del self._asked[group]
                 why = getattr(answer, "because", "somebody else sets the same group just now")
-                asked.client.done(FAILED, f"cannot set {asked.facts['name']}: {why}; nothing was changed")
+                so = "nothing was changed"
+                if phase == APPLY and isinstance(answer, Unknown):
+                    so = "it may have been changed all the same; `gds diff --cluster` shows it"
+                asked.client.done(FAILED, f"cannot set {asked.facts['name']}: {why}; {so}")
 
         compares = (member.alive(), member.same(key)) if phase == CHECK else (member.alive(),)
         self._tenant.commit(Transaction(compares, (said,)), done)
@@ -218,7 +241,7 @@ class Agreement:
             lines.append(f"cannot set {name}: refused on {', '.join(bad)}; nothing was changed on any node")
         elif bad:
             lines.append(f"{name} was changed, but not on {', '.join(bad)}; `gds diff --cluster` shows the difference")
-        asked.client.done(FAILED if bad else OK, "\n".join(lines), changes=[])
+        asked.client.done(FAILED if bad else OK, "\n".join(lines), changes=asked.changes)
 
     # -- set: every node ----------------------------------------------------------------------------------------------
 
@@ -229,7 +252,7 @@ class Agreement:
             return
         me = self._tenant.member.me
         mine = self._tenant.member.board.sets.get((group, me), {})
-        if before is None and (mine.get("request"), mine.get("phase")) != (request, CHECK) and phase == APPLY:
+        if phase == APPLY and (request, CHECK) not in (before, (mine.get("request"), mine.get("phase"))):
             self._answered[group] = (request, phase)  # it was for those who were there; we differ, and say so
             return
         self._answered[group] = (request, phase)
@@ -241,7 +264,10 @@ class Agreement:
             "trial": phase == CHECK,
         }
 
-        def done(code: int, message: str) -> None:
+        def done(code: int, message: str, changes: list[dict[str, Any]]) -> None:
+            asked = self._asked.get(group)
+            if asked is not None and asked.request == request and phase == APPLY:
+                asked.changes = changes
             why = "" if code == OK else (message or f"exit status {code}").replace("\n", "; ")
             said = Put(records.set_key(group, me), records.encode(request=request, phase=phase, because=why))
             alive = self._tenant.member.alive()

@@ -386,6 +386,64 @@ def test_a_set_is_refused_everywhere_when_one_node_refuses() -> None:
         assert sorted(each for each in asked if not each[1]) == [("n1", False), ("n2", False), ("n3", False)]
 
 
+class Setter:
+    """The desk of one node, where all is well; remembers what it was asked to change."""
+
+    def __init__(self) -> None:
+        self.changed: list[object] = []
+
+    def set(self, client: SimpleNamespace, request: dict[str, object]) -> None:
+        """gds set."""
+        if not request["trial"]:
+            self.changed.append(request["pairs"])
+        client.done(0, "", changes=[{"key": "retry_count", "old": "2", "new": "5", "same": False}])
+
+
+def test_a_set_that_was_carried_out_tells_what_it_changed() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        for node in cluster.nodes:
+            node.desk = Setter()
+        done = cluster.ask("n2", "set", "web", pairs=[["retry_count", "5"]])
+        assert done.code == 0
+        assert [(c["key"], c["old"], c["new"]) for c in done.more["changes"]] == [("retry_count", "2", "5")]
+        assert done.lines == []
+
+
+@pytest.mark.parametrize("seconds", [0.0, 2.0, LIFETIME * 3])
+def test_a_set_without_contact_is_refused_and_changes_nothing(seconds: float) -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        for node in cluster.nodes:
+            node.desk = Setter()
+        cluster["n3"].engine.cut()
+        cluster.run(seconds)
+        refused = cluster.ask("n3", "set", "web", pairs=[["retry_count", "5"]])
+        assert refused.code == 1
+        assert "nothing was changed" in refused.message
+        assert "will differ" not in str(refused.lines)
+        cluster["n3"].engine.heal()
+        cluster.run(DEAD)
+        assert [node.desk.changed for node in cluster.nodes] == [[], [], []]
+
+
+def test_a_node_that_was_away_while_something_was_set_differs_until_the_same_is_set_there() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        for node in cluster.nodes:
+            node.desk = Setter()
+        assert cluster.ask("n1", "set", "web", pairs=[["retry_count", "4"]]).code == 0
+        cluster["n3"].engine.cut()
+        cluster.run(DEAD)
+        done = cluster.ask("n1", "set", "web", pairs=[["retry_count", "5"]])
+        assert done.code == 0
+        assert done.lines == ["n3 cannot be told now, and will differ until the same is set there"]
+        cluster["n3"].engine.heal()
+        cluster.run(DEAD)
+        assert cluster["n3"].desk.changed == [[["retry_count", "4"]]]
+        assert cluster["n2"].desk.changed == [[["retry_count", "4"]], [["retry_count", "5"]]]
+
+
 def test_a_node_is_taken_from_when_the_fence_hook_has_ended_it() -> None:
     with nodes(WEB, groups=(ONE,), hook=True) as cluster:
         cluster.settled()
