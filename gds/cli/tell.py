@@ -241,10 +241,12 @@ def _kept(where: list[str], names: list[str], most: int, since: str, facts: bool
 
 def _export(records: list[dict[str, Any]], name: str) -> int:
     from gds import __version__
-    from gds.config.recorded import export
+    from gds.config.recorded import export, left_out
     from gds.script import first_difference
     from gds.simulate import simulate
 
+    for note in left_out(records):
+        print(f"gds: {note}", file=sys.stderr)
     made = export(records, f"{name}, recorded by gds {__version__}")
     if made is None:
         print(f"gds: cannot export {name}: nothing of it is recorded that could be replayed", file=sys.stderr)

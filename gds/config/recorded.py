@@ -4,6 +4,8 @@
   such a file is made to be sent to somebody: no arguments, no environment, no users, no paths of files.
 - The facts of a resource begin where its standing is known, after its properties last changed: others were judged by
   other properties. What is left out is told.
+- A resource of a registered type is left out (`left_out` says so): what judges it is a monitor of its own, and its
+  type is registered here alone.
 - Instants are seconds since the first fact; over a reboot, in which the monotonic clock begins anew, wall time joins.
 
 Written through `toml`, and read back before it is given out: what does not come back as it was is an error of ours.
@@ -18,6 +20,7 @@ import toml
 from toml.decoder import InlineTableDict
 
 from gds.config.scenario import Scenario, scenario_of
+from gds.config.typed import is_typed
 from gds.errors import InternalError
 from gds.model import codec
 from gds.model.resource import Command, Probe, Resource
@@ -71,6 +74,22 @@ def export(records: Iterable[Mapping[str, Any]], description: str) -> Exported |
     return Exported(text, scenario, made.notes)
 
 
+def left_out(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A sentence for each resource in these records that no scenario can have."""
+    found: dict[str, str] = {}
+    for record in records:
+        if record.get("fact") == "stands" and _is_registered(kind := codec.unpack(record["properties"]).type):
+            found[record["resource"]] = kind
+    return [
+        f"{name} is left out: its type, {kind}, is a registered one, whose own monitor judges it; that is not replayed"
+        for name, kind in found.items()
+    ]
+
+
+def _is_registered(kind: str) -> bool:
+    return is_typed({"type": kind})
+
+
 class _Recorded:
     """What becomes of the records, one after the other."""
 
@@ -110,16 +129,19 @@ class _Recorded:
                 before[name] = before.get(name, 0) + 1
             if record.get("on_giveover"):
                 self.on_giveover = record["on_giveover"]
+        known = {name: codec.unpack(packed) for name, packed in properties.items()}
+        self.resources = {name: resource for name, resource in known.items() if not _is_registered(resource.type)}
         self.notes += [
-            f"{name}: {n} older facts are not here: where it stood then is not known" for name, n in before.items()
+            f"{name}: {n} older facts are not here: where it stood then is not known"
+            for name, n in before.items()
+            if name in self.resources or name not in known
         ]
-        self.resources = {name: codec.unpack(packed) for name, packed in properties.items()}
 
     def take(self, record: Mapping[str, Any]) -> None:
         """One record."""
         self._number += 1
         name = record["resource"]
-        if name not in self._from or self._number < self._from[name]:
+        if name not in self.resources or self._number < self._from[name]:
             return
         kind = record.get("fact", "")
         if kind == "stands":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gds.config.recorded import Exported, export
+from gds.config.recorded import Exported, export, left_out
 from gds.config.scenario import read_scenario
 from gds.daemon.keeping import Keeping
 from gds.daemon.recording import BETWEEN
@@ -261,3 +261,22 @@ def test_there_is_nothing_to_export_of_nothing() -> None:
     assert export([], "nothing") is None
     decided = {"at": "2026-01-01T00:00:00Z", "boot": "b", "monotonic": 1.0, "resource": "web", "group": "web"}
     assert export([{**decided, "event": "ONLINE", "because": ""}], "no fact") is None
+
+
+def test_a_resource_of_a_registered_type_is_left_out_by_name_and_the_others_are_replayed() -> None:
+    smpl = WEB.replace(name="smpl", group="smpl", start_command=Command(("/bin/true",)))
+    smpl = smpl.replace(type="SUNW.smpl:1.0", pmf_managed=False, stop_command=Command(("/bin/true",)))
+    here = Here(WEB, smpl)
+    here.forest.programs["/bin/true"] = ends(0)
+    kept = Kept(here)
+    for name in ("web", "smpl"):
+        here.up(name)
+    (said,) = left_out(kept.records)
+    assert said.startswith("smpl is left out: its type, SUNW.smpl:1.0, is a registered one")
+    made = kept.exported()
+    assert [each.name for each in made.scenario.plan.resources] == ["web"]
+    assert made.scenario.decided
+    assert made.notes == []
+    replayed(made, here)
+    assert export([each for each in kept.records if each["resource"] == "smpl"], "nothing but that") is None
+    here.close()
