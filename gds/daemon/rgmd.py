@@ -153,6 +153,7 @@ class Rgmd:
         made = life_of.step(before, event, mode, on_giveover, self.loop.now(), around)
         self.kept.stepped(app, event, made, around, on_giveover)
         if made.ignored:
+            self.answer(app)
             return
         app.view = made.view
         after = made.view
@@ -172,7 +173,7 @@ class Rgmd:
             self._world.observed(app)
         if linked and order.is_news(before, after):
             self._spread(app, before.life)
-        if moved and app.asked:
+        if app.asked:  # also when it does not move: what it waits for may have failed for good
             self.answer(app)
 
     def _look(self, name: str) -> ResourceView | None:

@@ -1,0 +1,166 @@
+"""What people ask of the receptionist: each is answered, once, truthfully, with the exit status of design.md 4.
+
+The real receptionist, groups and drivers over a little Linux and a clock that the test drives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gds.daemon.groups import Groups
+from gds.daemon.managing import Managing
+from gds.daemon.receptionist import Receptionist
+from gds.model.resource import Command, Group, Need, Plan, Resource
+from gds.model.state import FailoverMode
+from gds.rgm.resource import Life
+from gds.testing.processes import Program
+from tests.unit.daemon.world import Here, InMemory, ends
+
+if TYPE_CHECKING:
+    Answered = tuple[int, list[str]]
+
+
+def needs(*names: str) -> tuple[Need, ...]:
+    """A dependency list."""
+    return tuple([Need(name) for name in names])
+
+
+def resource(name: str, group: str = "g", **more: Any) -> Resource:
+    """One whose start_command is its name."""
+    return Resource(name, Command((name,)), group=group, failover_mode=FailoverMode.NONE, **more)
+
+
+class Root:
+    """One connection of root's; an answer is given once."""
+
+    uid = 0
+
+    def __init__(self) -> None:
+        self.answer: tuple[int, str] | None = None
+        self.lines: list[str] = []
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """A line on the way."""
+        self.lines.append(message["line"])
+
+    def done(self, code: int, message: str = "", **_more: Any) -> None:
+        """The answer."""
+        assert self.answer is None, f"answered twice: {self.answer}, then {message}"
+        self.answer = (code, message)
+
+    def said(self) -> str:
+        """The answer, as far as there is one."""
+        return f"{self.answer[0]} {self.answer[1]}" if self.answer is not None else ""
+
+
+class House:
+    """The runner, seen from its door: it stays."""
+
+    version = "0"
+    stopping = False
+
+    def __init__(self, switches: InMemory) -> None:
+        self.switch = switches.set
+
+
+class Desk:
+    """Resources, and a receptionist for them. Programs that a test does not name live until they are stopped."""
+
+    def __init__(self, *resources: Resource, **programs: Any) -> None:
+        here = self.here = Here(*resources, **programs)
+        switches = InMemory()
+        groups = self.groups = Groups(here.rgmd, switches, False)
+        members: dict[str, list[str]] = {}
+        for each in resources:
+            members.setdefault(each.group, []).append(each.name)
+        declared = tuple([Group(name, resources=tuple(names)) for name, names in members.items()])
+        groups.take(Plan(resources, declared))
+        here.rgmd.managing = Managing(here.rgmd, switches, False)
+        house: Any = House(switches)
+        self.receptionist = Receptionist(here.rgmd, groups, house, 0)
+
+    def begin(self, verb: str, *names: str) -> Root:
+        """Ask, and do not wait."""
+        client: Any = Root()
+        self.receptionist.answer(client, {"verb": verb, "names": list(names)})
+        self.here.run()
+        asked: Root = client
+        return asked
+
+    def ask(self, verb: str, *names: str) -> Answered:
+        """Ask, and wait until all is quiet; (exit status, everything that was said)."""
+        client = self.begin(verb, *names)
+        self.here.run(1000.0)
+        assert client.answer is not None, f"{verb} {' '.join(names)} is never answered"
+        code, message = client.answer
+        return code, [*client.lines, *message.splitlines()]
+
+    def life(self, name: str) -> Life:
+        """Its life."""
+        return self.here.app(name).view.life
+
+
+@pytest.fixture
+def desk() -> Iterator[Callable[..., Desk]]:
+    made: list[Desk] = []
+
+    def make(*resources: Resource, **programs: Program) -> Desk:
+        made.append(Desk(*resources, **programs))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.here.close()
+
+
+Make = Callable[..., Desk]
+A = resource("a")
+B = resource("b", resource_dependencies=needs("a"))
+C = resource("c", resource_dependencies=needs("b"))
+
+# -- what is waited for comes, or has failed for good -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", list(FailoverMode))
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("rg.online", "g"),
+        ("rg.restart", "g"),
+        ("start", "g"),
+        ("restart", "g"),
+        ("start", "a", "b"),
+        ("enable", "a", "b"),
+    ],
+)
+def test_who_asks_for_several_is_answered_when_one_fails_and_another_needs_it(
+    desk: Make, words: tuple[str, ...], mode: FailoverMode
+) -> None:
+    one = desk(A.replace(failover_mode=mode), B, C, a=ends(1, after=0.05))
+    code, said = one.ask(*words)
+    assert code == 1
+    assert {line.partition(":")[0] for line in said} >= {"cannot start a"}
+    assert one.life("a") is Life.START_FAILED
+    waiting = [line for line in said if "needs a, which is START_FAILED" in line]
+    assert waiting
+    assert all(line.endswith("; it starts by itself as soon as it can") for line in waiting)
+
+
+def test_a_need_that_a_person_stops_while_it_starts_is_not_waited_for(desk: Make) -> None:
+    one = desk(A.replace(group="other", start_grace=100.0), B, C)
+    client = one.begin("rg.online", "g")
+    assert client.answer == (
+        1,
+        "cannot start b: OFFLINE: rg online asked by root; needs a, which is OFFLINE; it starts by itself as soon as it"
+        " can\ncannot start c: OFFLINE: rg online asked by root; needs b, which needs a, which is OFFLINE; it starts by"
+        " itself as soon as it can",
+    )
+    starting = one.begin("start", "a")
+    again = one.begin("start", "c")
+    assert [starting.said(), again.said()] == ["", ""], "a is on its way, so it is waited for"
+    assert one.ask("stop", "a") == (0, [])
+    assert starting.said().startswith("1 cannot start a: OFFLINE")
+    assert "needs a, which is OFFLINE (stop asked by root)" in again.said()
