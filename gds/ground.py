@@ -61,10 +61,11 @@ class Ground:
             announce(settings.runtime_dir)
         wanted = facts.get("rung") or environ.pop("GDS_TRACKING", "")
         environ.pop("GDS_TRACKING", None)
-        self.forest = self._choose_forest(wanted)
+        self.forest = self._choose_forest(wanted, bool(facts))
 
-    def _choose_forest(self, wanted: str) -> LastingForest:
-        """The highest rung that works here; `wanted` (GDS_TRACKING), cgroup or keeper, forces one."""
+    def _choose_forest(self, wanted: str, again: bool) -> LastingForest:
+        """The highest rung that works here; `wanted` (GDS_TRACKING), cgroup or keeper, forces one. `again`: a runner
+        was in this same process before us."""
         if wanted not in ("", "cgroup", "keeper"):
             raise ConfigError(f"cannot use GDS_TRACKING={wanted}: it is cgroup or keeper")
         if wanted != "keeper":
@@ -75,7 +76,7 @@ class Ground:
             # our cgroup is named after the directory, so that the next runner on it finds it again
             ident = f"{zlib.crc32(os.path.realpath(self.settings.runtime_dir).encode()):08x}"
             try:
-                return CgroupForest(self.loop, self.reaper, ident, self.zygote.get)
+                return CgroupForest(self.loop, self.reaper, ident, self.zygote.get, again)
             except EngineError as error:
                 if wanted:
                     raise

@@ -23,7 +23,7 @@ from errno import ECANCELED
 
 from gds.errors import EngineError
 from gds.linux import procfs
-from gds.linux.cgrouproot import MARK, find_root, is_ours, remove, whose_is
+from gds.linux.cgrouproot import MARK, find_root, is_ours, remove, remove_below, whose_is
 from gds.linux.cgrouptree import CgroupTree, write
 from gds.linux.launch import settled, spawn
 from gds.linux.methodtree import Methods, MethodTree
@@ -59,18 +59,20 @@ def mount_point() -> str:
 
 
 class CgroupForest:
-    """See the module. Raises EngineError when this machine has no cgroup v2 we may write (then rung B)."""
+    """See the module; `ident`, `again`: find_root. Raises EngineError where we may write no cgroup v2 (then rung B)."""
 
     rung = "cgroup"
 
-    def __init__(self, loop: Loop, reaper: Reaper, ident: str, zygote: Callable[[], Zygote]) -> None:
+    def __init__(
+        self, loop: Loop, reaper: Reaper, ident: str, zygote: Callable[[], Zygote], again: bool = False
+    ) -> None:
         self.loop = loop
         self._reaper = reaper
         self._zygote = zygote
         self._trees: dict[str, CgroupTree] = {}
         self._spare: set[str] = set()
         mount = mount_point()
-        self._before, self.root = find_root(mount, ident)
+        self._before, self.root = find_root(mount, ident, again)
         self._prefix = self.root[len(mount) :]
         self._occupied = False
         self._moved_at = 0.0
@@ -321,15 +323,13 @@ class CgroupForest:
     def remove_when_idle(self, path: str) -> None:
         """An empty cgroup goes, but not at the cost of a restart; that of a method is kept for its next call."""
         if ":" in path[len(self.root) :]:
+            remove_below(path)
             self._spare.add(path)
         elif path:
             self.loop.when_idle(lambda: None if path == self.home else self._rmdir(path))
 
     def _remove_when_empty(self, path: str) -> None:
-        data = procfs.read(path + "/cgroup.events", 256)
-        if data is None:
-            return
-        if b"populated 1" in data:
+        if b"populated 1" in (procfs.read(path + "/cgroup.events", 256) or b""):
             self.loop.after(0.05, lambda: self._remove_when_empty(path))
         else:
             self._rmdir(path)

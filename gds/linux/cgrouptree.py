@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from gds.linux import procfs
+from gds.linux.cgrouproot import members
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,11 +67,11 @@ class CgroupTree:
         return self._doomed
 
     def pids(self) -> list[int]:
+        """Of the whole subtree: an application may make cgroups of its own."""
         if self.over:
             return []
         self._forest.vacate(self.path)
-        data = procfs.read(self.path + "/cgroup.procs", 1 << 20) or b""
-        return [pid for pid in map(int, data.split()) if pid != self._forest.pid]
+        return [pid for pid in members(self.path) if pid != self._forest.pid]
 
     def members(self) -> list[int]:
         """The live processes, the first one first."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from gds.linux import procfs
+from gds.linux.cgrouproot import members, remove_below
 from gds.linux.launch import spawn
 
 TYPE_CHECKING = False
@@ -149,11 +150,10 @@ class Methods:
         methods = self._under.get(path)
         if not methods:
             return
-        data = procfs.read(path + "/cgroup.procs", 1 << 20) or b""
         running = [m for m in methods if m.main_alive]
         expected = {m.main_pid for m in running}
         expected.add(self.forest.pid)
-        others = {int(word) for word in data.split()} - expected
+        others = set(members(path)) - expected
         if others and running:
             for each in running:
                 others.difference_update(each.members())
@@ -167,6 +167,7 @@ class Methods:
             self._under[path] = left
         else:
             del self._under[path]
+            remove_below(path)
             self.forest.give_up(path)
         for each in methods:
             if not each.main_alive:

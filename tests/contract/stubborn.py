@@ -91,6 +91,26 @@ def stopped() -> None:
     rest()
 
 
+def below() -> None:
+    """Make a cgroup below our own and one below that, and enter; a child daemonises there. On TERM it ends with 4.
+
+    Where the hierarchy is mounted is our environment's MOUNT.
+    """
+    signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(4))
+    with open("/proc/self/cgroup") as file:
+        own = next(line[3:].strip() for line in file if line.startswith("0::"))
+    inner = os.environ["MOUNT"] + own + "/inner"
+    for path in (inner, inner + "/deeper"):
+        os.mkdir(path)
+    with open(inner + "/deeper/cgroup.procs", "w") as procs:
+        procs.write(str(os.getpid()))
+    if os.fork() == 0:
+        fork_daemon()
+        rest()
+    ready()
+    rest()
+
+
 def main() -> None:
     """Be what is asked for."""
     what, *words = sys.argv[1:-1]
@@ -100,6 +120,7 @@ def main() -> None:
         "deaf": deaf,
         "bomb": bomb,
         "stopped": stopped,
+        "below": below,
         "rest": rest,
     }
     programs[what](*numbers)

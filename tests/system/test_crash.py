@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
+from gds.linux.cgroupforest import mount_point
+from gds.linux.procfs import cgroup
+from tests.contract.forests import rungs
 from tests.system.running import RUNGS, Running, eventually, write
 
 
@@ -59,6 +63,41 @@ def test_files_that_a_killed_runner_had_begun_to_write_are_swept(tmp_path: Path)
         runner.until("web", state="ONLINE")
         assert not [path for path in begun if path.exists()]
         assert other.exists(), "not ours"
+
+
+HIDES = """import os, signal, sys, time
+from gds.linux.cgroupforest import mount_point
+from gds.linux.procfs import cgroup
+inner = mount_point() + cgroup(os.getpid()) + "/inner"
+os.mkdir(inner)
+with open(inner + "/cgroup.procs", "w") as procs:
+    procs.write("0")
+signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(print("got TERM", flush=True)))
+time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize("rung", [rung for rung in rungs() if rung == "cgroup"])
+def test_who_lives_in_a_cgroup_that_it_made_itself_is_seen_taken_back_handed_over_and_told_to_end(
+    tmp_path: Path, rung: str
+) -> None:
+    program = write(tmp_path / "hides.py", HIDES)
+    descriptor = write(tmp_path / "web.toml", f"start_command = {[sys.executable, str(program)]}\nstop_timeout = 300\n")
+    with Running(tmp_path, descriptor, rung=rung) as runner:
+        runner.until("web", state="ONLINE")
+        web = runner.resource("web")
+        pid = web["main_pid"]
+        eventually(lambda: "/inner" in Path(f"/proc/{pid}/cgroup").read_text(), "it has moved")
+        place = Path(mount_point() + cgroup(pid)).parent
+        assert runner.resource("web")["pids"] == [pid]
+        runner.crash()
+        runner.begin()
+        assert runner.until("web", state="ONLINE")["pids"] == [pid]
+        assert runner.gds("upgrade").returncode == 0
+        assert runner.until("web", state="ONLINE")["pids"] == [pid]
+        assert runner.gds("stop", "web").returncode == 0
+        assert "got TERM" in runner.log(), "and nobody waited for 240 seconds"
+        eventually(lambda: not place.exists(), "its cgroup is gone with what was below")
 
 
 def test_that_applications_would_not_survive_a_crash_is_told(tmp_path: Path) -> None:
