@@ -64,9 +64,13 @@ def _tell_why(each: dict[str, Any]) -> None:
 def _placed(told: dict[str, Any]) -> list[str]:
     """Where its group is in the cluster, and why not elsewhere."""
     group = told["group"]
+    if told["away"] and not told.get("heard", True):
+        return ["this node has heard nothing of the cluster yet", f"  {told['away']}"]
     lines = []
     for master in told["masters"]:
         state = told["nodes"].get(master["node"], {}).get("state", "")
+        if (dead := master.get("because", "")) and not told["away"]:
+            state = f"taken for dead: {dead}"  # what it said last is no longer to be believed
         lines.append(f"its group {group} belongs to {master['node']} (token {master['token']}){state and ', '}{state}")
     if not lines:
         lines.append(f"no node has its group {group}{told['because'] and ': '}{told['because']}")

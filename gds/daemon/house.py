@@ -102,13 +102,14 @@ class House:
         return self._life.stopping
 
     def placed(self, group: str) -> dict[str, Any] | None:
-        """Of several nodes: who masters the group, how it is there, and where it may not go; `away`: why the engine
-        does not answer, so that this is old news. None: there is one node."""
+        """Of several nodes: who masters the group, how it is there, and where it may not go; `away`: why this node has
+        no contact with the cluster, so that this is old news; `heard`: it ever had. None: there is one node."""
         if self.cluster is None:
             return None
         known = self.cluster()
         placed: dict[str, Any] | None = known["groups"].get(group)
-        return {"away": known["away"], **placed} if placed is not None else None
+        away = known["away"] or known["lost"]
+        return {"away": away, "heard": known["heard"], **placed} if placed is not None else None
 
     def identity(self) -> dict[str, Any]:
         """The head of `gds status --json`."""

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gds.daemon.tenant import Tenant
+    from gds.model.cluster import Cluster
 
 
 def of_cluster(tenant: Tenant, declared: Iterable[str], now: float) -> dict[str, Any]:
@@ -19,6 +20,8 @@ def of_cluster(tenant: Tenant, declared: Iterable[str], now: float) -> dict[str,
         "away": tenant.away,
         "refused": member.refused(),
         "member": bool(member.birth),
+        "heard": member.revision >= 0,
+        "lost": member.lost() if member.birth and not member.may_run(now) else "",
         "waiting": member.waiting,
         "may_run_seconds": round(max(0.0, tenure.until - now), 3) if member.birth else 0.0,
         "lifetime_seconds": tenure.lifetime,
@@ -33,6 +36,7 @@ def of_cluster(tenant: Tenant, declared: Iterable[str], now: float) -> dict[str,
 
 def _nodes(tenant: Tenant, now: float) -> list[dict[str, Any]]:
     picture = tenant.masteries.picture(now)
+    silent = _silent(tenant, picture, now)
     versions = {node.name: node.version for node in tenant.member.board.nodes.values()}
     return [
         {
@@ -40,7 +44,7 @@ def _nodes(tenant: Tenant, now: float) -> list[dict[str, Any]]:
             "alive": peer.alive,
             "drained": peer.drained,
             "evacuated": peer.evacuated,
-            "because": peer.because,
+            "because": silent.get(peer.name, ""),
             "version": versions.get(peer.name, ""),
             "masters": [m.group for m in picture.masteries if m.node == peer.name],
         }
@@ -48,9 +52,17 @@ def _nodes(tenant: Tenant, now: float) -> list[dict[str, Any]]:
     ]
 
 
+def _silent(tenant: Tenant, picture: Cluster, now: float) -> dict[str, str]:
+    """Why a node is taken for dead, and what keeps the others from taking what it has."""
+    held_up = tenant.member.fencing.held_up(now)
+    dead = {peer.name: peer.because for peer in picture.nodes if peer.because}
+    return {name: "; ".join([why, *([held_up[name]] if name in held_up else [])]) for name, why in dead.items()}
+
+
 def _group(tenant: Tenant, name: str, now: float) -> dict[str, Any]:
     board, masteries = tenant.member.board, tenant.masteries
     picture = masteries.picture(now)
+    silent = _silent(tenant, picture, now)
     decision = masteries.decisions.get(name)
     told = {node: board.report_of(node, name) for node in sorted(board.reports)}
     here = masteries.locals.get(name)
@@ -63,7 +75,11 @@ def _group(tenant: Tenant, name: str, now: float) -> dict[str, Any]:
             "resources": {each: [state, status] for each, state, status in here.resources},
         }
     return {
-        "masters": [{"node": m.node, "token": m.token} for m in picture.masteries if m.group == name],
+        "masters": [
+            {"node": m.node, "token": m.token, "because": silent.get(m.node, "")}
+            for m in picture.masteries
+            if m.group == name
+        ],
         "nodes": dict(sorted(told.items())),
         "wanted": bool(picture.goals[name].online),
         "because": decision.because if decision is not None else "",

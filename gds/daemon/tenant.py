@@ -75,6 +75,8 @@ class Tenant:
         self.masteries = Masteries(member, (), {}, {})
         self.away = "it has not answered yet"
         """Why the engine cannot be asked; "" = it can."""
+        self._said_away: set[str] = set()
+        """Of this absence, without the numbers in them: those of endpoints and seconds change with each attempt."""
         self._timer: TimerHandle | None = None
         self._is_due = False
         self._changed: set[str] = set()
@@ -112,8 +114,11 @@ class Tenant:
 
     def engine_away(self, because: str) -> None:
         """See ports.EngineListener."""
-        if not self.away:
-            self._rgmd.log.warning(f"the {self.engine.traits.name} engine is away: {because}")
+        kind = "".join([each for each in because if not each.isdigit()])
+        if kind not in self._said_away:
+            self._said_away.add(kind)
+            never = "; nothing is started before it has answered" if self.member.revision < 0 else ""
+            self._rgmd.log.warning(f"the {self.engine.traits.name} engine is away: {because}{never}")
         self.away = because
         refusal = self.engine.refusal() if self.member.revision < 0 else ""
         if refusal and not self.member.gone:
@@ -128,6 +133,7 @@ class Tenant:
         if self.away:
             self._rgmd.log.info(f"the {self.engine.traits.name} engine answers")
         self.away = ""
+        self._said_away.clear()
 
     def commit(self, transaction: Transaction, done: Callable[[Answer], None]) -> None:
         """For what people ask."""
@@ -169,8 +175,13 @@ class Tenant:
         """Nodes that hold it, as far as we know."""
         return sorted(slot.node for slot in self.member.board.holders(group))
 
-    def far(self, name: str, resource: str, node: str) -> ResourceView:
-        """How a resource is on the node that masters it (`node` "": on any), as that node reports it."""
+    @property
+    def here(self) -> str:
+        """The name of this node."""
+        return self.member.me
+
+    def far(self, name: str, resource: str, node: str) -> ResourceView | None:
+        """How a resource is on the other node that masters it (`node` "": on any), as that node reports it."""
         return self._afar.view(name, resource, node)
 
     def refusal(self, group: str) -> str:
@@ -326,6 +337,8 @@ class Tenant:
             say = self._rgmd.log.info if well else self._rgmd.log.error
             then = "" if well else f"; {node} may still run what it had: nothing of it is taken, and it is tried again"
             say(f"fence_command against {node} {result.said}{then}")
+            if not well:
+                self.member.fencing.failed(node, result.said)
             again = 0.0 if well else HOOK_AGAIN
             self._loop.after(again, lambda: self._hooked(node, well))
 

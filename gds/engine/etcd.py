@@ -244,7 +244,7 @@ class EtcdEngine:
     # -- away and back ------------------------------------------------------------------------------------------------
 
     def _went_away(self, because: str) -> None:
-        if not self._away and self._listener is not None:
+        if self._away != because and self._listener is not None:
             self._away = because
             self._listener.engine_away(because)
 

@@ -20,11 +20,13 @@ from gds.linux import procfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
 _PATIENCE = 20.0
 """Seconds until a process that was started is there."""
+_AGAIN = 15.0
+"""Seconds that a runner is given to be a node of the cluster again, when nothing keeps it from that any more."""
 _KEPT = ("etcd", "state")
 """Of a node's directory: what lies on its disk, and outlives its power. (Its logs are the lab's.)"""
 
@@ -182,7 +184,9 @@ def resume(lab: Lab, node: str) -> str:
     woken = [what for what in ("runner", "etcd") if stopped(recorded(f"{lab.home(node)}/{what}.pid"))]
     for what in woken:
         strike(f"{lab.home(node)}/{what}.pid", signal.SIGCONT)
-    return f"{node}: " + (f"{', '.join(woken) or 'all of it'} goes on" if was or woken else "was not paused")
+    if not was and not woken:
+        return f"{node}: was not paused"
+    return f"{node}: {', '.join(woken) or 'all of it'} goes on" + _again(lab, [node])
 
 
 def partition(lab: Lab, nodes: list[str]) -> str:
@@ -199,7 +203,28 @@ def heal(lab: Lab, node: str) -> str:
     """No packet of `node` is lost any more ("": of nobody). Raises LabFault."""
     lab.networked("heal")
     network.cut(lab, [each for each in network.cuts(lab) if node and node not in each], _silent(lab))
-    return f"{node}: not cut off any more" if node else "nothing is cut off any more"
+    said = f"{node}: not cut off any more" if node else "nothing is cut off any more"
+    return said + _again(lab, [node] if node else lab.nodes)
+
+
+def _again(lab: Lab, nodes: Iterable[str]) -> str:
+    """Waits until what runs there has heard of the cluster again, so that what it says next is so. Else a half-sentence
+    about who has not: a store without a majority may be why."""
+
+    def is_back(node: str) -> bool:
+        cluster = (identity(lab, node) or {}).get("cluster") or {}
+        return bool(cluster.get("member")) and cluster["may_run_seconds"] > 0 and not cluster["away"]
+
+    up = [node for node in nodes if _runs(lab, node) and [node] not in network.cuts(lab)]
+    wait(lambda: all(map(is_back, up)), _AGAIN)
+    late = [node for node in up if not is_back(node)]
+    return f"; {', '.join(late)} is no node of the cluster again yet" if late else ""
+
+
+def _runs(lab: Lab, node: str) -> bool:
+    """Its runner and its etcd can answer."""
+    pids = [recorded(f"{lab.home(node)}/{what}.pid") for what in ("runner", "etcd")]
+    return all(pid and not stopped(pid) for pid in pids) and not cells.is_frozen(lab.cell(node))
 
 
 def _silent(lab: Lab) -> list[str]:

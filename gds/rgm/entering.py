@@ -39,6 +39,7 @@ class Entering:
             # that life was ended while nobody ran here
             self.is_resuming = False
             member.life = member.new_life()
+            member.masteries.ended("this node was fenced while no runner was here, or its record was removed")
         if there is None:
             self._rival = None
         if member.ending:

@@ -27,6 +27,8 @@ class Fencing:
         self._hook = hook
         self._hooks: dict[str, tuple[int, str]] = {}
         """Node -> its last revision, and how the hook stands: runs, ended."""
+        self._failed: dict[str, str] = {}
+        """Node -> how the hook ended the last time, when it failed."""
         self._unsettled: tuple[tuple[int, ...], float] | None = None
         """The cluster's record as it is, and since when we have seen it so."""
 
@@ -72,15 +74,38 @@ class Fencing:
         modified, how = self._hooks.get(node.name, (0, ""))
         if modified == node.modified:
             return how == "ended"
+        if modified:
+            self._failed.pop(node.name, None)  # it has moved since: whatever failed was of another silence
         self._hooks[node.name] = (node.modified, "runs")
         self._member.orders.append(Fence(node.name))
         return False
+
+    def failed(self, name: str, said: str) -> None:
+        """The fence hook has failed, and will be run again in a while; `said`: how it ended."""
+        self._failed[name] = said
+
+    def held_up(self, now: float) -> dict[str, str]:
+        """Nodes that are silent, and of which nothing is taken before the hook has ended them: how far that is."""
+        found = {}
+        for node in self._member.board.nodes.values():
+            if self._hooks.get(node.name, (0, "runs")) != (node.modified, "ended") and self._is_due(node, now):
+                how = self._failed.get(node.name, "")
+                how = f"fence_command {how}, and is tried again" if how else "fence_command is under way"
+                found[node.name] = f"{how}; nothing of {node.name} is taken before it succeeds"
+        return found
+
+    def _is_due(self, node: Node, now: float) -> bool:
+        """The hook is to end it."""
+        member = self._member
+        silent = node.name != member.me and now >= self.given_up(node)
+        return self._hook and silent and member.may_run(now) and self._is_wanted_from(node.name)
 
     def hooked(self, name: str, well: bool) -> None:
         """The fence hook has ended; when it failed it is tried again, for its node may still run what we would take."""
         modified, _ = self._hooks.pop(name, (0, ""))
         if well:
             self._hooks[name] = (modified, "ended")
+            self._failed.pop(name, None)
 
     # -- the store ----------------------------------------------------------------------------------------------------
 

@@ -100,12 +100,20 @@ class Masteries:
         self.stale = self._report.is_old = True
 
     def lost(self, because: str) -> None:
-        """We were fenced: nothing is ours any more."""
+        """We were fenced: nothing is ours any more. Each group tells so, also one that is down already."""
         for group in self.held:
+            self._member.tell(because, group, True)
             self._down(group, because)
         self.held.clear()
         self.claiming.forget()
         self.giving.forget()
+
+    def ended(self, because: str) -> None:
+        """What the runner before us left running may not go on: its life was ended."""
+        for group, how in self.locals.items():
+            if not how.down:
+                self._member.tell(because, group, True)
+                self._down(group, because)
 
     def killed(self, because: str) -> None:
         """The guard has ended everything here, though we may have renewed since."""

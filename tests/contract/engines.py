@@ -105,8 +105,10 @@ class Heard:
 
     def engine_away(self, because: str) -> None:
         assert because
-        assert not self.is_away, "told once"
-        self.words.append("away")
+        if self.is_away:
+            assert because != self.reasons[-1], "told once for each reason"
+        else:
+            self.words.append("away")
         self.reasons.append(because)
 
     def engine_back(self) -> None:

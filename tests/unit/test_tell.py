@@ -52,6 +52,32 @@ def test_names_stand_in_a_column() -> None:
     assert _lines([]) == []
 
 
+def test_who_never_heard_of_the_cluster_does_not_say_when_it_last_did() -> None:
+    known = {"group": "shop", "masters": [], "nodes": {}, "because": "", "nowhere": {}, "barred": {}}
+    away = "http://10.0.0.1:2379: connection refused"
+    assert _placed({**known, "away": away, "heard": False}) == [
+        "this node has heard nothing of the cluster yet",
+        f"  {away}",
+    ]
+    assert _placed({**known, "away": away, "heard": True})[0].startswith("when this node last heard of the cluster: ")
+
+
+def test_what_a_dead_master_said_last_is_not_repeated() -> None:
+    dead = "it has not been heard of for 10 s; fence_command is under way; nothing of n8 is taken before it succeeds"
+    told = {
+        "group": "z",
+        "away": "",
+        "heard": True,
+        "masters": [{"node": "n8", "token": 1119, "because": dead}],
+        "nodes": {"n8": {"state": "ONLINE"}},
+        "because": "",
+        "nowhere": {},
+        "barred": {},
+    }
+    assert _placed(told) == [f"its group z belongs to n8 (token 1119), taken for dead: {dead}"]
+    assert "taken for dead" not in _placed({**told, "away": "no answer"})[0]
+
+
 def test_where_its_group_is_in_the_cluster() -> None:
     here = {"state": "ONLINE", "because": ""}
     on_n1 = {

@@ -456,6 +456,10 @@ def test_a_node_is_taken_from_when_the_fence_hook_has_ended_it() -> None:
         cluster.run(8.0)
         assert n2.hooked == ["n1", "n1"], "it is tried again"
         assert not n2.runs()
+        told = cluster.ask("n2", "nodes").more["cluster"]
+        for because in (told["nodes"][0]["because"], told["groups"]["web"]["masters"][0]["because"]):
+            assert "it has not been heard of for" in because
+            assert "fence_command exited with status 1, and is tried again; nothing of n1 is taken" in because
         n2.hook.pop()(SimpleNamespace(kind="exit", code=0, said="exited with status 0"))
         cluster.run(2.0)
         assert n2.runs()
@@ -533,6 +537,35 @@ def test_a_need_elsewhere_that_was_started_anew_between_two_reports_is_noticed(k
         cluster.run(1.0)
         assert n1.here.app().incarnation == before + 1
         assert n1.here.app().history.done(1000.0, cluster.clock.monotonic()) == 0, "it counts in nobody's budget"
+
+
+def test_an_engine_that_never_answered_is_in_the_log_once_for_each_reason_and_why_does_not_pretend() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        n1 = cluster["n1"]
+        before = cluster.ask("n1", "nodes", seconds=0.0).more["cluster"]
+        assert (before["heard"], bool(before["away"])) == (False, True)
+        for endpoint in (1, 2, 3, 1):
+            n1.tenant.engine_away(f"http://10.0.0.{endpoint}:2379: no answer within 0.{endpoint} s")
+        n1.tenant.engine_away("etcd: authentication failed")
+        said = [line for line in n1.here.hands.logged if "engine is away" in line]
+        assert [line.partition(": ")[2] for line in said] == [
+            "http://10.0.0.1:2379: no answer within 0.1 s; nothing is started before it has answered",
+            "etcd: authentication failed; nothing is started before it has answered",
+        ]
+        cluster.settled()
+        assert cluster.ask("n1", "nodes").more["cluster"]["heard"]
+        assert "the memory engine answers" in n1.here.hands.logged
+        n1.tenant.engine_away("etcd: authentication failed")
+        assert n1.here.hands.logged[-1] == "the memory engine is away: etcd: authentication failed", "another absence"
+
+
+def test_what_a_node_whose_tenure_is_over_says_of_the_cluster_is_old_news() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        assert cluster["n1"].tenant.identity()["lost"] == ""
+        cluster["n1"].engine.cut()
+        cluster.run(LIFETIME)
+        assert cluster["n1"].tenant.identity()["lost"] == "no renewal in time"
 
 
 def test_status_says_what_the_node_believes_and_until_when_it_may() -> None:

@@ -7,7 +7,7 @@ import pytest
 from gds.model.resource import Group
 from gds.model.store import Committed, Compare, Conflict, Delete, Put, Rejected
 from gds.rgm import records
-from gds.rgm.member import FOREVER, Arm, Commit, Fence, Joined, Left, Offline, Online, Refuse
+from gds.rgm.member import FOREVER, Arm, Commit, Fence, Joined, Left, Offline, Online, Refuse, Told
 from tests.unit.rgm.onenode import LOST, STOPPING, STUCK, UPS, WAIT, WEB, One, Store, master, member
 
 # -- joining ----------------------------------------------------------------------------------------------------------
@@ -200,7 +200,9 @@ def test_a_life_that_was_ended_meanwhile_is_not_taken_up() -> None:
     one.store.put(Delete("nodes/n1"))
     one.load()
     one.step()
-    assert [o.because for o in one.did(Offline)] == ["we are not yet a node of the cluster"]
+    fenced = "this node was fenced while no runner was here, or its record was removed"
+    assert [o.because for o in one.did(Offline)] == [fenced]
+    assert [(o.group, o.because) for o in one.did(Told)] == [("web", fenced)]
     one.local()
     one.run()
     assert one.did(Joined)[0].life != "old"
@@ -274,6 +276,28 @@ def test_who_was_fenced_kills_everything_at_once_and_joins_anew_when_all_is_down
     assert one.member.birth > born
     assert one.member.life != life
     assert [o.token > born for o in one.did(Online)] == [True]
+
+
+@pytest.mark.parametrize("first", ["the renewal", "the news"])
+def test_who_was_fenced_says_so_for_each_group_whichever_news_comes_first(first: str) -> None:
+    one = master()
+    one.step(after=9.0)
+    one.local()
+    one.step()
+    assert not one.member.may_run(one.now)
+    one.orders.clear()
+    one.store.put(Delete("nodes/n1"))
+    if first == "the renewal":
+        assert one.answer("renew") == Conflict()
+    else:
+        one.store.put(Put("rg/web/slot/0", records.encode(node="n2", born=99, because="")))
+        one.hear()
+        one.step()
+        one.answer("renew")
+    one.step()
+    said = [o.because for o in one.did(Told) if o.group == "web"]
+    assert len(said) == 1
+    assert ("this node was fenced" if first == "the renewal" else "n2 has taken it") in said[0]
 
 
 def test_a_store_that_went_back_in_time_is_another_store() -> None:
@@ -422,16 +446,35 @@ def test_a_fenced_node_counts_as_dead_before_the_news_comes() -> None:
 def test_with_a_hook_a_silent_node_is_ended_by_it_first() -> None:
     one = with_other(hook=True)
     one.run(WAIT + 0.1)
+    fencing = one.member.fencing
     assert [o.node for o in one.did(Fence)] == ["n2"]
     one.run(5.0)
     assert not one.did(Fence)
+    assert fencing.held_up(one.now)["n2"].startswith("fence_command is under way; nothing of n2 is taken before it ")
+    fencing.failed("n2", "exited with status 1")
+    assert fencing.held_up(one.now)["n2"].startswith("fence_command exited with status 1, and is tried again; ")
     one.member.hooked("n2", False)
     one.run()
     assert [o.node for o in one.did(Fence)] == ["n2"]
     assert one.store.has("nodes/n2")
+    assert "exited with status 1" in fencing.held_up(one.now)["n2"], "until it has succeeded"
     one.member.hooked("n2", True)
+    assert fencing.held_up(one.now) == {}
     one.run()
     assert not one.store.has("nodes/n2")
+
+
+def test_what_the_hook_said_of_one_silence_is_not_said_of_the_next() -> None:
+    one = with_other(hook=True)
+    assert one.member.fencing.held_up(one.now) == {}
+    one.run(WAIT + 0.1)
+    one.member.fencing.failed("n2", "exited with status 1")
+    one.store.put(Put("nodes/n2", records.encode(life="x", identity="there", version="1", lifetime=5.0)))
+    one.hear()
+    one.step()
+    assert one.member.fencing.held_up(one.now) == {}, "it moves"
+    one.run(WAIT + 0.1)
+    assert "under way" in one.member.fencing.held_up(one.now)["n2"]
 
 
 # -- a new store ------------------------------------------------------------------------------------------------------
