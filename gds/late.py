@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gds.daemon.fed import Run
     from gds.daemon.ownlife import ServiceManager
     from gds.daemon.pmfdesk import PmfDesk
+    from gds.daemon.rgmd import Rgmd
     from gds.daemon.tags import Tags
     from gds.fault.score import Outcome
     from gds.linux.dslog import DataServiceLog
@@ -215,11 +216,13 @@ class LateTags:
         environ: Mapping[str, str],
         decided: Callable[[str, str, str], None],
         no_tags: Callable[[], None],
+        rgmd: Rgmd,
     ) -> None:
         self._loop = loop
         self._forest = forest
         self._log = log
         self._environ = environ
+        self._rgmd = rgmd
         self._decided = decided
         self._no_tags = no_tags
         self._made: Tags | None = None
@@ -229,8 +232,13 @@ class LateTags:
         if self._made is None:
             from gds.daemon.tags import Tags
 
-            self._made = Tags(self._loop, self._forest, self._log, self._decided, self._no_tags)
+            self._made = Tags(self._loop, self._forest, self._log, self._decided, self._no_tags, self._tagged)
         return self._made
+
+    def _tagged(self, resource: str, nametag: str, there: bool) -> None:
+        from gds.daemon.ownmonitor import tagged
+
+        tagged(self._rgmd, resource, nametag, there)
 
     def answer(self, client: Connection, request: dict[str, Any], stopping: bool) -> None:
         """A request of pmfadm's."""

@@ -88,7 +88,7 @@ class Runner:
         # The end waits for tags too; a runner that has nothing else ends with the last of them.
         given = {**environ, "GDS_SOCKET": settings.socket}
         self._tags = self._life.tags = late.LateTags(
-            loop, self._ground.forest, log, given, self._decided_tag, self._life.no_tags
+            loop, self._ground.forest, log, given, self._decided_tag, self._life.no_tags, self._rgmd
         )
         self._house = self._build_house(plan)
         self._reception: Reception | None = None

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 DONE, NO_SUCH, TIMED_OUT, ERROR = 0, 1, 2, 3
+STARTS = ("Prenet_start", "Start")
+"""Methods by whose nametags a resource is up: what they leave running there is what it is."""
 ANSWER_LIMIT = 30.0
 """Seconds a runner may take to answer, beside those of -w."""
 
@@ -221,6 +223,8 @@ def _create(typed: Typed) -> int:
     if level is not None:
         request["level"] = level
     request["action"] = typed.values.get("a", "")
+    if os.environ.get("GDS_METHOD") in STARTS:
+        request["serves"] = os.environ.get("GDS_RESOURCE", "")
     if "E" in typed.values:
         request["environ"] = dict(os.environ)
     else:

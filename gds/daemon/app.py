@@ -46,6 +46,7 @@ class App:
         "side",
         "start",
         "stop",
+        "tags",
         "tree",
         "view",
         "wanted",
@@ -84,6 +85,8 @@ class App:
         """Its state is being changed without methods: what it stands for has changed elsewhere (a proxy)."""
         self.own_monitor = ""
         """How far the monitor of a registered type is (ownmonitor.py)."""
+        self.tags: tuple[str, ...] = ()
+        """Nametags that Start of a registered type has asked for: what it runs is there as long as they are."""
         self.online_since_wall = 0.0
         self.watchdog_at = 0.0
         self.clock_rank = 0.0

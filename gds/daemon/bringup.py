@@ -105,11 +105,12 @@ class BringUp:
     def _bring_up(self, app: App, was: Life) -> None:
         gone = getattr(self._rgmd.forest, "gone", None)
         ended = gone(app.name) if gone is not None else None
+        tags, app.tags = app.tags, ()  # tags end with the runner that has them
         if was is Life.STOP_FAILED:
             because = "its last stop failed, and that was not cleared; nothing of it is found now"
             app.view = app.view.replace(life=Life.OFFLINE, because=because)
         if not app.resource.pmf_managed and was not in (Life.OFFLINE, Life.START_FAILED, Life.STOP_FAILED):
-            self._resume_unmanaged(app, was)
+            self._resume_unmanaged(app, was, tags)
             return
         elsewhere = self._groups.cluster is not None and (
             was is Life.OFFLINE or not self._groups.is_started_by_itself(app.resource.group)
@@ -153,12 +154,16 @@ class BringUp:
                 return
             self._rgmd.managing.before_start(app, lambda: self._rgmd.submit(app, StartAsked(because)))
 
-    def _resume_unmanaged(self, app: App, was: Life) -> None:
-        """What it started has no tree to be found by, and runs for all we know: it is probed on, or ended first."""
+    def _resume_unmanaged(self, app: App, was: Life, tags: tuple[str, ...]) -> None:
+        """What it started has no tree to be found by, and runs for all we know: it is probed on, or ended first. What
+        its Start had left under nametags has ended with them."""
         app.view = app.view.replace(life=Life.ONLINE, because="taken over from the runner before this one")
         because = f"the runner before this one ended while it was {was.value}"
         if not (app.enabled and app.wanted):
             self._rgmd.submit(app, StopAsked(because))
+        elif was is Life.ONLINE and tags:
+            named = ", ".join(tags)
+            self._begin_anew(app, f"what ran under its nametag {named} ended with the runner before this one")
         elif was is Life.ONLINE:
             self._go_on(app)
             self._rgmd.begin_monitor(app, False)

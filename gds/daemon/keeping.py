@@ -118,6 +118,8 @@ def record_of(app: App) -> dict[str, object]:
     }
     if app.view.last_try:
         record["last_try"] = True
+    if app.tags:
+        record["tags"] = list(app.tags)
     if history.restarts.marks:
         record["restarts"] = [m.at for m in history.restarts.marks]
     if history.scores.marks:
@@ -134,6 +136,7 @@ def recall(app: App, record: Mapping[str, Any], now: float) -> Life:
         app.wanted = bool(record.get("wanted", True))
         app.online_since_wall = float(record.get("online_since", 0.0))
         app.view = app.view.replace(last_try=record.get("last_try") is True)
+        app.tags = tuple([str(nametag) for nametag in record.get("tags", ())])
         app.history = MonitorState(
             _window(record.get("scores", ()), now),
             _window([(at, 1) for at in record.get("restarts", ())], now),

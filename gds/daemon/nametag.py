@@ -35,9 +35,10 @@ def nametag_of(name: str) -> str:
 
 
 class Spec:
-    """What pmfadm -c asked for: everything a start needs, kept for all later ones. `uid` -1: as the runner."""
+    """What pmfadm -c asked for: everything a start needs, kept for all later ones. `uid` -1: as the runner.
+    `serves`: the resource whose Start asked for it, and which is up only as long as there is this tag; "" = none."""
 
-    __slots__ = ("action", "argv", "cwd", "env", "gid", "groups", "level", "owner", "uid")
+    __slots__ = ("action", "argv", "cwd", "env", "gid", "groups", "level", "owner", "serves", "uid")
 
     def __init__(self, owner: int, argv: tuple[str, ...], cwd: str, env: dict[str, str]) -> None:
         self.owner = owner
@@ -49,6 +50,7 @@ class Spec:
         self.uid = -1
         self.gid = -1
         self.groups: tuple[int, ...] | None = None
+        self.serves = ""
 
 
 class Tag:

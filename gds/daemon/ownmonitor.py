@@ -92,6 +92,16 @@ class OwnMonitors:
         return run
 
 
+def tagged(rgmd: Rgmd, resource: str, nametag: str, there: bool) -> None:
+    """The Start of a resource has asked for a nametag, or that one is gone: a runner after us that finds the tag ended
+    with this one knows then that the resource is not up."""
+    app = rgmd.apps.get(resource)
+    if app is not None and app.resource.typed is not None:
+        others = tuple([each for each in app.tags if each != nametag])
+        app.tags = (*others, nametag) if there else others
+        rgmd.kept.about_to_start(app)
+
+
 def _has(app: App, method: str) -> bool:
     typed = app.resource.typed
     return typed is not None and typed.kind.has(method)

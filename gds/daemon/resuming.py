@@ -7,6 +7,7 @@ it is (upgrading.py has the table). What happened meanwhile is heard like anythi
 from __future__ import annotations
 
 from gds.daemon import appparcel, tagparcel
+from gds.daemon.nametag import Spec
 from gds.errors import ConfigError
 from gds.model import codec
 from gds.model.resource import Plan
@@ -67,7 +68,7 @@ def understand(facts: dict[str, Any]) -> str:
             appparcel.app_of(plain)
         for plain in (facts["tags"] or {"tags": ()})["tags"]:
             tagparcel.view_of(plain["view"])
-            {name: plain["spec"][name] for name in tagparcel.SPEC}
+            tagparcel.put_spec(Spec(0, (), "", {}), plain["spec"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return f"it does not understand what it would be handed: {error!r}"
     return ""

@@ -25,14 +25,22 @@ if TYPE_CHECKING:
         uid: int
         gid: int
         groups: tuple[int, ...] | None
+        serves: str
 
 
-SPEC = ("owner", "argv", "cwd", "env", "action", "level", "uid", "gid", "groups")
+SPEC = ("owner", "argv", "cwd", "env", "action", "level", "uid", "gid", "groups", "serves")
 
 
 def of_spec(spec: Spec) -> dict[str, Any]:
     """What was asked for."""
     return {name: getattr(spec, name) for name in SPEC}
+
+
+def put_spec(spec: Spec, plain: dict[str, Any]) -> None:
+    """The reverse of `of_spec`. Raises KeyError for what this version misses; who wrote it may not have known yet
+    whom a tag serves."""
+    for name in SPEC:
+        setattr(spec, name, plain[name] if name != "serves" else plain.get(name, ""))
 
 
 def of_view(view: TagView) -> dict[str, Any]:

@@ -65,14 +65,22 @@ class Tags:
     """See the module."""
 
     def __init__(
-        self, loop: Loop, forest: LastingForest, log: Log, decided: Callable[[str, str, str], None], no_tags: Callback
+        self,
+        loop: Loop,
+        forest: LastingForest,
+        log: Log,
+        decided: Callable[[str, str, str], None],
+        no_tags: Callback,
+        served: Callable[[str, str, bool], None],
     ) -> None:
-        """`decided` keeps a decision: nametag, event, reason. `no_tags` is called whenever nothing is left."""
+        """`decided` keeps a decision: nametag, event, reason. `no_tags` is called whenever nothing is left. `served`:
+        a resource has a nametag now (True), or has it no more."""
         self._loop = loop
         self._forest = forest
         self._log = log
         self._decided = decided
         self._no_tags = no_tags
+        self._served = served
         self.all: dict[str, Tag] = {}
         self.had_any = False
         """Somebody has asked for a tag."""
@@ -102,6 +110,8 @@ class Tags:
         one.on_first = on_first
         self.had_any = True
         self.all[nametag] = one
+        if spec.serves:
+            self._served(spec.serves, nametag, True)
         self._drive(one, begun)
 
     def submit(self, one: Tag, event: Event) -> None:
@@ -169,8 +179,7 @@ class Tags:
         self._count, self.had_any = facts["count"], facts["had_any"]
         for plain in facts["tags"]:
             spec = Spec(0, (), "", {})
-            for name in tagparcel.SPEC:
-                setattr(spec, name, plain["spec"][name])
+            tagparcel.put_spec(spec, plain["spec"])
             one = Tag(spec, tagparcel.view_of(plain["view"]))
             self.all[one.view.nametag] = one
             for each in plain["behind"]:
@@ -279,6 +288,8 @@ class Tags:
 
     def _remove(self, one: Tag, because: str) -> None:
         self.all.pop(one.view.nametag, None)
+        if one.spec.serves:
+            self._served(one.spec.serves, one.view.nametag, False)
         self._over(one)
         self._tell_first(one, because)
         self._loop.soon(self._check_empty)

@@ -87,6 +87,7 @@ def start(
         cwd=cwd,
         path=path,
         extra={**handle.environment(), **(env or {})},
+        serves=handle.resource if kind is Kind.SVC else "",
     )
     if answer["code"] == NO_SUCH:
         raise PmfError(f"{answer['message']}: {AGAIN}")

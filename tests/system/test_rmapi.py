@@ -508,8 +508,10 @@ def test_a_monitor_that_cannot_start_or_stop(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_service_comes_back_after_a_crash_of_the_runner(tmp_path: Path) -> None:
-    """Nametags end with the runner that has them, so the monitor finds the service dead, and has it restarted."""
+    """Nametags end with the runner that has them: what ran there is not called up afterwards, monitor or not, but
+    stopped and started anew, in nobody's budget."""
     sample = Sample(tmp_path)
+    ended = "what ran under its nametag smpl.svc ended with the runner before this one"
     with sample.runner() as runner:
         runner.until("smpl", within=60, state="ONLINE", status_msg=f"answers on {sample.port}")
         runner.crash()
@@ -517,6 +519,19 @@ def test_a_service_comes_back_after_a_crash_of_the_runner(tmp_path: Path) -> Non
         runner.until("smpl", within=60, state="ONLINE", incarnation=2, status_msg=f"answers on {sample.port}")
         eventually(lambda: tags(runner) == ["smpl.monitor", "smpl.svc"], "service and monitor run")
         assert sample.answers()
+        assert runner.gds("unmonitor", "smpl").returncode == 0
+        eventually(lambda: tags(runner) == ["smpl.svc"], "nobody watches it")
+        runner.crash()
+        runner.begin()
+        runner.until("smpl", within=60, state="ONLINE_NOT_MONITORED", incarnation=3, because=ended)
+        assert sample.answers()
+        assert runner.resource("smpl")["restarts"]["done"] == 0
+        # a tag that went before the runner did is no reason
+        assert runner.gds("pmf", "-s", "smpl.svc", "-w", "20", "TERM").returncode == 0
+        eventually(lambda: tags(runner) == [], "the tag is gone")
+        runner.crash()
+        runner.begin()
+        runner.until("smpl", within=60, because="taken over from the runner before this one", incarnation=3)
 
 
 @pytest.mark.slow
