@@ -53,9 +53,8 @@ class Groups:
         """This is declared from now on. `going`: no longer declared, and needs what it needed until it is down."""
         self._plan = plan
         self.declared = {group.name: group for group in plan.groups}
-        self._rgmd.graph = order.graph_of(
-            plan.replace(resources=(*plan.resources, *going)), spread=self.cluster is not None
-        )
+        here = "" if self.cluster is None else self.cluster.here
+        self._rgmd.graph = order.graph_of(plan.replace(resources=(*plan.resources, *going)), here)
         self._rgmd.addresses = tuple([each.name for each in plan.resources if each.is_address])
         self._rgmd.suspended = {name: _SUSPENDED for name in self.declared if self._switch(name, "suspended", False)}
         if self.cluster is not None:

@@ -141,7 +141,7 @@ class Switching:
             return
         self._refused[key] = "under way"
 
-        def done(code: int, message: str) -> None:
+        def done(code: int, message: str, _changes: list[dict[str, Any]]) -> None:
             if code == OK:
                 self._refused.pop(key, None)
             else:

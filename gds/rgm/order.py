@@ -9,10 +9,11 @@ A link says that `user` needs `need`. Rules:
 - A user that cannot be stopped keeps what it needs up.
 - An address of the own group is needed by all others of the group (implicit_network_dependencies); a group named in
   rg_dependencies is started before, and stopped after, when both move at once: weak links between their resources.
-- Of several nodes (`spread`), a need in another group is looked for by its qualifier: {LOCAL_NODE} here, {ANY_NODE}
+- Of several nodes, a need in another group is looked for by its qualifier: {LOCAL_NODE} here, {ANY_NODE}
   wherever that group is, NAME@NODE there; {FROM_RG_AFFINITIES}, the default, here if the own group has a positive
-  affinity for the other one, else anywhere. A need elsewhere has a name of its own in the graph (`far`). Who goes down
-  is waited for on this node alone.
+  affinity for the other one, else anywhere. A need that may be elsewhere has a name of its own in the graph (`far`), by
+  which the other nodes are asked; this node's own is looked at beside it (`need_of`). Who goes down is waited for on
+  this node alone, and only who goes down for it: whose need is up elsewhere goes on.
 - Every Prenet_start of a group runs before the first Start that follows, every Postnet_stop after the last Stop.
 
 What it knows of the others is their `ResourceView`, asked for by name; None: nobody declares it.
@@ -20,9 +21,16 @@ What it knows of the others is their `ResourceView`, asked for by name; None: no
 
 from __future__ import annotations
 
-from gds.model.value import Value
 from gds.rgm.events import NeedGone, NeedRestarted, NeedsMet, UsersGone, UserStuck
 from gds.rgm.life import Life
+from gds.rgm.links import NOBODY as NOBODY
+from gds.rgm.links import OFFLINE_RESTART as OFFLINE_RESTART
+from gds.rgm.links import RESTART as RESTART
+from gds.rgm.links import STRONG as STRONG
+from gds.rgm.links import WEAK as WEAK
+from gds.rgm.links import Graph as Graph
+from gds.rgm.links import Link as Link
+from gds.rgm.links import graph_of as graph_of
 from gds.rgm.resource import ALONE, Around
 
 TYPE_CHECKING = False
@@ -30,116 +38,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import TypeAlias
 
-    from gds.model.resource import Plan, Resource
     from gds.rgm.events import Event
     from gds.rgm.resource import ResourceView
 
     Look: TypeAlias = Callable[[str], ResourceView | None]
-
-STRONG, WEAK, RESTART, OFFLINE_RESTART = "strong", "weak", "restart", "offline-restart"
-
-
-class Link(Value):
-    """`user` needs `need`; `kind` is one of the four words above."""
-
-    user: str
-    need: str
-    kind: str
-
-
-class Graph(Value):
-    """All links, from both ends, and `mates`: the others of a group in which somebody has Prenet_start or
-    Postnet_stop. A resource that nobody is linked with stands nowhere."""
-
-    needs: dict[str, tuple[Link, ...]]
-    users: dict[str, tuple[Link, ...]]
-    mates: dict[str, tuple[str, ...]]
-    prenet: frozenset[str] = frozenset()
-    postnet: frozenset[str] = frozenset()
-    groups: dict[str, str] = {}  # noqa: RUF012  # never changed
-    far: dict[str, tuple[str, str]] = {}  # noqa: RUF012  # never changed
-    """Name of a need elsewhere -> (resource, node; "" = any)."""
-
-    def knows(self, name: str) -> bool:
-        """Others have a say about this one, or it about others."""
-        return name in self.needs or name in self.users or name in self.mates or name in self.postnet
-
-
-NOBODY = Graph({}, {}, {})
-
-
-def graph_of(plan: Plan, spread: bool = False) -> Graph:
-    """The graph of everything declared. `spread`: groups may be on different nodes."""
-    links = [link for resource in plan.resources for link, _where in _declared(resource)]
-    members: dict[str, list[Resource]] = {}
-    for resource in plan.resources:
-        members.setdefault(resource.group, []).append(resource)
-    for group in plan.groups:
-        own = members.get(group.name, [])
-        if group.implicit_network_dependencies and group.rg_mode != "SCALABLE":
-            for address in [r for r in own if r.is_address]:
-                links += [Link(r.name, address.name, STRONG) for r in own if not r.is_address]
-        for before in group.rg_dependencies:
-            links += [Link(r.name, b.name, WEAK) for r in own for b in members.get(before, [])]
-    prenet = frozenset([r.name for r in plan.resources if r.prenet_start_command is not None])
-    postnet = frozenset([r.name for r in plan.resources if r.postnet_stop_command is not None])
-    mates: dict[str, tuple[str, ...]] = {}
-    for own in members.values():
-        names = [r.name for r in own]
-        if prenet.intersection(names) or postnet.intersection(names):
-            mates.update({name: tuple([n for n in names if n != name]) for name in names})
-    near = dict.fromkeys(links)
-    groups = {r.name: r.group for r in plan.resources}
-    far = _far(plan, near, groups) if spread else {}
-    needs = [Link(n.user, far[n][0], n.kind) if n in far else n for n in near]
-    elsewhere = [Link(n.user, name, n.kind) for n, (name, _need, _node) in far.items()]
-    return Graph(
-        _by(needs, "user"),
-        _by([*near, *elsewhere], "need"),
-        mates,
-        prenet,
-        postnet,
-        groups,
-        {name: (need, node) for name, need, node in far.values()},
-    )
-
-
-def _far(plan: Plan, links: Iterable[Link], groups: dict[str, str]) -> dict[Link, tuple[str, str, str]]:
-    """Links to what may be on another node -> (its name in the graph, the resource, the node or "")."""
-    where = {link: each for resource in plan.resources for link, each in _declared(resource)}
-    near = {(g.name, a.lstrip("+")) for g in plan.groups for a in g.rg_affinities if a.startswith("+")}
-    found = {}
-    for link in links:
-        own, other = groups[link.user], groups.get(link.need)
-        said = where.get(link, "ANY_NODE")
-        if said == "FROM_RG_AFFINITIES":
-            said = "LOCAL_NODE" if (own, other) in near else "ANY_NODE"
-        if own == other or said == "LOCAL_NODE":
-            continue
-        node = "" if said == "ANY_NODE" else said
-        found[link] = (f"{link.need} on {node or 'any node'}", link.need, node)
-    return found
-
-
-def _declared(resource: Resource) -> list[tuple[Link, str]]:
-    """Each link, and where the need is looked for."""
-    found = []
-    for kind, needs in (
-        (STRONG, resource.resource_dependencies),
-        (WEAK, resource.resource_dependencies_weak),
-        (RESTART, resource.resource_dependencies_restart),
-        (OFFLINE_RESTART, resource.resource_dependencies_offline_restart),
-    ):
-        found += [(Link(resource.name, need.on, kind), need.where) for need in needs]
-    return found
-
-
-def _by(links: Iterable[Link], end: str) -> dict[str, tuple[Link, ...]]:
-    found: dict[str, list[Link]] = {}
-    for link in links:
-        found.setdefault(getattr(link, end), []).append(link)
-    return {name: tuple(each) for name, each in found.items()}
-
 
 # -- one resource among the others ------------------------------------------------------------------------------------
 
@@ -164,10 +66,10 @@ def unmet(graph: Graph, name: str, look: Look) -> str:
     coming: list[str] = []
     known: dict[str, bool] = {}
     for link in graph.needs.get(name, ()):
-        view = look(link.need)
-        if view is not None and view.life is Life.ONLINE:
+        view = need_of(graph, link.need, look)
+        if _is_up(view):
             continue
-        if view is not None and is_coming(graph, link.need, look, known):
+        if is_coming(graph, link.need, look, known):
             coming.append(link.need)
         elif link.kind != WEAK:
             hopeless.append(_lacking(link.need, view))
@@ -175,22 +77,38 @@ def unmet(graph: Graph, name: str, look: Look) -> str:
         return "; ".join(hopeless)
     if coming:
         return f"waits for {_listed(coming)}"
+    if going := _leaving(graph, name, look):
+        return going
     preparing = [mate for mate in graph.mates.get(name, ()) if _will_prepare(graph, mate, look)]
     return f"waits for Prenet_start of {_listed(preparing)}" if preparing else ""
 
 
 def is_coming(graph: Graph, name: str, look: Look, known: dict[str, bool] | None = None) -> bool:
     """It will be up, or have failed, by itself: a method or an appointment sees to it. `known`: answers so far."""
-    view = look(name)
+    view = need_of(graph, name, look)
     if view is None:
         return False
     if view.life is not Life.AWAITING:
         return view.life in _COMING or _comes_back(view)
     known = {} if known is None else known
-    if name not in known:
-        needs = [link.need for link in graph.needs.get(name, ()) if link.kind != WEAK]
-        known[name] = all(is_coming(graph, need, look, known) for need in needs if not _is_up(look(need)))
-    return known[name]
+    if view.name not in known:
+        needs = [link.need for link in graph.needs.get(view.name, ()) if link.kind != WEAK]
+        needs = [need for need in needs if not _is_up(need_of(graph, need, look))]
+        known[view.name] = all(is_coming(graph, need, look, known) for need in needs)
+    return known[view.name]
+
+
+def need_of(graph: Graph, name: str, look: Look) -> ResourceView | None:
+    """The need of that name: of what is here and what is elsewhere the one that serves best."""
+    elsewhere = look(name)
+    resource, node = graph.far.get(name, (name, name))
+    here = None if node else look(resource)
+    found = [view for view in (here, elsewhere) if view is not None and view.life is not Life.OFFLINE]
+    return min(found, key=_usefulness) if found else elsewhere or here
+
+
+def _usefulness(view: ResourceView) -> int:
+    return 0 if view.life is Life.ONLINE else 1 if view.life in (*_COMING, Life.AWAITING) else 2
 
 
 def _comes_back(view: ResourceView) -> bool:
@@ -236,9 +154,17 @@ def _lacks_another_group(graph: Graph, name: str, look: Look) -> str:
     """What it needs of another group and is not up, in words."""
     own = graph.groups.get(name)
     for link in graph.needs.get(name, ()):
-        if link.kind != WEAK and graph.groups.get(link.need) != own and not _is_up(look(link.need)):
-            return _lacking(link.need, look(link.need))
+        if link.kind != WEAK and graph.groups.get(link.need) != own:
+            view = need_of(graph, link.need, look)
+            if not _is_up(view):
+                return _lacking(link.need, view)
     return ""
+
+
+def _leaving(graph: Graph, name: str, look: Look) -> str:
+    """Who of its group still goes offline to come online again: all do before the first Prenet_start."""
+    going = [mate for mate in graph.mates.get(name, ()) if (view := look(mate)) is not None and view.again]
+    return f"waits until {_listed(going)} went down" if going else ""
 
 
 def _unprepared(graph: Graph, name: str, look: Look) -> str:
@@ -246,6 +172,8 @@ def _unprepared(graph: Graph, name: str, look: Look) -> str:
     lacking = _lacks_another_group(graph, name, look)
     if lacking:
         return lacking
+    if going := _leaving(graph, name, look):
+        return going
     needs = [link.need for link in graph.needs.get(name, ())]
     own = graph.groups.get(name)
     first = [need for need in needs if graph.groups.get(need) == own and _will_prepare(graph, need, look)]
@@ -264,12 +192,20 @@ def _in_use(graph: Graph, name: str, look: Look, leaving: bool) -> tuple[str, st
         if view is None:
             continue
         goes = view.life in _GOING or (view.life is Life.HELD and view.next is not Life.CLEARING)
-        if goes or (link.kind == OFFLINE_RESTART and view.life in (Life.ONLINE, Life.STARTING)):
+        if goes or (view.life in (Life.ONLINE, Life.STARTING) and _follows(graph, link, look)):
             waits.append(link.user)
         elif link.kind != WEAK and view.life is Life.STOP_FAILED and not leaving:
             stuck.append(link.user)
     said = f"waits until {_listed(waits)} {'is' if len(waits) == 1 else 'are'} down" if waits else ""
     return said, f"{_listed(stuck)} could not be stopped, and needs it" if stuck else ""
+
+
+def _follows(graph: Graph, link: Link, look: Look) -> bool:
+    """The user, which is up, goes down before the need of this node does."""
+    if link.kind != OFFLINE_RESTART:
+        return False
+    needs = [each.need for each in graph.needs[link.user] if each.kind == OFFLINE_RESTART]
+    return any(n == link.need or (graph.anywhere(n) == link.need and not _is_up(look(n))) for n in needs)
 
 
 def _undrained(graph: Graph, name: str, look: Look) -> str:
@@ -310,7 +246,8 @@ def is_news(before: ResourceView, after: ResourceView) -> bool:
 def concerned(graph: Graph, name: str) -> list[str]:
     """Who has to look again when this one's life has changed; users first."""
     found = [link.user for link in graph.users.get(name, ())]
-    found += [link.need for link in graph.needs.get(name, ())]
+    # a need that may be elsewhere may as well be here, and wait until we are down
+    found += [graph.far.get(link.need, (link.need,))[0] for link in graph.needs.get(name, ())]
     found += graph.mates.get(name, ())
     return list(dict.fromkeys(found))
 
@@ -335,9 +272,12 @@ def news(
         return None if waits else UsersGone()
     if view.life not in (Life.ONLINE, Life.STARTING):
         return None
-    kinds = [link.kind for link in graph.needs.get(name, ()) if link.need == changed]
-    if OFFLINE_RESTART in kinds and not _is_up(cause):
-        return NeedGone(f"{changed}, which it needs, goes down: {cause.because}")
+    links = [link for link in graph.needs.get(name, ()) if changed in (link.need, graph.anywhere(link.need))]
+    for link in links:
+        need = need_of(graph, link.need, look)
+        if link.kind == OFFLINE_RESTART and need is not None and not _is_up(need):
+            return NeedGone(f"{changed}, which it needs, goes down: {need.because or f'it is {need.life}'}")
+    kinds = [link.kind for link in links]
     came_back = _is_up(cause) and (anew or before not in (Life.ONLINE, Life.HELD))
     if came_back and (RESTART in kinds or (anew and OFFLINE_RESTART in kinds)):
         return NeedRestarted(f"{changed}, which it needs, was started anew")

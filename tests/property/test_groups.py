@@ -62,6 +62,13 @@ METHODS = {
     Life.CLEARING: "postnet",
 }
 UP = (Life.ONLINE, Life.HELD)
+HERE, THERE = "n1", "n2"
+WHERE = ("FROM_RG_AFFINITIES", "LOCAL_NODE", "ANY_NODE", HERE, THERE)
+ELSEWHERE = (
+    None,
+    *[ResourceView("", life, "told") for life in (Life.OFFLINE, Life.STARTING, Life.ONLINE, Life.STOPPING)],
+)
+"""What another node may say of a resource; None: nobody but this node masters it."""
 SPAN = 60.0
 """retry_interval: so many steps."""
 
@@ -73,7 +80,7 @@ def needs(draw: st.DrawFn, before: tuple[str, ...]) -> dict[str, tuple[Need, ...
     for other in before:
         kind = draw(st.sampled_from((*KINDS, None, None)))
         if kind is not None:
-            found[KEY[kind]].append(Need(other))
+            found[KEY[kind]].append(Need(other, draw(st.sampled_from(WHERE))))
     return {key: tuple(each) for key, each in found.items()}
 
 
@@ -104,11 +111,15 @@ PERSON = (StartAsked, RestartAsked)
 class SomeGroups(RuleBasedStateMachine):
     """See the module."""
 
-    @initialize(plan=plans(), on_giveover=st.sampled_from(("refuse", "refuse", "exit")))
-    def declared(self, plan: Plan, on_giveover: str) -> None:
-        """Somebody wrote descriptors."""
+    @initialize(
+        plan=plans(), on_giveover=st.sampled_from(("refuse", "refuse", "exit")), here=st.sampled_from(("", HERE))
+    )
+    def declared(self, plan: Plan, on_giveover: str, here: str) -> None:
+        """Somebody wrote descriptors. `here`: this is one node of several."""
         self.plan = plan
-        self.graph = order.graph_of(plan)
+        self.here = here
+        self.elsewhere: dict[str, ResourceView] = {}
+        self.graph = order.graph_of(plan, here)
         self.resources = {r.name: r for r in plan.resources}
         self.views = {name: ResourceView(name) for name in self.resources}
         self.now = 0.0
@@ -131,6 +142,16 @@ class SomeGroups(RuleBasedStateMachine):
 
     # -- the hands ----------------------------------------------------------------------------------------------------
 
+    def look(self, name: str) -> ResourceView | None:
+        """As daemon/rgmd.py does."""
+        return self.views.get(name) or self.elsewhere.get(name)
+
+    def is_up(self, need: str) -> bool:
+        """On this node, or on one where it may be as well."""
+        resource, node = self.graph.far.get(need, (need, ""))
+        here = None if node else self.views[resource]
+        return any(view is not None and view.life is Life.ONLINE for view in (here, self.elsewhere.get(need)))
+
     def tell(self, name: str, event: Event) -> None:
         """As daemon/rgmd.py does."""
         self.queue.append((name, event))
@@ -144,7 +165,7 @@ class SomeGroups(RuleBasedStateMachine):
         before = self.views[name]
         linked = self.graph.knows(name)
         here = linked and not self.hurried
-        around = order.around(self.graph, name, self.views.get, self.leaving) if here else ALONE
+        around = order.around(self.graph, name, self.look, self.leaving) if here else ALONE
         around = around.replace(suspended=self.why_suspended(name))
         self.now += 1.0
         made = step(before, event, self.resources[name].failover_mode, self.on_giveover, self.now, around)
@@ -161,7 +182,7 @@ class SomeGroups(RuleBasedStateMachine):
             self._carry_out(name, each, before.life)
         if linked and order.is_news(before, made.view):
             for other in order.concerned(self.graph, name):
-                said = order.news(self.graph, other, name, before.life, self.views.get, self.leaving)
+                said = order.news(self.graph, other, name, before.life, self.look, self.leaving)
                 if said is not None:
                     self.queue.append((other, said))
 
@@ -171,8 +192,7 @@ class SomeGroups(RuleBasedStateMachine):
             assert name not in self.alive, f"{name} would run twice"
             for link in self.graph.needs.get(name, ()):
                 if link.kind != order.WEAK:
-                    need = self.views[link.need]
-                    assert need.life is Life.ONLINE, f"{name} is started before {link.need}, which is {need.life}"
+                    assert self.is_up(link.need), f"{name} is started before {link.need}"
             for mate in self.graph.mates.get(name, ()):
                 assert self.running.get(mate) != "prenet", f"{name} is started while Prenet_start of {mate} runs"
             self.running[name] = "start"
@@ -183,6 +203,7 @@ class SomeGroups(RuleBasedStateMachine):
                 user = self.views[link.user]
                 going = user.life in STOPPING or (user.life is Life.HELD and user.next is not Life.CLEARING)
                 bound = link.kind == order.OFFLINE_RESTART and user.life in (Life.ONLINE, Life.STARTING)
+                bound = bound and self.follows(link.user, name)
                 # a start that is broken off is stopped at once: nobody can use it yet
                 assert self.hurried or before not in UP or not (going or bound), (
                     f"{name} is stopped before {link.user}: {user.life}"
@@ -207,6 +228,15 @@ class SomeGroups(RuleBasedStateMachine):
             self.gone = self.leaving = True
             for each in order.stop_order(self.graph, self.views):
                 self.queue.append((each, StopAsked(wanted.because)))
+
+    def follows(self, user: str, need: str) -> bool:
+        """It cannot do without the one on this node."""
+        links = [each.need for each in self.graph.needs[user] if each.kind == order.OFFLINE_RESTART]
+        return need in links or any(self.graph.far.get(n) == (need, "") and n not in self.up_elsewhere() for n in links)
+
+    def up_elsewhere(self) -> list[str]:
+        """What other nodes have up."""
+        return [name for name, view in self.elsewhere.items() if view.life is Life.ONLINE]
 
     def why_suspended(self, name: str) -> str:
         """Why nothing of it may be recovered."""
@@ -301,13 +331,33 @@ class SomeGroups(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(names))
         self.resources[name] = self.resources[name].replace(**data.draw(needs(names[: names.index(name)])))
         self.plan = self.plan.replace(resources=tuple(self.resources.values()))
-        before, self.graph = self.graph, order.graph_of(self.plan)
+        before, self.graph = self.graph, order.graph_of(self.plan, self.here)
         self.new_links |= set(self.graph.needs.get(name, ())) - set(before.needs.get(name, ()))
         for each, view in list(self.views.items()):
             if view.life is Life.AWAITING:
                 self.do(each, NeedsMet())
             elif view.life is Life.HELD:
                 self.do(each, UsersGone())
+
+    @rule(data=st.data(), said=st.sampled_from(ELSEWHERE), anew=st.booleans())
+    def another_node_tells(self, data: st.DataObject, said: ResourceView | None, anew: bool) -> None:
+        """As daemon/afar.py hears it."""
+        if not self.graph.far:
+            return
+        name = data.draw(st.sampled_from(sorted(self.graph.far)))
+        view = (
+            said.replace(name=name) if said is not None and not self.gone else ResourceView(name, because="no master")
+        )
+        before = self.elsewhere.get(name, ResourceView(name))
+        self.elsewhere[name] = view
+        if said is None and not self.graph.far[name][1]:
+            del self.elsewhere[name]
+        if view.life is before.life and not (anew and view.life is Life.ONLINE):
+            return
+        for user in order.concerned(self.graph, name):
+            event = order.news(self.graph, user, name, before.life, self.look, self.leaving, view.life is before.life)
+            if event is not None:
+                self.do(user, event)
 
     @rule(name=st.sampled_from(NAMES))
     def a_delay_is_over(self, name: str) -> None:
@@ -344,10 +394,10 @@ class SomeGroups(RuleBasedStateMachine):
                 break
         assert not self.running
         for name, view in self.views.items():
-            assert order.is_at_rest(self.graph, name, self.views.get), f"{name} is {view.life} for ever: {view.why}"
+            assert order.is_at_rest(self.graph, name, self.look), f"{name} is {view.life} for ever: {view.why}"
             if view.life is Life.AWAITING:
-                assert not order.is_coming(self.graph, name, self.views.get)
-                assert order.unmet(self.graph, name, self.views.get) or self.resources[name].prenet_start_command
+                assert not order.is_coming(self.graph, name, self.look)
+                assert order.unmet(self.graph, name, self.look) or self.resources[name].prenet_start_command
 
     @rule(at_once=st.booleans())
     def everything_is_stopped(self, at_once: bool) -> None:
@@ -384,7 +434,7 @@ class SomeGroups(RuleBasedStateMachine):
         for name, view in getattr(self, "views", {}).items():
             if view.life in (Life.AWAITING, Life.HELD):
                 assert view.waits, f"{name} is {view.life} and does not say why"
-                around = order.around(self.graph, name, self.views.get, self.leaving)
+                around = order.around(self.graph, name, self.look, self.leaving)
                 assert around.unmet or around.unprepared or around.in_use or around.undrained, f"{name}: {view.why}"
 
     @invariant()
@@ -396,7 +446,12 @@ class SomeGroups(RuleBasedStateMachine):
             for link in links:
                 held = link.kind == order.OFFLINE_RESTART and link not in self.new_links
                 if held and self.views[link.user].life is Life.ONLINE:
-                    assert self.views[link.need].life not in (Life.OFFLINE, Life.START_FAILED)
+                    assert self.is_up(link.need) or self.is_moving(link.need), f"{link.user} runs without {link.need}"
+
+    def is_moving(self, need: str) -> bool:
+        """Something goes on with it here."""
+        view = self.views.get(self.graph.far.get(need, (need, ""))[0])
+        return view is not None and view.life not in (Life.OFFLINE, Life.START_FAILED)
 
     @invariant()
     def replay_gives_the_same_views(self) -> None:
@@ -422,7 +477,7 @@ class SomeGroups(RuleBasedStateMachine):
     def _member(self, name: str) -> Member:
         view = self.views[name]
         waits = view.life is Life.AWAITING
-        coming = waits and order.is_coming(self.graph, name, self.views.get)
+        coming = waits and order.is_coming(self.graph, name, self.look)
         return Member(name, public(view, True, False), view.status, True, waits, coming, view.why)
 
 

@@ -388,7 +388,7 @@ def test_who_is_restarted_and_then_goes_down_for_good_is_waited_for_no_longer_by
 def spread(need: Need, **groups: dict[str, Any]) -> Graph:
     """The graph of `web` in a group of its own, which needs `db` in another, when the two may be on different nodes."""
     web = resource("web", "front").replace(resource_dependencies=(need,))
-    return order.graph_of(plan(resource("db", "store"), web, **groups), spread=True)
+    return order.graph_of(plan(resource("db", "store"), web, **groups), here="n1")
 
 
 @pytest.mark.parametrize(
@@ -397,6 +397,7 @@ def spread(need: Need, **groups: dict[str, Any]) -> Graph:
         ("LOCAL_NODE", "", "db", {}),
         ("ANY_NODE", "", "db on any node", {"db on any node": ("db", "")}),
         ("n2", "", "db on n2", {"db on n2": ("db", "n2")}),
+        ("n1", "", "db", {}),
         ("FROM_RG_AFFINITIES", "", "db on any node", {"db on any node": ("db", "")}),
         ("FROM_RG_AFFINITIES", "--store", "db on any node", {"db on any node": ("db", "")}),
         ("FROM_RG_AFFINITIES", "+store", "db", {}),
@@ -414,10 +415,10 @@ def test_a_need_of_another_group_is_looked_for_where_its_qualifier_says(
 
 
 def test_the_own_group_is_always_here_and_rg_dependencies_are_anywhere() -> None:
-    inside = order.graph_of(plan(resource("db"), resource("web", strong="db")), spread=True)
+    inside = order.graph_of(plan(resource("db"), resource("web", strong="db")), here="n1")
     assert inside.far == {}
     after = order.graph_of(
-        plan(resource("db", "store"), resource("web", "front"), front={"rg_dependencies": ("store",)}), spread=True
+        plan(resource("db", "store"), resource("web", "front"), front={"rg_dependencies": ("store",)}), here="n1"
     )
     assert after.needs["web"] == (Link("web", "db on any node", WEAK),)
 
@@ -432,3 +433,125 @@ def test_what_is_needed_elsewhere_is_waited_for_and_told_by_its_name() -> None:
     asked = {**up, "web": waiting("web")}
     assert isinstance(order.news(made, "web", name, L.OFFLINE, asked.get), NeedsMet)
     assert order.concerned(made, name) == ["web"]
+
+
+ANYWHERE = "db on any node"
+
+
+def tied(kind: str = OFFLINE_RESTART, where: str = "ANY_NODE") -> Graph:
+    """`web` needs `db` of another group so, and both may be here, on n1."""
+    web = resource("web", "front").replace(**{KEYS[kind]: (Need("db", where),)})
+    return order.graph_of(plan(resource("db", "store"), web), here="n1")
+
+
+@pytest.mark.parametrize("kind", KEYS)
+@pytest.mark.parametrize("where", ["ANY_NODE", "FROM_RG_AFFINITIES", "LOCAL_NODE", "n1"])
+def test_what_is_here_goes_down_when_who_uses_it_here_is_down(kind: str, where: str) -> None:
+    made = tied(kind, where)
+    lives = views(web=L.STOPPING, db=L.HELD)
+    lives["db"] = held("db", L.STOPPING)
+    assert order.around(made, "db", lives.get).in_use == "waits until web is down"
+    assert order.news(made, "db", "web", L.ONLINE, lives.get) is None
+    assert "db" in order.concerned(made, "web"), "it waits for it"
+    for down in (L.OFFLINE, L.AWAITING, L.START_FAILED):
+        lives["web"] = ResourceView("web", down)
+        assert order.news(made, "db", "web", L.STOPPING, lives.get) == UsersGone()
+
+
+@pytest.mark.parametrize("where", ["ANY_NODE", "FROM_RG_AFFINITIES", "LOCAL_NODE", "n1"])
+def test_who_needs_what_goes_down_here_goes_first_and_hears_why(where: str) -> None:
+    made = tied(where=where)
+    lives = {**views(web=L.ONLINE), "db": held("db", L.CYCLING)}
+    assert order.around(made, "db", lives.get).in_use == "waits until web is down"
+    assert "web" in order.concerned(made, "db")
+    said = order.news(made, "web", "db", L.ONLINE, lives.get)
+    assert said == NeedGone(f"db, which it needs, goes down: {lives['db'].because}")
+    lives["web"] = ResourceView("web", L.CYCLING)
+    coming = ANYWHERE if where in ("ANY_NODE", "FROM_RG_AFFINITIES") else "db"
+    assert order.unmet(made, "web", lives.get) == f"waits for {coming}", "it is restarted"
+    lives["db"] = ResourceView("db", L.OFFLINE, "asked")
+    assert order.unmet(made, "web", lives.get) == f"needs {coming}, which is OFFLINE (asked)"
+
+
+def test_a_need_that_goes_down_without_a_reason_says_how_it_is() -> None:
+    made = tied()
+    lives = {**views(web=L.ONLINE, db=L.OFFLINE), ANYWHERE: ResourceView(ANYWHERE, L.STOPPING)}
+    gone = NeedGone(f"{ANYWHERE}, which it needs, goes down: it is STOPPING")
+    assert order.news(made, "web", ANYWHERE, L.ONLINE, lives.get) == gone
+
+
+@pytest.mark.parametrize(
+    ("where", "elsewhere", "follows"),
+    [
+        ("ANY_NODE", None, True),
+        ("ANY_NODE", L.OFFLINE, True),
+        ("ANY_NODE", L.STOPPING, True),
+        ("ANY_NODE", L.ONLINE, False),
+        ("n2", L.ONLINE, False),
+        ("n2", L.OFFLINE, False),
+    ],
+)
+def test_nobody_waits_for_who_goes_on_with_what_another_node_has(
+    where: str, elsewhere: Life | None, follows: bool
+) -> None:
+    made = tied(where=where)
+    name = ANYWHERE if where == "ANY_NODE" else "db on n2"
+    lives = {**views(web=L.ONLINE), "db": held("db", L.STOPPING)}
+    if elsewhere is not None:
+        lives[name] = ResourceView(name, elsewhere, "n2 says so")
+    assert order.around(made, "db", lives.get).in_use == ("waits until web is down" if follows else "")
+    said = order.news(made, "web", "db", L.ONLINE, lives.get)
+    assert isinstance(said, NeedGone) if follows else said is None
+    assert isinstance(order.news(made, "db", "web", L.STARTING, lives.get), UsersGone) is not follows
+
+
+@pytest.mark.parametrize("kind", [STRONG, WEAK, RESTART])
+def test_only_offline_restart_makes_who_runs_on_go_first(kind: str) -> None:
+    lives = {**views(web=L.ONLINE), "db": ResourceView("db", L.ONLINE)}
+    assert order.around(tied(kind), "db", lives.get).in_use == ""
+
+
+@pytest.mark.parametrize(
+    ("here", "elsewhere", "unmet"),
+    [
+        (L.ONLINE, None, ""),
+        (L.ONLINE, L.OFFLINE, ""),
+        (L.STOPPING, L.ONLINE, ""),
+        (L.OFFLINE, L.ONLINE, ""),
+        (L.START_FAILED, L.STARTING, f"waits for {ANYWHERE}"),
+        (L.STARTING, L.STOPPING, f"waits for {ANYWHERE}"),
+        (L.OFFLINE, L.STOPPING, f"needs {ANYWHERE}, which goes down"),
+        (L.OFFLINE, L.OFFLINE, f"needs {ANYWHERE}, which is OFFLINE (n2 says so)"),
+        (L.OFFLINE, None, f"needs {ANYWHERE}, which is OFFLINE (before)"),
+    ],
+)
+def test_of_what_is_here_and_elsewhere_the_best_counts(here: Life, elsewhere: Life | None, unmet: str) -> None:
+    lives = views(web=L.OFFLINE, db=here)
+    if elsewhere is not None:
+        lives[ANYWHERE] = ResourceView(ANYWHERE, elsewhere, "n2 says so")
+    assert order.unmet(tied(), "web", lives.get) == unmet
+
+
+def test_what_waits_here_for_what_comes_is_waited_for() -> None:
+    web = resource("web", "front").replace(resource_dependencies=(Need("db"),))
+    made = order.graph_of(plan(resource("disk", "store"), resource("db", "store", strong="disk"), web), here="n1")
+    lives = {**views(web=L.OFFLINE, disk=L.STARTING), "db": waiting("db", "waits for disk")}
+    assert order.unmet(made, "web", lives.get) == f"waits for {ANYWHERE}"
+    lives["disk"] = ResourceView("disk", L.START_FAILED)
+    assert order.unmet(made, "web", lives.get) == f"needs {ANYWHERE}, which waits for disk"
+
+
+@pytest.mark.parametrize("kind", [RESTART, OFFLINE_RESTART])
+def test_a_need_that_any_node_may_serve_and_was_started_anew_here_restarts_who_needs_it(kind: str) -> None:
+    lives = views(web=L.ONLINE, db=L.ONLINE)
+    said = order.news(tied(kind), "web", "db", L.STARTING, lives.get)
+    assert (said == NeedRestarted("db, which it needs, was started anew")) is (kind == RESTART)
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_prenet_start_waits_for_another_group_wherever_it_is(up: bool) -> None:
+    web = resource("web", "front", prenet_start_command=COMMAND).replace(resource_dependencies=(Need("db"),))
+    made = order.graph_of(plan(resource("db", "store"), web), here="n1")
+    lives = views(web=L.OFFLINE, db=L.ONLINE if up else L.OFFLINE)
+    said = "" if up else f"needs {ANYWHERE}, which is OFFLINE (before)"
+    assert order.around(made, "web", lives.get).unprepared == said
