@@ -18,7 +18,7 @@ from gds.daemon.tenant import Tenant, digest_of
 from gds.engine import FACTORIES
 from gds.errors import ConfigError, EngineError
 from gds.linux import clock, procfs
-from gds.linux.guarding import Guard
+from gds.linux.guarding import Guard, why_not
 from gds.linux.resolving import Names
 from gds.model.launch import Launch
 from gds.rgm.member import Member
@@ -63,10 +63,11 @@ class Joining:
         self._groups = groups
         self._rgmd = rgmd
         self._house = house
-        guard, member, tokens = self._founded(ground)
-        # Reaches the store. Names are resolved outside of the loop, for a resolver may hang.
+        # Reaches the store. Names are resolved outside of the loop, for a resolver may hang. Before the guard: settings
+        # that name what is not there are refused while nothing was started yet.
         names = Names(ground.loop, ground.reaper.expect)
         engine = FACTORIES[settings.engine](settings, ground.loop, settings.node, names)
+        guard, member, tokens = self._founded(ground)
         self._tenant = Tenant(
             rgmd,
             groups,
@@ -160,7 +161,14 @@ def _check(ground: Ground) -> None:
     """Raises EngineError or ConfigError: see Joining."""
     if not ground.runtime_dir:
         raise EngineError("cannot be a node of a cluster: there is no runtime_dir to remember it in")
+    unguarded = why_not(ground.forest)
+    if unguarded:
+        raise ConfigError(unguarded)
     etcd = ground.settings.etcd
+    if etcd.watchdog and not os.path.exists(etcd.watchdog):
+        raise ConfigError(
+            f"cannot use watchdog {etcd.watchdog}: there is no such device; load its module, or leave it out"
+        )
     wrong = refusal(etcd.lifetime, etcd.renew, etcd.attempt, etcd.margin, etcd.grace)
     if wrong:
         raise ConfigError(wrong)

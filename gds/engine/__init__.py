@@ -27,5 +27,5 @@ def _etcd(settings: Settings, loop: EngineLoop, node: str, names: Names) -> Clus
 
 
 FACTORIES: dict[str, Factory] = {"standalone": _standalone, "etcd": _etcd}
-"""Name -> (settings, loop, this node's name, resolver) -> engine. A factory raises EngineError when the settings name
+"""Name -> (settings, loop, this node's name, resolver) -> engine. A factory raises ConfigError when the settings name
 something that is not there (a file, a URL that is none); it asks nobody yet."""

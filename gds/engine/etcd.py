@@ -49,7 +49,7 @@ _RETRY = 1.0
 
 
 class EtcdEngine:
-    """See the module. Raises EngineError for settings that name what is not there."""
+    """See the module. Raises ConfigError for settings that name what is not there."""
 
     traits = EngineTraits("etcd", is_shared=True)
 

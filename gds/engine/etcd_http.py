@@ -11,9 +11,9 @@ another, somebody wiped, restored or replaced the store: `client_other` tells, a
 from __future__ import annotations
 
 from gds.engine.etcd_opening import Opening
-from gds.engine.etcd_place import context_of, password_of, places_of
+from gds.engine.etcd_place import check_password, context_of, password_of, places_of
 from gds.engine.etcd_words import Header, Trouble, header_of, login_body, understood
-from gds.errors import EngineError
+from gds.errors import ConfigError
 from gds.model.value import Value
 
 TYPE_CHECKING = False
@@ -201,7 +201,7 @@ class Asked:
 
 
 class Client:
-    """See the module. Raises EngineError for settings that name what is not there."""
+    """See the module. Raises ConfigError for settings that name what is not there."""
 
     def __init__(self, settings: EtcdSettings, loop: EngineLoop, names: Names, owner: Owner) -> None:
         self.loop = loop
@@ -230,7 +230,7 @@ class Client:
         self._refusal: Trouble | None = None
         self._refused_until = float("-inf")
         if self.user:
-            password_of(settings)
+            check_password(settings)
 
     def ask(self, path: str, body: bytes, seconds: float, done: Done) -> None:
         """Ask; `done` is called once, from the loop, within so many seconds."""
@@ -364,7 +364,7 @@ class Client:
             return
         try:
             body = login_body(self.user, password_of(self._settings))
-        except EngineError as error:
+        except ConfigError as error:
             refusal = Trouble(str(error), 0, True)
             self.loop.soon(lambda: self._logged_in(refusal))
             return

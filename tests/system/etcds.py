@@ -188,6 +188,7 @@ class Guarded(Member):
         self.ctl("user", "grant-role", "gds", "gds")
         self.ctl("auth", "enable")
         self.tls += ("--user", "root:root")
+        self.password.touch(0o600)
         self.password.write_text("secret\n")
         return self.settings.replace(user="gds", password_file=str(self.password))
 

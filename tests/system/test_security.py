@@ -348,3 +348,31 @@ thorough_probe_interval = 0.2
 
         eventually(lambda: not daemons(), "nothing of the probes is left")
         assert runner.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"ENDPOINTS": "https://127.0.0.1:1", "CA_FILE": "none"}, "cannot read ca_file {}/none: no such file"),
+        ({"USER": "gds", "PASSWORD_FILE": "none"}, "cannot read password_file {}/none: no such file"),
+        ({"USER": "gds", "PASSWORD_FILE": "open"}, "cannot use password_file {}/open: everybody may read it"),
+        ({"WATCHDOG": "none"}, "cannot use watchdog {}/none: there is no such device"),
+        ({"TRACKING": "keeper"}, "needs a cgroup v2 hierarchy that we may write"),
+    ],
+    ids=lambda each: each.split(":")[0] if isinstance(each, str) else "",
+)
+def test_settings_of_a_cluster_that_name_what_is_not_there_are_bad_settings(
+    tmp_path: Path, settings: dict[str, str], says: str
+) -> None:
+    (tmp_path / "open").write_text("secret\n")
+    (tmp_path / "open").chmod(0o644)
+    environ = {"GDS_ETCD_ENDPOINTS": "http://127.0.0.1:1"}
+    for name, value in settings.items():
+        whole = "GDS_TRACKING" if name == "TRACKING" else f"GDS_ETCD_{name}"
+        environ[whole] = str(tmp_path / value) if value in ("none", "open") else value
+    descriptor = write(tmp_path / "web.toml", 'start_command = ["sleep", "1000"]\n')
+    options = ("--engine", "etcd", "--node", "n1")
+    runner = Running(tmp_path, descriptor, env=environ, options=options)
+    runner.begin(wait=False)
+    assert runner.wait() == 78, runner.log()
+    assert says.format(tmp_path) in runner.log()
