@@ -13,7 +13,7 @@ from gds.linux.reaper import Reaper
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Mapping, MutableMapping
     from typing import Any
 
     from gds.linux.journal import Log
@@ -43,6 +43,8 @@ class Ground:
         # One runner a directory: two would double every application.
         locks = facts.get("locks", {})
         self.locks = [Lock(d, locks.get(d, -1)) for d in dict.fromkeys((self.runtime_dir, self.state_dir)) if d]
+        if self.runtime_dir and not facts:
+            _check_socket(settings.socket, environ)
 
         # The service manager is found first, because it takes NOTIFY_SOCKET out of the environment applications see.
         self.manager = late.service_manager(loop, environ, log)
@@ -87,6 +89,18 @@ class Ground:
         if forest.why_not_lasting:
             self.log.warning(f"{forest.why_not_lasting}: applications end with this runner, also when it crashes")
         return forest
+
+
+def _check_socket(path: str, environ: Mapping[str, str]) -> None:
+    """Before anything is started: what can never be asked is refused. Raises ConfigError; EngineError (75)."""
+    from gds.api import place
+
+    named = environ.get("GDS_SOCKET", "")
+    if named and os.path.abspath(named) == path:
+        hint = "GDS_SOCKET in the environment names it: unset that, or name another place with --socket"
+        place.check(path, hint)
+    else:
+        place.check(path)
 
 
 def _directory(path: str, what: str, log: Log) -> str:

@@ -7,6 +7,7 @@ import os
 
 from gds.api.server import Server
 from gds.daemon.receptionist import Receptionist
+from gds.errors import ConfigError, EngineError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Reception:
     def __init__(
         self, ground: Ground, rgmd: Rgmd, groups: Groups, house: House, tags: LateTags, handed: dict[str, Any] | None
     ) -> None:
-        """Opens the socket. `handed`: by the runner before us. Raises EngineError when that cannot be."""
+        """Opens the socket. `handed`: by the runner before us. Raises EngineError, ConfigError when that cannot be."""
         self._ground = ground
         self._rgmd = rgmd
         self._groups = groups
@@ -68,6 +69,18 @@ class Reception:
         from gds.config.registry import load_registry
 
         return tuple([each.type for each in load_registry(self._ground.state_dir, os.geteuid()).types])
+
+    def keep_place(self) -> None:
+        """Make the socket anew when somebody removed or replaced it, and say so."""
+        if self.server.is_in_place:
+            return
+        log, path = self._ground.log, self.server.path
+        try:
+            self.server.replace()
+        except (EngineError, ConfigError) as error:
+            log.error(f"{error}; applications run, but nobody can ask or tell this runner anything")
+        else:
+            log.warning(f"the control socket {path} was not in its place any more: made anew")
 
     def close(self) -> None:
         """The runner ends."""

@@ -22,7 +22,7 @@ from gds.daemon.rehearsal import rehearse_restart
 from gds.daemon.rgmd import Rgmd
 from gds.daemon.upgrading import Upgrade
 from gds.daemon.world import World
-from gds.errors import EngineError
+from gds.errors import ConfigError, EngineError
 from gds.ground import Ground
 from gds.linux import clock, handover
 from gds.linux.history import History
@@ -261,17 +261,22 @@ class Runner:
     def _hear_signals(self) -> None:
         # The callbacks come from the loop, when all is built.
         hear = self._loop.on_signal
-        for number in (signal.SIGTERM, signal.SIGINT):
-            hear(number, lambda: self._life.asked_to_end())
-        hear(signal.SIGHUP, lambda: self._house.asked_to_reload())
-        hear(signal.SIGUSR1, lambda: self._house.asked_to_tell(self._loop.turns))
-        hear(signal.SIGUSR2, lambda: self._outputs.reopen())
+        hear(signal.SIGTERM, lambda: self._life.asked_to_end())
+        hear(signal.SIGINT, lambda: self._life.asked_to_end())
+        hear(signal.SIGHUP, lambda: self._heard(self._house.asked_to_reload))
+        hear(signal.SIGUSR1, lambda: self._heard(lambda: self._house.asked_to_tell(self._loop.turns)))
+        hear(signal.SIGUSR2, lambda: self._heard(self._outputs.reopen))
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # a log line from the background must not stop the runner
         if os.getpid() == 1:
             for name in FORWARDED:
                 number = getattr(signal, name)
                 hear(number, partial(self._forward, number))
+
+    def _heard(self, then: Callable[[], None]) -> None:
+        """A signal is all that can be told to a runner whose socket somebody removed: each puts it back."""
+        self._serve()
+        then()
 
     def _observed(self, app: App) -> None:
         """Its life or status changed: the service manager and the group hear of it."""
@@ -290,15 +295,17 @@ class Runner:
         return app
 
     def _serve(self) -> None:
-        """Open the control socket."""
-        if not self._ground.runtime_dir:
+        """Open the control socket; or see that it is in its place."""
+        if self._reception is not None:
+            self._reception.keep_place()
+        if self._reception is not None or not self._ground.runtime_dir:
             return
         from gds.reception import Reception
 
         handed = self._handed.facts["server"] if self._handed is not None else None
         try:
             reception = Reception(self._ground, self._rgmd, self._groups, self._house, self._tags, handed)
-        except EngineError as error:
+        except (EngineError, ConfigError) as error:
             self._log.error(f"{error}; applications run, but nobody can ask or tell this runner anything")
             return
         self._reception = reception

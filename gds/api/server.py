@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 from _socket import AF_UNIX, SO_PEERCRED, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, socket
 
-from gds.errors import EngineError
+from gds.api.place import begun, check
+from gds.errors import EngineError, GdsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -188,11 +189,12 @@ class Server:
         answer: Callable[[Connection, dict[str, Any]], None],
         handed: dict[str, Any] | None = None,
     ) -> None:
-        """`handed`: what a server before us in this process handed over. Raises EngineError when the socket cannot be
-        made."""
+        """`handed`: what a server before us in this process handed over. Raises EngineError, ConfigError when the
+        socket cannot be made."""
         self.loop = loop
         self.answer = answer
         self.path = path
+        self._group = group
         self._open: dict[Connection, None] = {}
         """Oldest first."""
         self._paused = False
@@ -201,31 +203,14 @@ class Server:
         if handed is not None:
             self._resume_from(handed)
             return
-        self._sock = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
-        new = f"{path}.new.{os.getpid()}"
-        try:
-            if os.path.exists(new):
-                os.unlink(new)
-            old = os.umask(0o177)
-            try:
-                self._sock.bind(new)
-            finally:
-                os.umask(old)
-            if group >= 0:
-                os.chown(new, -1, group)
-            os.chmod(new, 0o660)
-            self._sock.listen(512)
-            # renamed into place: a stale socket of a killed runner is replaced, and there is no moment without one
-            os.rename(new, path)
-        except OSError as error:
-            self._sock.close()
-            raise EngineError(f"cannot make the control socket {path}: {error.strerror or error}") from error
+        self._sock, self._inode = _made(path, group)
         loop.watch(self._sock.fileno(), self._accept, READ)
 
     def hand_over(self) -> tuple[dict[str, Any], list[int]]:
         """For the server after us, in this same process: who is connected, and the descriptors it needs. Nobody who
         connects meanwhile is turned away: the kernel's queue is part of the socket. Changes nothing."""
-        facts = {"fd": self._sock.fileno(), "connections": [c.facts() for c in self._open]}
+        connections = [c.facts() for c in self._open]
+        facts = {"fd": self._sock.fileno(), "inode": list(self._inode), "connections": connections}
         return facts, [self._sock.fileno(), *[c.fd for c in self._open]]
 
     def unanswered(self) -> list[Connection]:
@@ -235,6 +220,9 @@ class Server:
     def _resume_from(self, handed: dict[str, Any]) -> None:
         self._sock = socket(fileno=handed["fd"])
         self._sock.setblocking(False)
+        # an older runner did not say which inode was its own
+        inode = handed.get("inode")
+        self._inode = tuple(inode) if inode is not None else _inode(self.path)
         for facts in handed["connections"]:
             connection = Connection(self, socket(fileno=facts["fd"]))
             self._open[connection] = None
@@ -277,6 +265,22 @@ class Server:
         self._open.pop(connection, None)
         self._resume()
 
+    @property
+    def is_in_place(self) -> bool:
+        """Who goes to the path comes to us: nobody removed or replaced our socket."""
+        return _inode(self.path) == self._inode
+
+    def replace(self) -> None:
+        """Make the socket anew, because it is not in its place any more. Who is connected stays, and who was about to
+        be is taken in. Raises EngineError, ConfigError when that cannot be; then it is as before."""
+        sock, self._inode = _made(self.path, self._group)
+        self._accept(READ)
+        self.loop.unwatch(self._sock.fileno())
+        self._sock.close()
+        self._sock = sock
+        self._paused = False
+        self.loop.watch(sock.fileno(), self._accept, READ)
+
     def close(self) -> None:
         """The runner ends."""
         self.loop.unwatch(self._sock.fileno())
@@ -285,6 +289,54 @@ class Server:
             connection.close()
         self._sock.close()
         try:
-            os.unlink(self.path)
+            if self.is_in_place:
+                os.unlink(self.path)
         except OSError:
             pass  # somebody tidied before us
+
+
+def _inode(path: str) -> tuple[int, ...]:
+    """What stands there; () when nothing does."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return ()
+    return (found.st_dev, found.st_ino)
+
+
+def _made(path: str, group: int) -> tuple[socket, tuple[int, ...]]:
+    """A socket that listens at `path`, and its inode. Raises EngineError, ConfigError."""
+    sock = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
+    new = begun(path)
+    try:
+        if os.path.lexists(new):
+            os.unlink(new)
+        old = os.umask(0o177)
+        try:
+            sock.bind(new)
+        finally:
+            os.umask(old)
+        if group >= 0:
+            os.chown(new, -1, group)
+        os.chmod(new, 0o660)
+        inode = _inode(new)
+        sock.listen(512)
+        try:
+            # never over what somebody has made at this moment
+            os.link(new, path)
+            os.unlink(new)
+        except OSError:
+            # the stale socket of a killed runner (renamed over it, there is no moment without one), or a file system
+            # without links
+            check(path)
+            os.rename(new, path)
+    except (OSError, GdsError) as error:
+        sock.close()
+        try:
+            os.unlink(new)
+        except OSError:
+            pass  # it did not come to that
+        if isinstance(error, GdsError):
+            raise
+        raise EngineError(f"cannot make the control socket {path}: {error.strerror or error}") from error
+    return sock, inode

@@ -54,7 +54,7 @@ LAW: dict[str, tuple[str, ...]] = {
     "gds.testing": ("gds.ports", *WORDS),
     "gds.probes": ("gds.daemon", "gds.linux", "gds.fault", *WORDS),
     "gds.late": ("gds.probes", "gds.daemon", "gds.api", "gds.linux", "gds.ports", *JUDGES, *WORDS),
-    "gds.ground": ("gds.late", "gds.linux", "gds.ports", *WORDS),
+    "gds.ground": ("gds.late", "gds.linux", "gds.api.place", "gds.ports", *WORDS),
     # Desks at its door, and what a runner is composed of that goes on after another; each loaded when it is needed.
     "gds.reception": ("gds.ground", "gds.late", "gds.daemon", "gds.api", "gds.config", *WORDS),
     "gds.setdesk": ("gds.daemon", "gds.linux", *WORDS),

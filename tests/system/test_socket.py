@@ -1,0 +1,126 @@
+"""The place of the control socket: what stands there already, what is done to it while we run, whose it is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gds.api import client
+from gds.errors import GdsError
+from tests.system.running import Running, eventually
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+
+SLEEP = ("sleep", "1000")
+
+
+def refused(runner: Running) -> tuple[int, str]:
+    """The status and the words of a runner that must not start anything."""
+    runner.begin(wait=False)
+    try:
+        code = runner.wait(30)
+    except subprocess.TimeoutExpired:
+        runner.end()  # it runs, as it must not
+        raise
+    assert "starts" not in runner.log(), runner.log()
+    return code, runner.log()
+
+
+def place(tmp_path: Path, *options: str, name: str = "second") -> Running:
+    where = tmp_path / name
+    where.mkdir(exist_ok=True)
+    return Running(where, options=options, command=SLEEP)
+
+
+def pid_at(path: Path) -> int:
+    """Which runner answers there."""
+    try:
+        answer = client.ask(str(path), {"verb": "status"}, timeout=30)
+    except GdsError:
+        return 0
+    return int(answer["status"]["pid"])
+
+
+def test_a_file_of_another_kind_is_left_alone(tmp_path: Path) -> None:
+    precious = tmp_path / "F"
+    precious.write_text("precious\n")
+    code, said = refused(place(tmp_path, "--socket", str(precious)))
+    assert (code, precious.read_text()) == (78, "precious\n")
+    assert str(precious) in said
+    assert "left alone" in said
+
+
+def test_a_socket_of_another_runner_is_not_taken(tmp_path: Path) -> None:
+    first = place(tmp_path, name="first")
+    with first:
+        assert first.process is not None
+        code, said = refused(place(tmp_path, "--socket", str(first.socket)))
+        assert code == 75
+        assert f"another runner answers there (pid {first.process.pid})" in said
+        assert pid_at(first.socket) == first.process.pid
+
+
+IMPOSSIBLE = [
+    ("too long", "x" * 120, "its path has"),
+    ("a directory", "second", "there is a directory"),
+    ("in no directory", "nowhere/s", "there is no directory"),
+    ("below a file", "file/s", "Not a directory"),
+]
+
+
+@pytest.mark.parametrize(("name", "said"), [each[1:] for each in IMPOSSIBLE], ids=[each[0] for each in IMPOSSIBLE])
+def test_where_no_socket_can_be_nothing_is_started(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "file").touch()
+    code, words = refused(place(tmp_path, "--socket", str(tmp_path / name)))
+    assert code == 78
+    assert said in words
+    assert "--socket" in words
+
+
+def test_what_a_killed_runner_left_is_replaced(tmp_path: Path) -> None:
+    runner = place(tmp_path, "--socket", str(tmp_path / "s"))
+    runner.begin(wait=False)
+    eventually(lambda: pid_at(tmp_path / "s"), "it answers")
+    runner.crash()
+    assert (tmp_path / "s").is_socket()
+    runner.begin(wait=False)
+    eventually(lambda: runner.over() or pid_at(tmp_path / "s"), "it answers")
+    assert runner.end() == 0, runner.log()
+    assert sorted(os.listdir(tmp_path)) == ["second"], "nothing is left"
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
+def test_a_socket_that_was_removed_is_made_anew_by_a_signal(tmp_path: Path, number: int) -> None:
+    with place(tmp_path) as runner:
+        assert runner.process is not None
+        runner.socket.unlink()
+        runner.process.send_signal(number)
+        eventually(runner.answers, "it answers again")
+        assert f"{runner.socket} was not in its place any more: made anew" in runner.log()
+        assert runner.socket.stat().st_mode & 0o777 == 0o660
+        runner.process.send_signal(signal.SIGUSR1)
+        eventually(lambda: "state told" in runner.log(), "the state is told")
+        assert runner.log().count("made anew") == 1, "once is enough"
+        assert runner.end() == 0
+    assert not runner.socket.exists()
+
+
+def test_what_another_put_in_its_place_is_neither_replaced_nor_removed(tmp_path: Path) -> None:
+    with place(tmp_path) as runner, socket.socket(socket.AF_UNIX) as other:
+        assert runner.process is not None
+        runner.socket.unlink()
+        other.bind(str(runner.socket))
+        other.listen()
+        inode = runner.socket.stat().st_ino
+        runner.process.send_signal(signal.SIGUSR2)
+        eventually(lambda: "another runner answers there" in runner.log(), "it is told")
+        assert runner.end() == 0
+        assert runner.socket.stat().st_ino == inode
