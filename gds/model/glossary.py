@@ -48,7 +48,7 @@ GROUP_STATES = {
     "OFFLINE": "All its enabled resources are OFFLINE here.",
     "PENDING_ONLINE": "Its resources are being started.",
     "PENDING_ONLINE_BLOCKED": "It cannot come fully online: a resource waits for one of another group.",
-    "ONLINE": "All its enabled resources are started.",
+    "ONLINE": "All its enabled resources are started, but for those that somebody stopped (`gds stop`).",
     "ONLINE_FAULTED": "Done with starting, but a resource is START_FAILED or FAULTED.",
     "PENDING_OFFLINE": "Its resources are being stopped.",
     "ERROR_STOP_FAILED": "A resource is STOP_FAILED; the group goes nowhere until that is cleared.",
