@@ -30,8 +30,9 @@ class TimedOut(GdsError):
 
 
 def sockets(given: str = "", runtime_dir: str = "") -> list[str]:
-    """The control sockets to ask: `given`, else GDS_SOCKET, else every one under the runtime directory."""
-    named = given or os.environ.get("GDS_SOCKET", "")
+    """The control sockets to ask: `given`, else GDS_SOCKET, else every one under the runtime directory. A directory
+    that is given on the command line outranks the variable."""
+    named = given or ("" if runtime_dir else os.environ.get("GDS_SOCKET", ""))
     if named:
         return [named]
     top = places.runtime_dir(runtime_dir or os.environ.get("GDS_RUNTIME_DIR", ""), os.environ, os.geteuid())

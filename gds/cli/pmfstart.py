@@ -31,7 +31,7 @@ def home(socket: str, runtime_dir: str) -> tuple[str, str]:
 
     Raises Denied when a directory that nobody named is another user's.
     """
-    path = socket or os.environ.get("GDS_SOCKET", "")
+    path = socket or ("" if runtime_dir else os.environ.get("GDS_SOCKET", ""))
     given = runtime_dir or os.environ.get("GDS_RUNTIME_DIR", "")
     if path and not given:
         return os.path.dirname(os.path.abspath(path)), os.path.abspath(path)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import signal
     from typing import Any
 
+    from gds.linux.journal import Log
     from gds.model.resource import Plan
     from gds.model.settings import Settings
     from gds.takeover import Parcel
@@ -30,7 +31,8 @@ USAGE = """usage: gds run PATH... [OPTION...]            descriptors, or directo
   --on-giveover auto|exit|refuse   what a giveover leads to (auto: exit as PID 1, else refuse)
   --runtime-dir DIR   sockets, and what lasts until the next boot
   --state-dir DIR     history, and what lasts over a boot
-  --socket PATH       the control socket          --socket-group GROUP   who may read through it
+  --socket PATH       the control socket (else GDS_SOCKET, else in the runtime directory; never another runner's)
+  --socket-group GROUP   who may read through it
   --node NAME         the name of this node       --engine NAME          standalone, etcd
   --etcd-endpoints URL[,URL...]    the members of the etcd cluster; the rest of [runner.etcd]: gds explain etcd
   --log-format text|json                          --history-size SIZE    how large the history may become (32MiB)
@@ -122,6 +124,8 @@ def _run(typed: options.Options, handed: Parcel | None) -> int:
     from gds.linux.journal import Log, format_for
 
     log = Log(format_for(settings.log_format, os.environ))
+    if handed is None:
+        settings = _with_socket(settings, typed, log)
     for each in plan.warnings:
         log.warning(f"{each.path}:{each.line}:{each.column}: {each.key}: {each.message}")
     from gds.runner import Runner, Sources
@@ -141,11 +145,25 @@ def _declared(typed: options.Options, paths: list[str], cache_dirs: list[str]) -
     else:
         plan, values = _compile(paths, typed.values, cache_dirs)
     settings = settings_from(values)
-    if not settings.socket:
-        settings = settings.replace(socket=f"{settings.runtime_dir}/control.sock")
     if typed.after is not None:
         plan = _bare(typed.after)
     return plan, settings
+
+
+def _with_socket(settings: Settings, typed: options.Options, log: Log) -> Settings:
+    """Where the socket is, when nobody said: in the runtime directory. There, too, when the command line names that
+    directory, and GDS_SOCKET, which people export for the verbs, the socket of a runner that lives."""
+    own = f"{settings.runtime_dir}/control.sock"
+    if not settings.socket:
+        return settings.replace(socket=own)
+    is_exported = os.environ.get("GDS_SOCKET") and not typed.values.get("socket")
+    if is_exported and typed.values.get("runtime_dir") and os.path.lexists(settings.socket) and settings.socket != own:
+        from gds.api import place
+
+        if place.listener(settings.socket) >= 0:
+            log.warning(f"GDS_SOCKET={settings.socket} is another runner's; this one is asked at {own}")
+            return settings.replace(socket=own)
+    return settings
 
 
 def _compile(paths: list[str], flags: dict[str, str], cache_dirs: list[str]) -> tuple[Plan, dict[str, Any]]:

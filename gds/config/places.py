@@ -40,12 +40,18 @@ def settings_file(environ: Mapping[str, str]) -> str:
 
 
 def variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """The settings given by GDS_… variables; an empty variable counts as not given."""
+    """The settings given by GDS_… variables; an empty variable counts as not given.
+
+    In the environment of a command of a runner (GDS_METHOD tells), GDS_SOCKET is where that runner is asked, not where
+    one started by the command shall answer: that would cut off the first.
+    """
     found = {}
     for name in NAMES:
         value = environ.get(variable_of(name), "")
         if value:
             found[name] = value
+    if environ.get("GDS_METHOD"):
+        found.pop("socket", None)
     return found
 
 

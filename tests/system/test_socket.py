@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -12,7 +13,7 @@ import pytest
 
 from gds.api import client
 from gds.errors import GdsError
-from tests.system.running import Running, eventually
+from tests.system.running import GDS, Running, eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,3 +125,48 @@ def test_what_another_put_in_its_place_is_neither_replaced_nor_removed(tmp_path:
         eventually(lambda: "another runner answers there" in runner.log(), "it is told")
         assert runner.end() == 0
         assert runner.socket.stat().st_ino == inode
+
+
+def test_a_runner_inside_an_application_of_another_has_a_socket_of_its_own(tmp_path: Path) -> None:
+    inner = tmp_path / "inner"
+    where = f"--runtime-dir {inner}/run --state-dir {inner}/state"
+    outer = tmp_path / "outer"
+    outer.mkdir()
+    command = ("sh", "-c", f"exec {' '.join(GDS)} run {where} -- sleep 777")
+    with Running(outer, command=command) as runner:
+        assert runner.process is not None
+        nested = eventually(lambda: pid_at(inner / "run/control.sock"), f"the inner one answers; {runner.log()}")
+        assert nested in runner.pids()
+        assert pid_at(runner.socket) == runner.process.pid
+        assert runner.end() == 0
+
+
+def test_a_socket_that_people_export_for_the_verbs_is_not_taken_from_its_runner(tmp_path: Path) -> None:
+    with place(tmp_path, name="first") as first:
+        exported = {"GDS_SOCKET": str(first.socket)}
+        second = place(tmp_path)
+        second.env.update(exported)
+        with second:
+            assert second.process is not None
+            assert f"{first.socket} is another runner's" in second.log()
+            asked = second.gds("status", "--json", "--runtime-dir", str(second.runtime))
+            assert json.loads(asked.stdout)["pid"] == second.process.pid
+        without = subprocess.run(
+            [*GDS, "run", "--state-dir", str(tmp_path / "state"), "--", *SLEEP],
+            env={**second.env, "GDS_RUNTIME_DIR": str(tmp_path / "third")},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert without.returncode == 75
+        assert "GDS_SOCKET in the environment names it: unset that" in without.stderr
+        assert first.answers()
+
+
+def test_a_socket_that_the_environment_names_is_ours_when_it_is_free(tmp_path: Path) -> None:
+    runner = place(tmp_path)
+    runner.env["GDS_SOCKET"] = str(tmp_path / "s")
+    runner.begin(wait=False)
+    assert eventually(lambda: runner.over() or pid_at(tmp_path / "s"), "it answers") is not True, runner.log()
+    assert runner.end() == 0

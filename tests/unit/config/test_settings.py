@@ -150,6 +150,10 @@ def test_a_history_that_cannot_be_so_large_is_refused(given: str, said: str) -> 
 def test_variables_of_a_command_are_no_settings_of_a_runner_it_starts() -> None:
     environ = {"GDS_RESOURCE": "a", "GDS_TIMEOUT": "30", "GDS_NODE": "n1", "GDS_CACHE_DIR": "/x"}
     assert places.variables(environ) == {"node": "n1"}
+    environ["GDS_SOCKET"] = "/run/gds/control.sock"
+    assert places.variables(environ)["socket"] == "/run/gds/control.sock", "a person's"
+    environ["GDS_METHOD"] = "Start"
+    assert places.variables(environ) == {"node": "n1"}, "that of the runner that runs the command"
 
 
 PLAIN: list[tuple[dict[str, str], bool]] = [
