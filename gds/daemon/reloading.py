@@ -3,6 +3,8 @@
 One bad file, or one validate command that says no, refuses the whole reload; nothing that was running is touched then.
 What changed and is tunable ANYTIME is taken over while the application runs; any other change is a stop, the change,
 a start, and never counts in a budget; what was removed is stopped, what is new is started, the rest is not touched.
+
+A directory without any descriptor may be one that is not mounted: what is gone with it is not stopped for that.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from gds.daemon.groups import Groups
     from gds.daemon.rgmd import Rgmd
     from gds.model.resource import Plan, Resource
+    from gds.model.restype import Standing
 
 
 def told(problem: dict[str, Any]) -> str:
@@ -38,20 +41,31 @@ def told(problem: dict[str, Any]) -> str:
 
 
 class Difference(Value):
-    """What a reload would do to one resource: `act` is start, stop, change (live) or restart; `keys` what differs."""
+    """What a reload would do to one resource: `act` is start, stop, change (live) or restart; `keys` what differs.
+    `runs`: there is something to stop now; `comes`: nobody keeps it from running afterwards."""
 
     name: str
     act: str
     keys: tuple[str, ...] = ()
+    runs: bool = True
+    comes: bool = True
 
     def __str__(self) -> str:
-        keys = ", ".join(self.keys)
-        return {
-            "start": f"{self.name}: start, it is new",
-            "stop": f"{self.name}: stop, no descriptor names it any more",
-            "change": f"{self.name}: change {keys} while it runs",
-            "restart": f"{self.name}: stop, change {keys}, start",
-        }[self.act]
+        change = f"change {', '.join(self.keys)}"
+        if self.act == "stop":
+            steps = (
+                "stop, no descriptor names it any more" if self.runs else "forget it, no descriptor names it any more"
+            )
+        elif self.act == "start":
+            steps = "start, it is new" if self.comes else "it is new; it stays stopped"
+        elif not self.runs:
+            steps = f"{change}, start" if self.comes and self.act == "restart" else change
+            steps += "" if self.comes else "; it stays stopped"
+        elif self.act == "change":
+            steps = f"{change} while it runs"
+        else:
+            steps = f"stop, {change}, start" if self.comes else f"stop, {change}"
+        return f"{self.name}: {steps}"
 
 
 def differences(
@@ -155,8 +169,13 @@ class Reload:
         anytime = frozenset(p.name for p in RESOURCE if p.tunable is Tunable.ANYTIME)
 
         apps = [a.resource for a in self._rgmd.apps.values()]
-        self._todo = differences(apps, plan.resources, anytime)
+        self._todo = tuple([self._seen(d) for d in differences(apps, plan.resources, anytime)])
+        if why := self._is_unmounted(answer.get("warnings", [])):
+            self._end(78, why)
+            return
         self._of_groups = of_groups(self._groups.declared, plan.groups)
+        if not self._may_upgrade(plan):
+            return
         self._planned(self._lines())  # before anything is touched
         if self._dry or not self._todo:
             if not self._dry:
@@ -165,6 +184,57 @@ class Reload:
             self._end(0, "")
             return
         self._validate()
+
+    def _may_upgrade(self, plan: Plan) -> bool:
+        """Whether each may take the version of its type that it is given now; else all is refused. One that needs no
+        stop for it is not stopped."""
+        after = {r.name: r for r in plan.resources if r.typed is not None}
+        for at, each in enumerate(self._todo):
+            app = self._rgmd.apps.get(each.name)
+            resource = after.get(each.name)
+            old, new = (r.typed if r is not None else None for r in (app.resource if app else None, resource))
+            if app is None or resource is None or old is None or new is None or not old.is_upgraded_by(new):
+                continue
+            why, live = old.upgrade(new, self._standing(app))
+            if why:
+                self._refused.append(f"{each.name}: {why}")
+            elif live and resource.group == app.resource.group:
+                self._todo = (*self._todo[:at], each.replace(act="change"), *self._todo[at + 1 :])
+        if self._refused:
+            self._end(1, "\n".join([*self._refused, "cannot reload: nothing was touched"]))
+        return not self._refused
+
+    def _standing(self, app: App) -> Standing:
+        from gds.model.restype import Standing
+
+        online = app.view.life not in (Life.OFFLINE, Life.START_FAILED)
+        monitored = app.monitored and app.resource.typed is not None and app.resource.typed.kind.has("Monitor_start")
+        return Standing(monitored, online, app.enabled, self._groups.is_managed(app.resource.group))
+
+    def _seen(self, difference: Difference) -> Difference:
+        """With how it is now, and who keeps it from running."""
+        assert self._plan is not None
+        app = self._rgmd.apps.get(difference.name)
+        after = self._plan.resource(difference.name)
+        if after is None:
+            comes = False
+        else:
+            will = self._new_app(after)  # with what people switched for good
+            comes = will.enabled and (app is None or app.wanted) and self._groups.is_managed(after.group)
+            cluster = self._groups.cluster
+            comes = comes and (cluster is None or not cluster.refusal(after.group))
+        return difference.replace(runs=app is not None and app.view.life is not Life.OFFLINE, comes=comes)
+
+    def _is_unmounted(self, warnings: list[dict[str, Any]]) -> str:
+        """Why what is not declared any more is not stopped for that; "" = it may be."""
+        empty = [str(each["path"]) for each in warnings if each.get("code") == "empty-directory"]
+        gone = [d.name for d in self._todo if d.act == "stop"]
+        if not empty or not gone:
+            return ""
+        return (
+            f"cannot reload: no *.toml file is left in {', '.join(empty)}, and {', '.join(gone)} would be stopped (is it"
+            " mounted?); nothing was touched. If that is meant, end the runner"
+        )
 
     def _validate(self) -> None:
         assert self._plan is not None
@@ -313,4 +383,5 @@ class Reload:
 
     def _lines(self) -> list[str]:
         """The plan for people."""
-        return ([str(d) for d in self._todo] or ["nothing changed"]) + [stand[4] for stand in self._stands]
+        changes = [*map(str, self._todo), *self._of_groups]
+        return (changes or ["nothing changed"]) + [stand[4] for stand in self._stands]

@@ -191,6 +191,45 @@ def _sleeping(argument: str) -> list[int]:
     return found
 
 
+def test_a_reload_says_what_stays_stopped_and_what_changes_of_groups(tmp_path: Path, rung: str) -> None:
+    text = '[resource.z]\nstart_command = ["sleep", "1000"]\n[group.z]\npingpong_interval = {}\n'
+    descriptor = write(tmp_path / "z.toml", text.format(100))
+    with Running(tmp_path, descriptor, rung=rung) as runner:
+        runner.until("z", state="ONLINE")
+        runner.gds("stop", "z")
+        new = (
+            text.replace('"1000"', '"2000"')
+            + 'nodelist = ["n1"]\n[resource.y]\nstart_command = "exit"\nenabled = false\n'
+        )
+        write(descriptor, new.format(200))
+        assert runner.gds("reload").stderr.splitlines() == [
+            "z: change start_command; it stays stopped",
+            "y: it is new; it stays stopped",
+            "group z: change nodelist, pingpong_interval",
+        ]
+        assert runner.resource("z")["state"] == "OFFLINE"
+        write(descriptor, (new + "\n").replace("200", "300").format(200))
+        runner.gds("start", "z")
+        assert runner.gds("reload").stderr == "z: stop, change start_command, start\n"
+
+
+def test_a_directory_that_has_become_empty_stops_nothing(tmp_path: Path, rung: str) -> None:
+    directory = tmp_path / "apps.d"
+    directory.mkdir()
+    descriptor = write(directory / "web.toml", 'start_command = ["sleep", "1000"]\n')
+    beside = write(tmp_path / "other.toml", 'start_command = ["sleep", "1000"]\n')
+    with Running(tmp_path, directory, beside, rung=rung) as runner:
+        pid = runner.until("web", state="ONLINE")["main_pid"]
+        descriptor.unlink()
+        refused = runner.gds("reload")
+        assert refused.returncode == 78
+        assert f"cannot reload: no *.toml file is left in {directory}, and web would be stopped" in refused.stderr
+        assert runner.resource("web")["main_pid"] == pid
+        write(directory / "new.toml", 'start_command = ["sleep", "1000"]\n')
+        assert runner.gds("reload").returncode == 0
+        assert not alive(pid)
+
+
 def test_reload_touches_only_what_changed(tmp_path: Path, rung: str) -> None:
     descriptor = write(
         tmp_path / "three.toml",
