@@ -150,7 +150,7 @@ class Requests:
     def _restart_group(self, group: str, because: str) -> None:
         for actor in self._troupe.of(group, down=True):
             if actor.enabled:
-                self._play.submit(actor, RestartAsked(because))
+                self._play.submit(actor, RestartAsked(because, whole=True))
 
     # -- scha_control -------------------------------------------------------------------------------------------------
 

@@ -146,10 +146,10 @@ class Groups:
         return apps
 
     def restart(self, name: str, because: str) -> list[App]:
-        """Down and up again; those concerned."""
+        """Offline and online again; those concerned."""
         apps = [app for app in self.apps(name, down=True) if app.enabled]
         for app in apps:
-            self._rgmd.restart(app, because)
+            self._rgmd.restart(app, because, whole=True)
         return apps
 
     def manage(self, name: str, managed: bool, done: Callable[[str], None]) -> None:

@@ -296,10 +296,10 @@ class Rgmd:
         self.submit(app, StopAsked(because))
         self.kept.about_to_start(app)  # who asked may be answered now, so a crash must not lose it
 
-    def restart(self, app: App, because: str) -> None:
-        """Stop and start, never counted (design.md 2, "Operator's acts")."""
+    def restart(self, app: App, because: str, whole: bool = False) -> None:
+        """Stop and start, never counted (design.md 2, "Operator's acts"). `whole`: all of its group."""
         app.wanted = True
-        self.managing.before_start(app, lambda: self.submit(app, RestartAsked(because)))
+        self.managing.before_start(app, lambda: self.submit(app, RestartAsked(because, whole)))
         self.kept.about_to_start(app)  # who asked may be answered now, so a crash must not lose it
 
     def clear(self, app: App) -> str:

@@ -127,7 +127,7 @@ class UpAndDown:
         if apps is None:
             return
         for app in self._ordered(apps, down=True):
-            self._rgmd.restart(app, because_of(client, "restart"))
+            self._rgmd.restart(app, because_of(client, "restart"), whole=app.name not in request["names"])
         self._wait(client, request, apps, "start")
 
     def _change_group(self, verb: str, client: Client, request: dict[str, Any]) -> None:

@@ -18,9 +18,10 @@ class StopAsked(Value):
 
 
 class RestartAsked(Value):
-    """Somebody wants it stopped and started here."""
+    """Somebody wants it stopped and started here. `whole`: its group goes offline, and then online."""
 
     because: str
+    whole: bool = False
 
 
 class RestartJudged(Value):

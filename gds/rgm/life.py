@@ -1,7 +1,7 @@
 """The life of a resource on this node: the words, and one table. Sun: semantics.md 8, 9, 10.1; design.md 2.
 
 Rules
-- `Life` is private: it says what the RGM is doing and why it waits. People see `ResourceState` (resource.public).
+- `Life` is private: it says what the RGM is doing and why it waits. People see `ResourceState` (public).
 - Every pair of life and event is in exactly one of TABLE, IGNORED and BY_MORE_THAN_LIFE; a test walks the cross
   product. An ignored event changes nothing, and the reason stands beside it.
 - A Stop is always run before a Start that follows a life (CYCLING), also when the tree is already gone: Stop is
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from gds.model.state import ResourceState
 from gds.rgm.events import (
     ClearAsked,
     DelayOver,
@@ -45,6 +46,7 @@ from gds.rgm.events import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gds.model.value import Value
+    from gds.rgm.resource import ResourceView
 
 
 class Life(StrEnum):
@@ -183,4 +185,30 @@ IGNORED: dict[tuple[Life, type[Value]], str] = {
     (_L.CYCLING, RestartAsked): _DONE,
     (_L.STOP_FAILED, StartAsked): _BLOCKED,
     (_L.STOP_FAILED, RestartAsked): _BLOCKED,
+}
+
+
+def public(view: ResourceView, monitored: bool, monitor_failed: bool) -> ResourceState:
+    """What people are shown (Sun: semantics.md 10.1). One without any probe is ONLINE: its deaths are watched."""
+    life = view.life
+    if life is Life.ONLINE:
+        if monitor_failed:
+            return ResourceState.MONITOR_FAILED
+        return ResourceState.ONLINE if monitored else ResourceState.ONLINE_NOT_MONITORED
+    return _PUBLIC[life]
+
+
+_PUBLIC: dict[Life, ResourceState] = {
+    Life.OFFLINE: ResourceState.OFFLINE,
+    Life.AWAITING: ResourceState.OFFLINE,
+    Life.WAITING: ResourceState.STARTING,
+    Life.PREPARING: ResourceState.STARTING,
+    Life.STARTING: ResourceState.STARTING,
+    Life.HELD: ResourceState.STOPPING,
+    Life.CYCLING: ResourceState.STOPPING,
+    Life.STOPPING: ResourceState.STOPPING,
+    Life.CLEARING: ResourceState.STOPPING,
+    Life.ABANDONING: ResourceState.STOPPING,
+    Life.START_FAILED: ResourceState.START_FAILED,
+    Life.STOP_FAILED: ResourceState.STOP_FAILED,
 }

@@ -12,7 +12,7 @@ It knows nothing of graphs: whether what a resource needs is there, and who uses
 
 from __future__ import annotations
 
-from gds.model.state import FailoverMode, ResourceState, ResourceStatus
+from gds.model.state import FailoverMode, ResourceStatus
 from gds.model.value import Value
 from gds.rgm import commands, control
 from gds.rgm.events import (
@@ -33,6 +33,7 @@ from gds.rgm.life import IGNORED as IGNORED
 from gds.rgm.life import PERSON
 from gds.rgm.life import TABLE as TABLE
 from gds.rgm.life import Life as Life
+from gds.rgm.life import public as public
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,10 +49,10 @@ class ResourceView(Value):
     `left_alone`: the judge forbids both to move it and to try again. `delay`: seconds to wait before the start that
     follows CYCLING. `restarting`: a restart is under way, so success forgets the scores. `prepared`: Prenet_start is
     done, or was not needed, so Postnet_stop is due. `waits`: what AWAITING and HELD wait for. `next`: where HELD leads
-    to. `again`: it was asked for while it goes offline, and starts when it is there. `told`: its status is what a
-    method or monitor of its own said (scha_resource_setstatus) and is kept. `excused`: should the Start that runs fail,
-    nothing is done about it (IGNORE_FAILED_START). `failed`: HELD because of a verdict: it has failed
-    itself, and cannot stay up.
+    to. `again`: it goes offline, and starts when it is there: its group is restarted, or it was asked for on the way.
+    `told`: its status is what a method or monitor of its own said (scha_resource_setstatus) and is kept. `excused`:
+    should the Start that runs fail, nothing is done about it (IGNORE_FAILED_START). `failed`: HELD because of a
+    verdict: it has failed itself, and cannot stay up.
     """
 
     name: str
@@ -119,15 +120,19 @@ def step(
         return step(view, failed, mode, on_giveover, now, around)
     if key in BY_MORE_THAN_LIFE:
         return _by_more(view, event, mode, on_giveover, now, around)
+    if view.again and view.life is Life.STOPPING and isinstance(event, PERSON):
+        return _asked_on_the_way(view, event)
     after = TABLE.get(key)
     if after is None:
         return Step(view, ignored=IGNORED[key])
+    if after is Life.CYCLING and _is_whole(event):
+        after = Life.STOPPING
     if view.life is Life.ABANDONING and after is Life.START_FAILED:
         return _start_failed(view, mode, on_giveover, now, around)
     if view.life is Life.CYCLING and after is Life.STARTING and view.delay > 0:
         waiting = view.replace(life=Life.WAITING, at=now, delay=0.0)
         return Step(waiting, (commands.ArmDelay(view.delay),))
-    if view.life is Life.CLEARING and after is Life.OFFLINE and view.again:
+    if view.again and after is Life.OFFLINE and (view.life is Life.CLEARING or not around.postnet):
         view, after = view.replace(prepared=False), Life.STARTING
     said = "cleared by a person" if isinstance(event, ClearAsked) else str(getattr(event, "because", ""))
     return _enter(view, event, after, said, mode, now, around)
@@ -154,18 +159,19 @@ def _enter(
     if after is view.life is Life.AWAITING and waits == view.waits:
         return Step(view, ignored=waits)
     failed = after is Life.HELD and isinstance(event, RestartJudged)
+    again = after in (Life.HELD, Life.STOPPING, Life.CLEARING) and (view.again or _is_whole(event))
     moved = view.replace(
         life=after,
         because=because,
         at=now if after is not view.life else view.at,
         delay=_delay(view, event),
-        restarting=_restarting(view, event, after),
+        restarting=_restarting(view, event, Life.CYCLING if again else after),
         last_try=view.last_try and after not in (Life.ONLINE, Life.OFFLINE) and not isinstance(event, PERSON),
         left_alone=False,
         prepared=after is not Life.OFFLINE and (prepared or after is Life.STARTING),
         waits=waits,
         next=goal,
-        again=False,
+        again=again,
         excused=view.excused and after is Life.ABANDONING,
         failed=failed,
         **_status(view, after, because, waits, failed),
@@ -194,10 +200,12 @@ def _by_more(
     if isinstance(event, UsersGone):
         return _go_on(view, event, mode, now, around)
     if isinstance(event, StopAsked):
-        return Step(view.replace(next=Life.STOPPING, because=event.because), (), event.because)
+        return Step(view.replace(next=Life.STOPPING, again=False, because=event.because), (), event.because)
     if isinstance(event, RestartAsked):
-        return Step(view.replace(next=Life.CYCLING, because=event.because), (), event.because)
-    if isinstance(event, StartAsked) and view.next is Life.CYCLING:
+        again = view.again or event.whole
+        goal = Life.STOPPING if again else Life.CYCLING
+        return Step(view.replace(next=goal, again=again, because=event.because), (), event.because)
+    if isinstance(event, StartAsked) and (view.again or view.next is Life.CYCLING):
         return Step(view, ignored="it is so already")
     if isinstance(event, UserStuck) and view.failed:
         # the restart does not harm those who use it any more than the failure did; others may go down first still
@@ -212,8 +220,19 @@ def _go_on(view: ResourceView, event: UsersGone, mode: FailoverMode, now: float,
     still = around.undrained if view.next is Life.CLEARING else around.in_use
     if still:
         return Step(view, ignored=still)
-    made = _enter(view, event, view.next, "", mode, now, ALONE)
-    return Step(made.view.replace(again=view.again), made.orders)
+    return _enter(view, event, view.next, "", mode, now, ALONE)
+
+
+def _is_whole(event: Event) -> bool:
+    """Its group goes offline, then online: with Postnet_stop and Prenet_start (Sun: semantics.md 7.2, RESTART)."""
+    return isinstance(event, RestartAsked) and event.whole
+
+
+def _asked_on_the_way(view: ResourceView, event: StartAsked | StopAsked | RestartAsked) -> Step:
+    """It goes offline to start again, and somebody asks for it."""
+    if not isinstance(event, StopAsked):
+        return Step(view, ignored="it is so already")
+    return Step(view.replace(again=False, restarting=False, because=event.because), (), event.because)
 
 
 def _by_judge(event: Event) -> TypeGuard[RestartJudged | GiveoverAsked | LeftAlone]:
@@ -368,29 +387,3 @@ def _abandon(view: ResourceView, because: str, now: float, left_alone: bool) -> 
         told=False,
     )
     return Step(failed, (commands.RunStop(because),), because)
-
-
-def public(view: ResourceView, monitored: bool, monitor_failed: bool) -> ResourceState:
-    """What people are shown (Sun: semantics.md 10.1). One without any probe is ONLINE: its deaths are watched."""
-    life = view.life
-    if life is Life.ONLINE:
-        if monitor_failed:
-            return ResourceState.MONITOR_FAILED
-        return ResourceState.ONLINE if monitored else ResourceState.ONLINE_NOT_MONITORED
-    return _PUBLIC[life]
-
-
-_PUBLIC: dict[Life, ResourceState] = {
-    Life.OFFLINE: ResourceState.OFFLINE,
-    Life.AWAITING: ResourceState.OFFLINE,
-    Life.WAITING: ResourceState.STARTING,
-    Life.PREPARING: ResourceState.STARTING,
-    Life.STARTING: ResourceState.STARTING,
-    Life.HELD: ResourceState.STOPPING,
-    Life.CYCLING: ResourceState.STOPPING,
-    Life.STOPPING: ResourceState.STOPPING,
-    Life.CLEARING: ResourceState.STOPPING,
-    Life.ABANDONING: ResourceState.STOPPING,
-    Life.START_FAILED: ResourceState.START_FAILED,
-    Life.STOP_FAILED: ResourceState.STOP_FAILED,
-}

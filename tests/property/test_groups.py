@@ -281,7 +281,7 @@ class SomeGroups(RuleBasedStateMachine):
             asked: dict[str, Event] = {
                 "online": StartAsked(because),
                 "offline": StopAsked(because),
-                "restart": RestartAsked(because),
+                "restart": RestartAsked(because, whole=True),
             }
             self.do(name, asked[what])
 

@@ -237,6 +237,15 @@ def test_prenet_start_of_all_comes_first_and_postnet_stop_last(tmp_path: Path, r
         noted(tmp_path, ["ip prenet", "ip start"], -2)
         assert runner.gds("restart", "ip").returncode == 0
         noted(tmp_path, ["ip stop", "ip start"], -2)  # a restart runs neither Prenet_start nor Postnet_stop
+        begin = len(notes(tmp_path))
+        assert runner.gds("start", "shop").returncode == 0
+        noted_all = eventually(lambda: n if len(n := notes(tmp_path)[begin:]) >= 3 else [], "the others are up again")
+        assert set(noted_all) == {"net prenet", "net start", "db start"}
+        assert runner.gds("rg", "restart", "shop").returncode == 0  # that of a group does (semantics.md 7.2)
+        seen = eventually(lambda: n if len(n := notes(tmp_path)[begin + 3 :]) >= 10 else [], "all is noted")
+        assert set(seen[:3]) == {"net stop", "ip stop", "db stop"}
+        assert seen[3:7] == ["net postnet", "ip postnet", "ip prenet", "net prenet"]
+        assert set(seen[7:]) == {"ip start", "db start", "net start"}
 
 
 def test_prenet_start_that_fails_is_a_start_that_fails(tmp_path: Path, rung: str) -> None:

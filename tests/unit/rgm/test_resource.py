@@ -405,6 +405,7 @@ UNMET, IN_USE, UNDRAINED = (
     Around(in_use="waits until a is down"),
     "waits until ip went down",
 )
+WHOLE = RestartAsked("why", whole=True)
 PRENET, POSTNET = Around(prenet=True), Around(postnet=True)
 StartMonitor = commands.StartMonitor(False)
 RunPrenet, RunPostnet = commands.RunPrenet("why"), commands.RunPostnet("before")
@@ -450,6 +451,34 @@ def held(goal: Life, **more: object) -> ResourceView:
             ALONE,
             {"life": L.CYCLING, "because": "before"},
             (commands.RunStop("before"),),
+        ),
+        (view(L.ONLINE), WHOLE, IN_USE, {"life": L.HELD, "next": L.STOPPING, "again": True}, (StopMonitor,)),
+        (held(L.STOPPING), WHOLE, IN_USE, {"life": L.HELD, "next": L.STOPPING, "again": True}, ()),
+        (held(L.CYCLING), WHOLE, IN_USE, {"life": L.HELD, "next": L.STOPPING, "again": True}, ()),
+        (held(L.STOPPING, again=True), RestartAsked("why"), IN_USE, {"next": L.STOPPING, "again": True}, ()),
+        (held(L.STOPPING, again=True), StopAsked("why"), IN_USE, {"next": L.STOPPING, "again": False}, ()),
+        (
+            held(L.STOPPING, again=True),
+            UsersGone(),
+            ALONE,
+            {"life": L.STOPPING, "again": True},
+            (commands.RunStop("before"),),
+        ),
+        (held(L.STOPPING, again=True), UserStuck("why"), ALONE, {"life": L.ONLINE, "again": False}, (StartMonitor,)),
+        (
+            view(L.STOPPING, again=True),
+            StopSucceeded(),
+            POSTNET.replace(undrained=UNDRAINED),
+            {"life": L.HELD, "next": L.CLEARING, "again": True},
+            (),
+        ),
+        (view(L.STOPPING, again=True), StopSucceeded(), POSTNET, {"life": L.CLEARING, "again": True}, (RunPostnet,)),
+        (
+            view(L.STOPPING, again=True, prepared=True),
+            StopSucceeded(),
+            PRENET,
+            {"life": L.PREPARING, "prepared": False, "again": False},
+            (commands.RunPrenet("before"),),
         ),
         (view(L.STOPPING), StopSucceeded(), POSTNET, {"life": L.CLEARING}, (RunPostnet,)),
         (
@@ -501,10 +530,37 @@ def test_the_way_may_lead_over_a_life_that_waits(
         (held(L.CLEARING), UsersGone(), POSTNET.replace(undrained=UNDRAINED), UNDRAINED),
         (held(L.CLEARING), UserStuck("why"), POSTNET, "what is down cannot be kept up"),
         (held(L.CYCLING), StartAsked("why"), IN_USE, "it is so already"),
+        (held(L.STOPPING, again=True), StartAsked("why"), IN_USE, "it is so already"),
+        (view(L.STOPPING, again=True), StartAsked("why"), ALONE, "it is so already"),
+        (view(L.STOPPING, again=True), WHOLE, ALONE, "it is so already"),
     ],
 )
 def test_it_waits_on(before: ResourceView, event: Event, around: Around, why: str) -> None:
     assert step(before, event, SOFT, "refuse", NOW, around) == Step(before, ignored=why)
+
+
+@pytest.mark.parametrize("life", [L.ONLINE, L.STARTING, L.ABANDONING, L.START_FAILED, L.STOPPING])
+def test_with_its_group_it_goes_offline_and_then_online(life: Life) -> None:
+    made, _, _ = go(view(life), WHOLE)
+    assert (made.life, made.again, made.because) == (L.STOPPING, True, "why")
+    made, orders, _ = go(made, StopSucceeded())
+    assert (made.life, made.again, orders) == (L.STARTING, False, (commands.RunStart("why"),))
+    _, orders, _ = go(made, StartSucceeded())
+    assert orders == (commands.StartMonitor(True),), "it is a restart, and its success forgets the scores"
+
+
+def test_who_goes_offline_with_its_group_may_be_asked_to_stay_so() -> None:
+    made, _, _ = go(view(L.ONLINE), WHOLE)
+    made, orders, because = go(made, StopAsked("stay"))
+    assert (made.life, made.again, made.restarting, orders, because) == (L.STOPPING, False, False, (), "stay")
+    made, _, _ = go(made, StopSucceeded())
+    assert made.life is L.OFFLINE
+
+
+def test_what_could_not_go_offline_with_its_group_is_not_started() -> None:
+    made, _, _ = go(view(L.ONLINE), WHOLE)
+    made, orders, _ = go(made, StopFailed("left"))
+    assert (made.life, made.again, orders) == (L.STOP_FAILED, False, ())
 
 
 def test_what_it_waits_for_stands_in_its_reason_and_status() -> None:
