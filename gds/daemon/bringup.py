@@ -17,7 +17,7 @@ from gds.rgm.resource import Life
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Set
     from typing import Any, Protocol
 
     from gds.daemon.environment import Account
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     class Memory(Protocol):
         """What the runner before us kept."""
+
+        damage: str
+        is_torn: bool
 
         def recall(self) -> dict[str, dict[str, Any]]: ...
         def begin(self) -> None: ...
@@ -68,6 +71,10 @@ class BringUp:
         self._new_app = new_app
         self._await_start = await_start
         self._groups = groups
+        self._doubt = ""
+        """Behind what was read of a resource, where it may be older than what was true at last."""
+        self._unknown: Set[str] = frozenset()
+        """Those of which nothing is known, though there may have been something."""
 
     def begin(self, plan: Plan) -> None:
         """Everything at once; how each gets on is told as any other change is."""
@@ -78,6 +85,7 @@ class BringUp:
         if strays:
             self._tags.take_strays(strays)
         survivors = dict([each for each in found if each not in strays])
+        self._tell_losses(plan, records.keys(), survivors.keys())
         probed = [r for r in plan.resources if r.has_probe]
         for resource in plan.resources:
             rgmd.apps[resource.name] = self._new_app(resource)
@@ -99,6 +107,19 @@ class BringUp:
         for name in order.start_order(rgmd.graph, list(rgmd.apps)):
             if name not in survivors:
                 self._bring_up(rgmd.apps[name], lives.get(name, Life.OFFLINE))
+
+    def _tell_losses(self, plan: Plan, known: Set[str], alive: Set[str]) -> None:
+        """What the runner before us knew and we do not, to the log and the history; no reason may claim to know it."""
+        memory, lost = self._memory, ""
+        if memory is not None and (memory.damage or memory.is_torn):
+            self._doubt, lost = ", as far as is known", memory.damage
+        if alive - known and not lost:
+            lost = "what the runner before this one kept is gone, though what it started still runs"
+        if lost:
+            self._unknown = {r.name for r in plan.resources} - known
+            because = f"{lost}; who had been stopped, and how often what was restarted, may be forgotten"
+            self._rgmd.log.error(because)
+            self._rgmd.kept.told("state lost", because)
 
     # -- nothing of it is found ---------------------------------------------------------------------------------------
 
@@ -146,6 +167,8 @@ class BringUp:
             self._rgmd.died(app, f"{how_it_ended(ended[1])}, while no runner was there")
         else:
             because = "the runner starts"
+            if app.name in self._unknown:
+                because = "the runner starts, and cannot know how the one before it had left it"
             if was not in (Life.OFFLINE, Life.AWAITING):
                 because = "it was not running when the runner came back"
             if app.view.last_try:
@@ -158,7 +181,7 @@ class BringUp:
         """What it started has no tree to be found by, and runs for all we know: it is probed on, or ended first. What
         its Start had left under nametags has ended with them."""
         app.view = app.view.replace(life=Life.ONLINE, because="taken over from the runner before this one")
-        because = f"the runner before this one ended while it was {was.value}"
+        because = f"the runner before this one ended while it was {was.value}{self._doubt}"
         if not (app.enabled and app.wanted):
             self._rgmd.submit(app, StopAsked(because))
         elif was is Life.ONLINE and tags:
@@ -183,7 +206,7 @@ class BringUp:
                 life=Life.STOP_FAILED, because=because, status=ResourceStatus.FAULTED, status_msg=because
             )
         elif not (app.enabled and app.wanted):
-            rgmd.submit(app, StopAsked("a stop was under way when the runner before this one ended"))
+            rgmd.submit(app, StopAsked(f"a stop was under way when the runner before this one ended{self._doubt}"))
         elif was is Life.ONLINE and app.tree is not None:
             account = self._accounts(app.resource)
             for stream, output in (("stdout", app.resource.stdout), ("stderr", app.resource.stderr)):
@@ -193,8 +216,10 @@ class BringUp:
             self._go_on(app)
             rgmd.log.info(app.view.because, resource=app.name, pid=pid)
             rgmd.monitor.begin(app, False)
+        elif app.name in self._unknown:
+            self._begin_anew(app, "what the runner before this one knew of it is lost")
         else:
-            self._begin_anew(app, f"the runner before this one ended while it was {was.value}")
+            self._begin_anew(app, f"the runner before this one ended while it was {was.value}{self._doubt}")
 
     def _begin_anew(self, app: App, because: str) -> None:
         """Stopped, whatever there is of it, and started. It is not a person who asks: a last try stays the last one."""

@@ -89,6 +89,11 @@ class Keeping:
             failed = event.endswith("_FAILED") or failed_start
             self._log(app, "STOP" if stopping else "START", failed, f"{event}: {because}")
 
+    def told(self, event: str, because: str) -> None:
+        """A decision about the runner itself, for the history."""
+        at = {"at": self._stamp(), "monotonic": round(self._loop.now(), 6)}
+        self._decisions.add({**at, "resource": "", "group": "", "event": event, "because": because})
+
     def probed(self, app: App, points: int, text: str) -> None:
         """The result of one probe, for log_level."""
         if app.resource.log_level != "NONE":

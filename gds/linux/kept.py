@@ -2,7 +2,9 @@
 
 - `RUNTIME/state.log`: appended to at every change, the last line of a resource counts; good for one boot. The line
   that says "incarnation 7 starts, with these restarts in the window" is written *before* the fork (write-ahead), so
-  a runner killed at any instant neither doubles a process nor forgets a restart.
+  a runner killed at any instant neither doubles a process nor forgets a restart. Each line ends with a checksum of it
+  and of the boot; one that has another is not believed, and said. Only the last line may be torn: its writer was
+  killed in the middle of it.
 - `STATE/switches.json`: what enable, disable, monitor and unmonitor set; new file, fsync, rename; good for ever.
 
 A disk that is full or read-only stops nothing: it is said once, `problem` shows it, and every further change tries
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import os
+from binascii import crc32
 
 from gds.errors import EngineError
 from gds.linux import clock, jsonline
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 LARGEST_STATE = 4 << 20
-
+_SUM = b', "sum": "'
 
 _BEGUN = ("state.log.new.", "switches.json.new.", "control.sock.new.")
 
@@ -113,7 +116,12 @@ class Memory:
         self._fd = -1
         self._size = 0
         self._boot = clock.boot_id()
+        self._seed = crc32(self._boot.encode())
         self.problem = ""
+        self.damage = ""
+        """What is wrong with what `recall` found; "" = nothing."""
+        self.is_torn = False
+        """The last line was being written when its writer was killed: the one before it is older than need be."""
         self.is_of_this_boot = self._begins_with_this_boot()
         """A runner of this boot was here before."""
         self.snapshot: Any = list
@@ -122,33 +130,52 @@ class Memory:
     def _begins_with_this_boot(self) -> bool:
         try:
             with open(self._path, "rb") as file:
-                return self._boot.encode() in file.readline(256)
+                if self._boot.encode() in file.readline(256):
+                    return True
+                return any(self._is_whole(line.rstrip(b"\n")) for line in file)  # its beginning is damaged
         except OSError:
             return False
 
     def recall(self) -> dict[str, dict[str, Any]]:
-        """The last record of each resource, as an earlier runner of this boot left it."""
+        """The last record of each resource, as an earlier runner of this boot left it; and sets how sure that is."""
         try:
             with open(self._path, "rb") as file:
-                lines = file.read(LARGEST_STATE * 4).split(b"\n")
-        except OSError:
+                *lines, last = file.read(LARGEST_STATE * 4).split(b"\n")
+        except FileNotFoundError:
             return {}
-        import json
-
+        except OSError as error:
+            self.damage = f"cannot read {self._path}: {error.strerror}; nothing of it is known"
+            return {}
+        first = _parsed(lines[0]) if lines else {}
+        if first.get("boot", self._boot) != self._boot:
+            return {}
+        if last and self._is_whole(last):
+            lines.append(last)
+        elif last:
+            self.is_torn = True
+        plain = "boot" in first and "sum" not in first  # a runner before checksums wrote it
         found: dict[str, dict[str, Any]] = {}
+        bad = 0
         for line in lines:
-            try:
-                record = json.loads(line)
-            except ValueError:
-                continue  # the last line of a runner killed while writing
-            if not isinstance(record, dict):
-                continue
-            if "boot" in record:
-                if record["boot"] != self._boot:
-                    return {}
-            elif isinstance(record.get("resource"), str):
+            record = _parsed(line) if plain or self._is_whole(line) else {}
+            if isinstance(record.get("resource"), str):
                 found[record["resource"]] = record
+            elif "boot" not in record:
+                bad += 1
+        if bad:
+            self.damage = f"{self._path} is damaged: {bad} of its {len(lines)} lines; what can be read of it is used"
+        elif not lines:
+            self.damage = f"{self._path} is damaged: {'it has no whole line' if last else 'it is empty'}"
         return found
+
+    def _is_whole(self, line: bytes) -> bool:
+        """It is as it was written, by a runner of this boot."""
+        text, mark, tail = line.rpartition(_SUM)
+        return bool(mark) and tail == b'%08x"}' % crc32(text, self._seed)
+
+    def _sealed(self, record: dict[str, object]) -> bytes:
+        text = jsonline.dump(record)[:-1].encode()
+        return b'%s%s%08x"}\n' % (text, _SUM, crc32(text, self._seed))
 
     def begin(self) -> None:
         """Write the file anew with what is known now."""
@@ -158,7 +185,7 @@ class Memory:
         """Append one record, now."""
         if self._fd < 0 or self._size > LARGEST_STATE:
             self._renew()
-        self._write(jsonline.dump(record) + "\n")
+        self._write(self._sealed(record))
 
     def forget(self) -> None:
         """The runner ends in order and everything is down: only what people asked for is worth keeping."""
@@ -168,9 +195,7 @@ class Memory:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-        lines = [jsonline.dump({"boot": self._boot})]
-        lines += [jsonline.dump(record) for record in self.snapshot()]
-        data = ("\n".join(lines) + "\n").encode()
+        data = b"".join([self._sealed(record) for record in ({"boot": self._boot}, *self.snapshot())])
         try:
             replace_file(self._path, data, sync=False)
             self._fd = append(self._path)
@@ -179,10 +204,9 @@ class Memory:
         except OSError as error:
             self._failed(error)
 
-    def _write(self, text: str) -> None:
+    def _write(self, data: bytes) -> None:
         if self._fd < 0:
             return
-        data = text.encode()
         try:
             if os.write(self._fd, data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -207,6 +231,16 @@ class Memory:
         self._waiting = False
         if self._fd < 0:
             self._renew()
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    import json
+
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 class Switches:

@@ -100,6 +100,37 @@ def test_who_lives_in_a_cgroup_that_it_made_itself_is_seen_taken_back_handed_ove
         eventually(lambda: not place.exists(), "its cgroup is gone with what was below")
 
 
+@pytest.mark.parametrize("how", ["scribbled over", "emptied", "removed"])
+def test_what_was_lost_of_the_state_is_told_and_no_reason_claims_to_know_it(tmp_path: Path, how: str) -> None:
+    one = '[resource.{0}]\nstart_command = "exec sleep 1000"\n'
+    descriptor = write(tmp_path / "apps.toml", one.format("up") + one.format("down"))
+    with Running(tmp_path, descriptor) as runner:
+        runner.until("up", state="ONLINE")
+        runner.until("down", state="ONLINE")
+        assert runner.gds("stop", "down").returncode == 0
+        runner.crash()
+        state = runner.runtime / "state.log"
+        if how == "removed":
+            state.unlink()
+        else:
+            state.write_bytes(b"" if how == "emptied" else bytes(len(state.read_bytes()) - 1) + b"\n")
+        runner.begin()
+        up = runner.until("up", state="ONLINE")
+        down = runner.until("down", state="ONLINE")
+        lost = "what the runner before this one kept is gone" if how == "removed" else f"{state} is damaged: "
+        assert lost in runner.log()
+        assert lost in runner.gds("history").stdout
+        assert (up["because"], len(up["pids"])) == ("what the runner before this one knew of it is lost", 1)
+        assert down["because"] == "the runner starts, and cannot know how the one before it had left it"
+        runner.crash()
+        state.write_bytes(state.read_bytes()[:-20])
+        before = runner.log()
+        runner.begin()
+        runner.until("up", state="ONLINE")
+        runner.until("down", state="ONLINE")
+        assert "state.log" not in runner.log()[len(before) :], "a torn last line is ordinary"
+
+
 def test_that_applications_would_not_survive_a_crash_is_told(tmp_path: Path) -> None:
     descriptor = write(tmp_path / "web.toml", 'start_command = ["sleep", "1000"]\n')
     runner = Running(tmp_path, descriptor, rung="keeper")

@@ -97,6 +97,9 @@ class Hands:
     def changed(self, app: App) -> None:
         """Kept."""
 
+    def told(self, event: str, because: str) -> None:
+        """Not kept: no story is about the runner itself."""
+
     def decided(self, app: App, event: str, because: str, **_facts: object) -> None:
         """Kept: a decision for the history."""
         self.decisions.append((app.name, event, because))
