@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 class Declared(Value):
     """One table of a file: `keys` leads to it, `values` are the keys given in it. `group` = a `[group.NAME]`.
 
-    `broken` are keys whose value was refused already.
+    `broken` are keys whose value was refused already. `given`: of a registered type, whose properties stand in
+    `values` all together, the keys that stand in the file.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Declared(Value):
     values: dict[str, Any]
     group: bool = False
     broken: frozenset[str] = frozenset()
+    given: frozenset[str] = frozenset()
 
     def has(self, key: str) -> bool:
         """The key was given, be it with a value that was refused."""

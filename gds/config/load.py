@@ -204,7 +204,7 @@ class _Run:
         return {
             (table.path, (*table.keys, key)): self._place(table.path, (*table.keys, key), True).line
             for table in declared
-            for key in table.values
+            for key in table.given or table.values
         }
 
     # -- reading

@@ -12,9 +12,11 @@ from gds.config.addressed import belongs, is_address
 from gds.config.compile import group_from, resource_of
 from gds.config.compiler import problem_to_plain
 from gds.config.load import load
+from gds.config.typecheck import ADMINISTRATIVE, ALIASES
 from gds.config.typedset import text_of, tunable_of, value_of
 from gds.config.writing import TABLES, plain, toml_text, without_secrets
 from gds.model.resource import Group, Resource
+from gds.model.sysprops import properties_of
 from gds.model.value import defaults_of, fields_of
 
 TYPE_CHECKING = False
@@ -71,10 +73,11 @@ class Look:
     def _keys(self, kind: str, owner: Resource | Group, files: Loaded | None) -> list[dict[str, Any]]:
         file = table_of(files, kind, owner.name)
         asked = self._asked_of_files(kind, owner, file, files)
-        if isinstance(owner, Resource) and owner.typed is not None:
-            return self._typed_keys(owner, owner.typed, asked, file)
+        typed = owner.typed if isinstance(owner, Resource) else None
         made = []
         for prop in TABLES[kind].values():
+            if typed is not None and prop.name not in ADMINISTRATIVE:
+                continue
             if prop.name not in fields_of(type(owner)) or not prop.supported:
                 continue
             if isinstance(owner, Resource) and not belongs(prop.name, owner.is_address):
@@ -82,9 +85,8 @@ class Look:
             value = getattr(owner, prop.name)
             entry = self.entries.get((kind, owner.name, prop.name))
             place = ""
-            if file is not None and prop.name in file.values:
-                line = files.lines.get((file.path, (*file.keys, prop.name)), 0) if files is not None else 0
-                place = f"{file.path}:{line}" if line else file.path
+            if file is not None and prop.name in (file.given or file.values):
+                place = _place(file, prop.name, files)
             now = getattr(asked, prop.name) if asked is not None else value
             default = value == default_in(owner, prop.name)
             shown = None if default and value in ("", ()) else plain(prop, value)
@@ -106,19 +108,32 @@ class Look:
                     "at": entry.at if entry is not None else "",
                 }
             )
+        if isinstance(owner, Resource) and typed is not None:
+            made += self._typed_keys(owner, typed, asked, file, files)
         return made
 
     def _typed_keys(
-        self, owner: Resource, typed: Typed, asked: Resource | Group | None, file: Declared | None
+        self,
+        owner: Resource,
+        typed: Typed,
+        asked: Resource | Group | None,
+        file: Declared | None,
+        files: Loaded | None,
     ) -> list[dict[str, Any]]:
-        """Of a resource of a registered type. Which of its values stand in the file and which are its type's defaults,
-        the table does not say any more."""
+        """The properties of a resource of a registered type."""
         said = asked.typed if isinstance(asked, Resource) and asked.typed is not None else typed
         made = []
+        defaults = {each.key: each.default for each in properties_of(typed.kind)}
+        short = {own: key for key, own in ALIASES.items()}
         for setting in typed.settings:
             key = setting.name.lower() + (f"{{{setting.node}}}" if setting.node else "")
             entry = self.entries.get(("resource", owner.name, key))
             text, now = text_of(typed, key), text_of(said, key)
+            name = setting.name.lower()
+            place = ""
+            if file is not None:
+                here = next((each for each in (key, name, short.get(name)) if each in file.given), None)
+                place = _place(file, here, files) if here is not None else ""
             made.append(
                 {
                     "key": key,
@@ -126,8 +141,8 @@ class Look:
                     "text": text,
                     "open": text,
                     "tunable": tunable_of(typed, key).value,
-                    "place": file.path if file is not None else "",
-                    "default": False,
+                    "place": place,
+                    "default": not setting.node and setting.value == defaults.get(name),
                     "differs": text != now,
                     "file": now,
                     "file_value": value_of(said, key),
@@ -153,6 +168,11 @@ class Look:
         if file is None or not (is_address(file.values) or "start_command" in file.values):
             return None
         return resource_of(file)
+
+
+def _place(file: Declared, key: str, files: Loaded | None) -> str:
+    line = files.lines.get((file.path, (*file.keys, key)), 0) if files is not None else 0
+    return f"{file.path}:{line}" if line else file.path
 
 
 def _bare(owner: Resource | Group, changed: Iterable[str]) -> Resource | Group:

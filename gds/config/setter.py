@@ -29,7 +29,7 @@ from gds.config.load import Loaded, load, shown_keys
 from gds.config.looking import Look, default_in, table_of
 from gds.config.overlay import Entry, entries_of, text_in
 from gds.config.reading import read_table
-from gds.config.typecheck import ALIASES
+from gds.config.typecheck import ALIASES, unknown
 from gds.config.typedset import FIXED, amended, text_of, tunable_of, value_of
 from gds.config.writing import TABLES, plain, toml_text
 from gds.model import codec
@@ -48,6 +48,11 @@ if TYPE_CHECKING:
 RUNNING = "what runs"
 SWITCHES = {"enabled": ("enable", "disable"), "monitored": ("monitor", "unmonitor")}
 """Keys that are switches once the runner runs: they have verbs, and a memory, of their own."""
+PLACES = ("type", "group")
+"""Keys of a registered type's resource that are none of its properties."""
+AT_CREATION = (
+    "can only be given when the resource is created; write it into the descriptor, and `gds reload` changes it"
+)
 TAKES_STRINGS = frozenset(("string", "path", "name", "account", "word", "type", "command"))
 """Kinds that want a string: what else TOML makes of a bare word is not meant."""
 
@@ -139,6 +144,12 @@ class _Asking:
         if len(given) < len(pairs) or not given.keys().isdisjoint(unset):
             self._error("", "a key is given twice")
         self._refuse_switches("resource", name, [*given, *unset])
+        for key in dict.fromkeys([*given, *unset]):
+            if key in PLACES:
+                self._error(key, AT_CREATION)
+                self.errors[-1]["fixed"] = True
+            elif key in unset and key not in SWITCHES and (text := unknown(typed.kind, key)):
+                self._error(key, text)
         if self.errors:
             return {"errors": self.errors}
         table, faults = amended(_declared(before), given, RUNNING, as_text=True)

@@ -110,6 +110,13 @@ def amend(
     return Settled(() if faults else after.settings, faults)
 
 
+def unknown(kind: ResourceType, key: str) -> str:
+    """Why a resource of the type has no such property; "" = it has."""
+    reading = _Reading(kind, (), as_text=False)
+    name = key.partition("{")[0].lower()
+    return "" if ALIASES.get(name, name) in reading.declared else reading.unknown(name)
+
+
 def not_tunable(
     kind: ResourceType, before: Iterable[Setting], after: Iterable[Setting], *, enabled: bool
 ) -> tuple[KeyFault, ...]:
@@ -190,7 +197,7 @@ class _Reading:
         key = ALIASES.get(key, key)
         each = self.declared.get(key)
         if each is None or match is None:
-            self.fault(written, self._unknown(key))
+            self.fault(written, self.unknown(key))
             return
         if match[2] is not None:
             self._of_node(written, each, match[2], value)
@@ -229,8 +236,11 @@ class _Reading:
             if made is not None:
                 self.of_nodes[each.key, node] = made
 
-    def _unknown(self, key: str) -> str:
+    def unknown(self, key: str) -> str:
         system = SYSTEM.get(key)
+        if key == "type_version":
+            name = self.kind.unversioned
+            return f'is a part of the type: write type = "{name}:VERSION" in the descriptor, then `gds reload`'
         if system is not None and system.presence is Presence.RGM:
             return f"{system.declaration.name} is the RGM's own and cannot be given"
         if system is not None and system.method:

@@ -86,7 +86,8 @@ def read_typed(
     faults += wrong
     if not faults:
         made |= as_ours(typed, name, made.get("group") or name)
-    return Declared(name, path, keys, made, False, BROKEN | set(values) if faults else frozenset()), faults
+    broken = BROKEN | set(values) if faults else frozenset()
+    return Declared(name, path, keys, made, False, broken, frozenset(values)), faults
 
 
 def as_ours(typed: Typed, name: str, group: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ in the fields of `Resource` as well, under the names that the generic type has f
 from __future__ import annotations
 
 from gds.model.methodcall import About, Setting, changed, method_call, validate_call
-from gds.model.restype import ResourceType
+from gds.model.restype import ResourceType, Standing, may_upgrade
 from gds.model.sysprops import properties_of
 from gds.model.tunable import Tunable
 from gds.model.value import Value
@@ -47,9 +47,37 @@ class Typed(Value):
         tunable = {each.key: each.tunable for each in properties_of(after.kind)}
         return names, all(tunable[name] is Tunable.ANYTIME for name in names)
 
+    def is_upgraded_by(self, after: Typed) -> bool:
+        """It is another version of the same type."""
+        old, new = self.kind, after.kind
+        return old.unversioned.lower() == new.unversioned.lower() and old.rt_version != new.rt_version
+
+    def upgrade(self, after: Typed, now: Standing) -> tuple[str, bool]:
+        """Why a resource may not take that version of its type, though it may be stopped for it; "" = it may. And
+        whether it may as it stands, without a stop (Sun: semantics.md 14.4)."""
+        version = self.kind.rt_version
+        why = may_upgrade(after.kind, version, now.replace(monitored=False, online=False, enabled=False))
+        if why:
+            return f'{why}; type = "{self.kind.unversioned}:{version}" stays with the version it has', False
+        return "", not may_upgrade(after.kind, version, now) and self._changes_live(after)
+
+    def _changes_live(self, after: Typed) -> bool:
+        """All that differs may change at any time; what a version brings along by its defaults is not asked."""
+        old = {each.key: each for each in properties_of(self.kind)}
+        new = {each.key: each for each in properties_of(after.kind)}
+        for each in changed(self.settings, after.settings):
+            key = each.name.lower()
+            before = self.value(key, each.node)
+            is_default = before == (old[key].default if key in old else None) and each.value == new[key].default
+            if not is_default and new[key].tunable is not Tunable.ANYTIME:
+                return False
+        return True
+
     def call_of_change(self, after: Typed, resource: str, group: str) -> tuple[str, ...]:
         """Program and arguments of Validate for a change: only what changes is handed over; empty: there is none."""
         settings = changed(self.settings, after.settings)
+        if self.kind != after.kind:
+            settings = (Setting("Type_version", after.kind.rt_version), *settings)
         return validate_call(after.kind, About(resource, group), creating=False, settings=settings)
 
     def timeout(self, method: str) -> float:

@@ -630,3 +630,62 @@ def test_values_that_validate_refuses_and_that_the_type_refuses(tmp_path: Path) 
         checked = runner.gds("check", str(write(tmp_path / "smpl.toml", f"{text}{wrong}\n")))
         assert checked.returncode == 78, wrong
         assert said in checked.stdout + checked.stderr, checked.stdout + checked.stderr
+
+
+@pytest.mark.slow
+def test_an_upgrade_goes_by_what_the_new_version_allows(tmp_path: Path) -> None:
+    """Sun: semantics.md 14.4. ANYTIME without a stop, WHEN_DISABLED with one; AT_CREATION, and a version that is not
+    listed, refuse the whole reload."""
+    sample = Sample(tmp_path)
+    text = sample.descriptor.read_text()
+    with sample.runner() as runner:
+        for version, line in (
+            ("1.1", '#$upgrade_from "1.0" ANYTIME'),
+            ("1.2", '#$upgrade_from "1.1" AT_CREATION'),
+            ("1.3", '#$upgrade_from "1.0" ANYTIME'),
+            ("1.4", '#$upgrade_from "1.1" WHEN_DISABLED'),
+        ):
+            rtr = sample.rtr.read_text().replace('"1.0"', f'"{version}"').replace("#$upgrade\n", f"#$upgrade\n{line}\n")
+            assert runner.gds("rt", "register", str(write(tmp_path / version, rtr))).returncode == 0
+        runner.until("smpl", within=60, state="ONLINE", incarnation=1)
+
+        def reload(version: str) -> subprocess.CompletedProcess[str]:
+            write(sample.descriptor, text.replace("smpl:1.0", f"smpl:{version}"))
+            return runner.gds("reload")
+
+        asked = runner.gds("set", "smpl", "Type_version=1.1")
+        assert asked.returncode == 78
+        assert 'write type = "SUNW.smpl:VERSION" in the descriptor, then `gds reload`' in asked.stderr
+        made = reload("1.1")
+        assert (made.returncode, made.stderr) == (0, "smpl: change type while it runs\n")
+        for version, when in (("1.2", "AT_CREATION"), ("1.3", "WHEN_UNMANAGED")):
+            made = reload(version)
+            assert made.returncode == 1
+            assert f"that is allowed {when}, and " in made.stderr
+            seen = runner.gds("diff")
+            assert seen.returncode == 1
+            assert f'smpl: type is "SUNW.smpl:1.1", {sample.descriptor}:2 says "SUNW.smpl:{version}"' in seen.stdout
+        assert (runner.resource("smpl")["incarnation"], sample.answers()) == (1, True)
+        made = reload("1.4")
+        assert (made.returncode, made.stderr) == (0, "smpl: stop, change type, start\n")
+        runner.until("smpl", within=60, state="ONLINE", incarnation=2, type="SUNW.smpl:1.4")
+
+
+@pytest.mark.slow
+def test_what_the_file_gives_is_told_from_what_the_type_gives(tmp_path: Path) -> None:
+    """`gds get` names the line, or says default; what is no property of the type is refused by `gds set`."""
+    sample = Sample(tmp_path)
+    with sample.runner() as runner:
+        runner.until("smpl", within=60, state="ONLINE")
+        lines = dict(line.split(" = ", 1) for line in runner.gds("get", "smpl").stdout.splitlines())
+        assert lines["type"].endswith(f"# {sample.descriptor}:2")
+        assert lines["probe_timeout"].split("# ")[1] == f"{sample.descriptor}:6"
+        assert lines["retry_count"].split("# ")[1] == "default"
+        for words, status, said in (
+            (("type=foo",), 1, "type: can only be given when the resource is created"),
+            (("group=foo",), 1, "group: can only be given when the resource is created"),
+            (("--unset", "Type_version"), 78, "type_version: is a part of the type"),
+            (("--unset", "Retry_cont"), 78, "retry_cont: type SUNW.smpl:1.0 has no such property; did you mean Retry"),
+        ):
+            made = runner.gds("set", "smpl", *words)
+            assert (made.returncode, said in made.stderr) == (status, True), made.stderr

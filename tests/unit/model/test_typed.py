@@ -10,7 +10,7 @@ import pytest
 from gds.model import codec
 from gds.model.methodcall import Setting
 from gds.model.resource import Command, Plan, Resource
-from gds.model.restype import PropertyDeclaration, PropertyType, ResourceType, Upgrade, UpgradeWhen
+from gds.model.restype import PropertyDeclaration, PropertyType, ResourceType, Standing, Upgrade, UpgradeWhen
 from gds.model.tunable import Tunable
 from gds.model.typed import Typed
 
@@ -85,6 +85,60 @@ def test_what_differs_and_whether_it_may_change_while_online(after: Typed, expec
 def test_validate_of_a_change_is_handed_what_changes_alone() -> None:
     call = TYPED.call_of_change(with_setting("Level", 2), "r", "g")
     assert call == ("/opt/web/validate", "-u", "-R", "r", "-T", "ACME.web:1.0", "-G", "g", "-x", "Level=2")
+
+
+LATER = KIND.replace(
+    rt_version="2.0",
+    upgrades=(Upgrade("1.0", UpgradeWhen.ANYTIME),),
+    declared=(
+        *KIND.declared,
+        PropertyDeclaration("Colour", PropertyType.STRING, extension=True, default="", tunable=Tunable.AT_CREATION),
+    ),
+)
+
+
+def later(when: UpgradeWhen, *settings: Setting) -> Typed:
+    """The next version, which may be taken then."""
+    return Typed(LATER.replace(upgrades=(Upgrade("1.0", when),)), (*SETTINGS, *settings))
+
+
+@pytest.mark.parametrize(
+    ("after", "now", "live"),
+    [
+        (later(UpgradeWhen.ANYTIME), Standing(), True),
+        (later(UpgradeWhen.ANYTIME, Setting("Colour", "")), Standing(), True),
+        (later(UpgradeWhen.ANYTIME, Setting("Colour", "red")), Standing(), False),
+        (with_setting("Level", 2).replace(kind=LATER), Standing(), True),
+        (with_setting("Place", "/opt").replace(kind=LATER), Standing(), False),
+        (later(UpgradeWhen.WHEN_UNMONITORED), Standing(), False),
+        (later(UpgradeWhen.WHEN_UNMONITORED), Standing(monitored=False), True),
+        (later(UpgradeWhen.WHEN_OFFLINE), Standing(), False),
+        (later(UpgradeWhen.WHEN_DISABLED), Standing(), False),
+        (later(UpgradeWhen.WHEN_UNMANAGED), Standing(managed=False), True),
+    ],
+)
+def test_a_version_is_taken_with_or_without_a_stop(after: Typed, now: Standing, live: bool) -> None:
+    """Sun: semantics.md 14.4; what a version brings along by its defaults asks for no stop."""
+    assert TYPED.is_upgraded_by(after)
+    assert TYPED.upgrade(after, now) == ("", live)
+
+
+@pytest.mark.parametrize("when", [UpgradeWhen.WHEN_UNMANAGED, UpgradeWhen.AT_CREATION])
+def test_a_version_that_no_stop_lets_in_is_refused(when: UpgradeWhen) -> None:
+    why, live = TYPED.upgrade(later(when), Standing())
+    assert why.startswith(f"cannot upgrade from version 1.0 to ACME.web:2.0: that is allowed {when}, and ")
+    assert why.endswith('; type = "ACME.web:1.0" stays with the version it has')
+    assert not live
+
+
+def test_another_type_or_the_same_version_is_no_upgrade() -> None:
+    assert not TYPED.is_upgraded_by(TYPED.replace(kind=KIND.replace(failover=True)))
+    assert not TYPED.is_upgraded_by(TYPED.replace(kind=LATER.replace(vendor_id="SUNW")))
+
+
+def test_validate_of_an_upgrade_is_handed_the_version() -> None:
+    call = TYPED.call_of_change(TYPED.replace(kind=LATER), "r", "g")
+    assert call[1:] == ("-u", "-R", "r", "-T", "ACME.web:2.0", "-G", "g", "-r", "Type_version=2.0")
 
 
 def test_it_travels_with_its_resource() -> None:
