@@ -12,6 +12,7 @@ from gds.model.window import EMPTY
 from gds.rgm import control
 from gds.rgm.control import Optag
 from gds.rgm.events import ClearAsked, GiveoverAsked, RestartAsked, StartAsked, StopAsked
+from gds.rgm.order import needing
 from gds.rgm.resource import Life
 
 TYPE_CHECKING = False
@@ -64,8 +65,9 @@ class Requests:
                 self._play.submit(actor, StartAsked(because))
         elif act in ("stop", "disable"):
             actor.enabled = actor.enabled and act == "stop"
-            if needed := self._troupe.needed_by(actor):
-                self._answer(actor, f"{', '.join(needed)} needs {actor.name}, and goes on running without it")
+            if act == "stop" and (needed := self._troupe.needed_by(actor)):
+                go = "goes" if len(needed) == 1 else "go"
+                self._answer(actor, f"{needing(needed)} {actor.name}, and {go} on running without it")
             self._play.submit(actor, StopAsked(because))
         elif act == "restart":
             self._play.submit(actor, RestartAsked(because))
@@ -80,8 +82,8 @@ class Requests:
         """Why a person may not have it; "" when it is done, or somebody else says so."""
         if self._troupe.leaving and act != "clear":
             return "the runner is stopping everything"
-        if act == "disable" and (needed := self._troupe.needed_by(actor)):
-            return f"{', '.join(needed)} needs it; disable that as well"
+        if act == "disable" and (needed := self._troupe.bound_to(actor)):
+            return f"{needing(list(needed))} it; disable {'that' if len(needed) == 1 else 'those'} as well"
         if act not in ("start", "restart"):
             return ""
         if not actor.enabled:

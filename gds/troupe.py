@@ -62,14 +62,11 @@ class Troupe:
 
     def needed_by(self, actor: Actor) -> list[str]:
         """Who needs it, is up, and goes on running without it."""
-        users = self._graph.users.get(actor.name, ())
-        bound = [link.user for link in users if link.kind in (order.STRONG, order.RESTART)]
-        return [name for name in bound if self._actors[name].view.life is Life.ONLINE]
+        return order.goes_on(self._graph, actor.name, self._look)
 
     def bound_to(self, actor: Actor) -> tuple[str, ...]:
         """Who is enabled, and cannot be without it."""
-        users = self._graph.users.get(actor.name, ())
-        return tuple([u.user for u in users if u.kind != order.WEAK and self._actors[u.user].enabled])
+        return tuple([user for user in order.bound(self._graph, actor.name) if self._actors[user].enabled])
 
     def _look(self, name: str) -> ResourceView | None:
         actor = self._actors.get(name)

@@ -127,11 +127,8 @@ class Rmapi:
     def _standing(self, app: App) -> control.Standing:
         rgmd, resource, now = self._rgmd, app.resource, self._rgmd.loop.now()
         count, interval = self._query.budget(app)
-        needed = [
-            link.user
-            for link in rgmd.graph.users.get(app.name, ())
-            if link.kind != order.WEAK and (user := rgmd.apps.get(link.user)) is not None and user.enabled
-        ]
+        bound = order.bound(rgmd.graph, app.name)
+        needed = [name for name in bound if (user := rgmd.apps.get(name)) is not None and user.enabled]
         return control.Standing(
             state=rgmd.public(app),
             group_state=self._groups.state(resource.group),

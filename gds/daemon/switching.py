@@ -148,7 +148,7 @@ class Switching:
                 self._refused[key] = message
                 self._rgmd.log.error(f"cannot follow the other nodes: {message}", resource=name)
 
-        self._here[VERBS[what, value]](Proxy(done), {"names": [name], "no_wait": True})
+        self._here[VERBS[what, value]](Proxy(done), {"names": [name], "no_wait": True, "followed": True})
 
 
 class Caller:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gds.daemon.groups import Groups
     from gds.daemon.names import Client, Names
     from gds.daemon.rgmd import Rgmd
+    from gds.rgm.resource import ResourceView
 
 
 class UpAndDown:
@@ -107,20 +108,16 @@ class UpAndDown:
         if apps is None or self._refused(client, request, "stop", Ask.OFFLINE):
             return
         for app in self._ordered(apps, down=True):
-            left = [n for n in self._needed_by(app) if n not in {a.name for a in apps}]
-            if left:
-                client.tell({"line": f"{', '.join(left)} needs {app.name}, and goes on running without it"})
+            goes_on = order.goes_on(self._rgmd.graph, app.name, self._look)
+            if left := [n for n in goes_on if n not in {a.name for a in apps}]:
+                go = "goes" if len(left) == 1 else "go"
+                client.tell({"line": f"{order.needing(left)} {app.name}, and {go} on running without it"})
             self._rgmd.stop(app, because_of(client, "stop"))
         self._wait(client, request, apps, "stop")
 
-    def _needed_by(self, app: App) -> list[str]:
-        """Who needs it, is up, and is not stopped with it."""
-        found = []
-        for link in self._rgmd.graph.users.get(app.name, ()):
-            user = self._rgmd.apps.get(link.user)
-            if user is not None and user.view.life is Life.ONLINE and link.kind in (order.STRONG, order.RESTART):
-                found.append(link.user)
-        return found
+    def _look(self, name: str) -> ResourceView | None:
+        app = self._rgmd.apps.get(name)
+        return app.view if app is not None else None
 
     def _restart(self, client: Client, request: dict[str, Any]) -> None:
         apps = self._startable(client, request, "restart", Ask.RESTART)
@@ -205,10 +202,12 @@ class UpAndDown:
         apps = self._names.named(client, request)
         if apps is None:
             return
-        for app in apps:
-            needed = [n for n in self._needed_by(app) if n not in {a.name for a in apps}]
-            if needed:
-                client.done(FAILED, f"cannot disable {app.name}: {', '.join(needed)} needs it; disable that as well")
+        if not request.get("followed"):  # what was disabled on another node was not refused there
+            found = [(app, needed) for app in apps if (needed := self._bound_to(app, apps))]
+            if found:
+                app, needed = found[0]
+                those = "that" if len(needed) == 1 else "those"
+                client.done(FAILED, f"cannot disable {app.name}: {order.needing(needed)} it; disable {those} as well")
                 return
         for app in self._ordered(apps, down=True):
             fault = self._switch(app.name, "enabled", False)
@@ -219,6 +218,11 @@ class UpAndDown:
             self._rgmd.stop(app, because_of(client, "disable"))
             app.wanted = wanted
         self._wait(client, request, apps, "stop")
+
+    def _bound_to(self, app: App, going: list[App]) -> list[str]:
+        """Who is enabled, cannot be without it, and is not disabled with it."""
+        users = [self._rgmd.apps.get(name) for name in order.bound(self._rgmd.graph, app.name)]
+        return [user.name for user in users if user is not None and user.enabled and user not in going]
 
     def _wait(self, client: Client, request: dict[str, Any], apps: list[App], goal: str) -> None:
         """Answer when all have come to rest; at once with `no_wait`."""

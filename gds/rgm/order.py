@@ -197,7 +197,8 @@ def _in_use(graph: Graph, name: str, look: Look, leaving: bool) -> tuple[str, st
         elif link.kind != WEAK and view.life is Life.STOP_FAILED and not leaving:
             stuck.append(link.user)
     said = f"waits until {_listed(waits)} {'is' if len(waits) == 1 else 'are'} down" if waits else ""
-    return said, f"{_listed(stuck)} could not be stopped, and needs it" if stuck else ""
+    need = "needs" if len(stuck) == 1 else "need"
+    return said, f"{_listed(stuck)} could not be stopped, and {need} it" if stuck else ""
 
 
 def _follows(graph: Graph, link: Link, look: Look) -> bool:
@@ -228,6 +229,26 @@ def _undrained(graph: Graph, name: str, look: Look) -> str:
 def _listed(names: list[str]) -> str:
     shown = ", ".join(names[:3])
     return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
+
+
+def bound(graph: Graph, name: str) -> list[str]:
+    """Who cannot be without it: all that need it, but for weak needs. It is not disabled while one of them is enabled
+    (Sun: semantics.md 11.2)."""
+    return list(dict.fromkeys([link.user for link in graph.users.get(name, ()) if link.kind != WEAK]))
+
+
+def goes_on(graph: Graph, name: str, look: Look) -> list[str]:
+    """Who needs it, is up, and goes on running when a person stops it: all but those that go offline with it."""
+    kinds: dict[str, set[str]] = {}
+    for link in graph.users.get(name, ()):
+        if _is_up(look(link.user)):
+            kinds.setdefault(link.user, set()).add(link.kind)
+    return [user for user, of in kinds.items() if OFFLINE_RESTART not in of and of != {WEAK}]
+
+
+def needing(names: list[str]) -> str:
+    """Who, and that they do: "web needs" or "web, api need"."""
+    return f"{', '.join(names)} {'needs' if len(names) == 1 else 'need'}"
 
 
 # -- what a change of one means for the others ------------------------------------------------------------------------

@@ -164,3 +164,39 @@ def test_a_need_that_a_person_stops_while_it_starts_is_not_waited_for(desk: Make
     assert one.ask("stop", "a") == (0, [])
     assert starting.said().startswith("1 cannot start a: OFFLINE")
     assert "needs a, which is OFFLINE (stop asked by root)" in again.said()
+
+
+# -- disable ----------------------------------------------------------------------------------------------------------
+
+KINDS = ("resource_dependencies", "resource_dependencies_restart", "resource_dependencies_offline_restart")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_needed_by_who_is_enabled_is_not_disabled(desk: Make, kind: str) -> None:
+    one = desk(A, resource("u", "other", **{kind: needs("a")}))
+    assert one.ask("start", "a", "u") == (0, [])
+    refused = (1, ["cannot disable a: u needs it; disable that as well"])
+    assert one.ask("disable", "a") == refused
+    assert one.ask("stop", "u") == (0, [])
+    assert one.ask("disable", "a") == refused, "u is enabled still"
+    assert one.life("a") is Life.ONLINE
+    assert one.ask("disable", "u", "a") == (0, [])
+    assert (one.life("a"), one.life("u")) == (Life.OFFLINE, Life.OFFLINE)
+
+
+def test_all_who_need_it_are_named_once(desk: Make) -> None:
+    both = resource("both", resource_dependencies=needs("a"), resource_dependencies_offline_restart=needs("a"))
+    one = desk(A, B, both, resource("weak", resource_dependencies_weak=needs("a")))
+    assert one.ask("start", "g") == (0, [])
+    assert one.ask("disable", "a") == (1, ["cannot disable a: b, both need it; disable those as well"])
+    assert one.ask("stop", "a") == (0, ["b needs a, and goes on running without it"])
+    assert (one.life("b"), one.life("both"), one.life("weak")) == (Life.ONLINE, Life.AWAITING, Life.ONLINE)
+
+
+def test_what_another_node_disabled_is_followed(desk: Make) -> None:
+    one = desk(A, B)
+    assert one.ask("start", "g") == (0, [])
+    client: Any = Root()
+    one.receptionist.answer(client, {"verb": "disable", "names": ["a"], "no_wait": True, "followed": True})
+    assert client.said() == "0 "
+    assert not one.here.app("a").enabled

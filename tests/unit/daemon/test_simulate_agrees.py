@@ -27,7 +27,7 @@ from gds.rgm import control
 from gds.rgm.control import Optag
 from gds.rgm.events import GiveoverAsked
 from gds.rgm.group import Ask, Refused
-from gds.rgm.order import RESTART, STRONG, start_order
+from gds.rgm.order import bound, start_order
 from gds.rgm.resource import Life
 from gds.script import (
     Asked,
@@ -374,9 +374,8 @@ def refusal(rgmd: Rgmd, app: App) -> str:
 
 
 def needed_by(rgmd: Rgmd, app: App) -> bool:
-    """Somebody who is up needs it, and would go on running."""
-    users = [link for link in rgmd.graph.users.get(app.name, ()) if link.kind in (STRONG, RESTART)]
-    return any(rgmd.apps[link.user].view.life is Life.ONLINE for link in users)
+    """Somebody who is enabled cannot be without it."""
+    return any(rgmd.apps[user].enabled for user in bound(rgmd.graph, app.name))
 
 
 def lives_of(transcript: Transcript) -> Iterator[str]:
