@@ -70,9 +70,12 @@ def _list(words: dict[str, list[tuple[str, str]]], as_json: bool) -> None:
     for topic, pairs in words.items():
         print(topic)
         for word, text in pairs:
-            room = WIDTH - 40
-            print(f"  {word:<37} {text if len(text) <= room else text[: room - 1].rstrip() + '…'}")
+            print(f"  {word:<37} {_short(text, WIDTH - 40)}")
         print()
+
+
+def _short(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: room - 1].rstrip() + "…"
 
 
 def _shown(meaning: dict[str, Any]) -> str:
@@ -86,4 +89,5 @@ def _shown(meaning: dict[str, Any]) -> str:
         if key in meaning:
             indent = " " * 12
             lines.extend(textwrap.wrap(f"  {key + ':':<10}{meaning[key]}", WIDTH, subsequent_indent=indent))
+    lines.extend([f"  {each['word']:<20} {_short(each['text'], WIDTH - 23)}" for each in meaning.get("keys", ())])
     return "\n".join(lines)

@@ -126,7 +126,10 @@ def _run(typed: options.Options, handed: Parcel | None) -> int:
     log = Log(format_for(settings.log_format, os.environ))
     if handed is None:
         settings = _with_socket(settings, typed, log)
+    several = settings.engine != "standalone"
     for each in plan.warnings:
+        if several and each.code == "one-node":
+            continue  # it is of what one node cannot do
         log.warning(f"{each.path}:{each.line}:{each.column}: {each.key}: {each.message}")
     from gds.runner import Runner, Sources
 

@@ -81,7 +81,8 @@ def answer(request: Mapping[str, Any], environ: Mapping[str, str], given: bytes 
     plan = None if errors or loaded.plan is None else pack(loaded.plan)
     if plan is not None:
         _keep(paths, plan, loaded, can_abort, request, content)
-    warnings = [problem_to_plain(w) for w in loaded.warnings]
+    several = values.get("engine", "standalone") != "standalone"
+    warnings = [problem_to_plain(w) for w in loaded.warnings if not (several and w.code == "one-node")]
     said = [[*each.entry.place, each.over, each.line] for each in loaded.stands]
     return {"plan": plan, "settings": values, "errors": errors, "warnings": warnings, "stands": said}
 

@@ -64,13 +64,13 @@ from gds.model.properties import GROUP, KINDS, RESOURCE, Property
 from gds.model.state import FailoverMode
 
 
-def _word(words: tuple[str, ...], later: tuple[str, ...], value: object) -> str:
+def _word(words: tuple[str, ...], later: tuple[tuple[str, str], ...], value: object) -> str:
     if isinstance(value, str):
         for word in words:
             if word.lower() == value.strip().lower():
                 return word
-        if value.strip().lower() in later:
-            raise refused(f"{shown(value)} is {NOT_YET}; known: {', '.join(map(shown, words))}")
+        if instead := dict(later).get(value.strip().lower()):
+            raise refused(f"{instead}; known: {', '.join(map(shown, words))}")
     listed = ", ".join([shown(str(word)) for word in words])
     by_lower = {word.lower(): str(word) for word in words}
     close = nearest(value.lower(), by_lower) if isinstance(value, str) else ""

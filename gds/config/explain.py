@@ -21,6 +21,11 @@ PROPERTY, GROUP_PROPERTY, SETTING, WARNING = "key of [resource.NAME]", "key of [
 ETCD_SETTING = "setting of [runner.etcd]"
 TABLES = ((PROPERTY, RESOURCE), (GROUP_PROPERTY, GROUP), (SETTING, SETTINGS), (ETCD_SETTING, ETCD))
 
+RUNNER = (
+    "[runner] in /etc/gds/gds.toml (GDS_CONFIG names another file). GDS_ and the key in capitals is the variable, "
+    "which is stronger than the file; most have a flag of gds run too, which is stronger than both. `gds explain KEY` "
+    "tells more of each."
+)
 _EXIT = "exit "
 
 
@@ -34,6 +39,8 @@ def meanings(word: str) -> list[dict[str, Any]]:
         for topic, table in TABLES:
             found.extend([_property(topic, p) for p in table if asked in (p.name, p.sun.lower())])
         found.extend([_entry(Entry(code, WARNING, text)) for code, text in CODES.items() if code == asked])
+    if asked in ("runner", "[runner]", "gds.toml") and not exit_only:
+        found.append(_runner())
     found.extend([_entry(e) for e in GLOSSARY if _is_asked(e, asked) and (not exit_only or "exit" in e.topic)])
     setting = asked.removeprefix("gds_")
     if setting != asked:
@@ -61,6 +68,12 @@ def suggestion(word: str) -> str:
     known |= {p.sun.lower(): p.name for p in (*RESOURCE, *GROUP) if p.sun}
     close = nearest(word.lower(), known)
     return known.get(close, "")
+
+
+def _runner() -> dict[str, Any]:
+    """The table of settings: each key with a line about it."""
+    keys = [{"word": p.name, "text": p.help} for p in SETTINGS if p.supported]
+    return {"word": "runner", "topic": "table of settings", "text": RUNNER, "keys": keys}
 
 
 def _is_asked(entry: Entry, asked: str) -> bool:

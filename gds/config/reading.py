@@ -223,6 +223,8 @@ class _Reading:
             return "unknown key" + did_you_mean(key, inner, f"; known: {', '.join(inner)}")
         if key == "runner":
             return RUNNER
+        if key == "$schema":
+            return "unknown key here; it belongs at the top level, above the first table"
         known, others = (_GROUP_KEYS, _RESOURCE_KEYS) if group else (_RESOURCE_KEYS, _GROUP_KEYS)
         if key in known:
             return f"{key} is {NOT_YET}"

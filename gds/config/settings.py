@@ -25,7 +25,7 @@ from gds.config.files import FileFault, read_trusted
 from gds.config.load import Problem, Unreadable, decode, parse, shown_keys
 from gds.config.places import settings_file, variables
 from gds.config.positions import Keys, Positions
-from gds.config.refusal import NOT_YET, nearest, shown
+from gds.config.refusal import nearest, shown
 from gds.model.properties import ETCD as ETCD_TABLE
 from gds.model.properties import SETTINGS, by_name, default_of
 from gds.model.settings import ETCD, NAMES, flag_of, plain_text, variable_of
@@ -168,10 +168,15 @@ def _message(key: str, detail: ErrorDetails) -> str:
         before = ETCD if key.startswith(ETCD) else ""
         known, word = _TABLES[before], key.removeprefix(before)
         if word in known:
-            return f"{word} is {NOT_YET}"
+            return _lowered(known[word].help)
         close = nearest(word, known)
         return "unknown key" + (f"; did you mean {close}?" if close else f"; known: {', '.join(known)}")
     return f"expected a string, not {shown(detail['input'])}"
+
+
+def _lowered(text: str) -> str:
+    """A sentence behind a colon."""
+    return text[:1].lower() + text[1:].rstrip(".")
 
 
 def _model(variable: dict[str, str], from_file: dict[str, Any]) -> type[BaseSettings]:

@@ -188,8 +188,8 @@ def parse_port(value: object) -> Port:
             raise refused(f"expected one of the protocols {', '.join(PROTOCOLS)}, not {shown(protocol)}{hint}")
     else:
         raise unexpected(what, value)
-    if not 0 <= number <= 65535:
-        raise refused(f"expected a port from 0 to 65535, not {shown(number)}")
+    if not 1 <= number <= 65535:
+        raise refused(f"expected a port from 1 to 65535, not {shown(number)}")
     return Port(number, protocol)
 
 
@@ -208,7 +208,7 @@ SIGNAL_SCHEMA = {
 PORT_SCHEMA = {
     "anyOf": [
         {"type": "string", "pattern": "^\\s*[0-9]{1,9}(/([Tt][Cc][Pp]|[Uu][Dd][Pp])6?)?\\s*$"},
-        {"type": "integer", "minimum": 0, "maximum": 65535},
+        {"type": "integer", "minimum": 1, "maximum": 65535},
     ]
 }
 CommandText = Annotated[Any, PlainValidator(parse_command), WithJsonSchema(COMMAND_SCHEMA)]

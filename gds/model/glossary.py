@@ -117,7 +117,7 @@ VARIABLES = {
     "GDS_RESOURCE": "The name of the resource.",
     "GDS_GROUP": "The name of its group.",
     "GDS_TYPE": "Its type: gds, LogicalHostname, or that of an RTR file.",
-    "GDS_NODE": "The name of the node.",
+    "GDS_NODE": "The name of the node. node_abort_command and fence_command are given it too.",
     "GDS_METHOD": "What the command is run for: Start, Stop, Probe, Validate, Prenet_start, Postnet_stop, Init, Boot, "
     "Fini, Update, Monitor_check.",
     "GDS_INCARNATION": "The number of this run of the application; each start has a new one.",
@@ -130,6 +130,9 @@ VARIABLES = {
     "GDS_HOSTNAMES": "The host names of the network resources it depends on, or else of those in its group, joined by "
     "commas; $hostnames in a command stands for the same.",
     "GDS_PORT_LIST": "port_list, joined by commas.",
+    "GDS_FENCING_TOKEN": "On several nodes: a number that is larger with each mastery of the group, for storage that "
+    "refuses whoever comes late.",
+    "GDS_FENCED_NODE": "For fence_command alone: the node that is silent; GDS_NODE is the one that fences it.",
     "MAINPID": "For Stop, Update and Probe: the application's first process.",
 }
 WORDS = {

@@ -6,7 +6,7 @@ Nothing of this is loaded by a runner at rest, so words are cheap here.
 
 A kind is a word for a shape of values; `KINDS` says what each looks like. A property with `supported` False is known,
 and refused with the words "not supported yet"; `fixed` is the one value of it that may be given all the same. `later`
-are words of a supported one that are refused in the same way.
+are words of a supported one that are refused, each with what is said instead.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Property(Value):
     example: str = ""
     supported: bool = True
     fixed: tuple[object, ...] = ()
-    later: tuple[str, ...] = ()
+    later: tuple[tuple[str, str], ...] = ()
     of: str = ""
     """The only resource type that has it; empty: any."""
 
@@ -746,7 +746,7 @@ SETTINGS: tuple[Property, ...] = (
         Tunable.NONE,
         words=("standalone", "etcd"),
         example='"etcd"',
-        later=("pacemaker",),
+        later=(("pacemaker", "Pacemaker is no engine of a runner: it runs gds as its agent, ocf:gds:app"),),
     ),
     Property(
         "history_size",
@@ -759,7 +759,13 @@ SETTINGS: tuple[Property, ...] = (
     Property(
         "etcd", "table", "How the etcd engine is reached, and its times.", Tunable.NONE, example="{ lifetime = 10 }"
     ),
-    Property("pacemaker", "table", "The Pacemaker engine.", Tunable.NONE, supported=False),
+    Property(
+        "pacemaker",
+        "table",
+        "There is no such table: Pacemaker runs gds as its agent, ocf:gds:app; see `gds convert --to pcs`.",
+        Tunable.NONE,
+        supported=False,
+    ),
 )
 """The keys of `[runner]` in gds.toml; `GDS_` and the key in capitals is its variable."""
 
@@ -836,9 +842,10 @@ ETCD: tuple[Property, ...] = (
     Property(
         "fence_command",
         "string",
-        "Cuts the power of a node taken for dead (/bin/sh -c); only when it succeeds are its groups taken over.",
+        "Cuts the power of a node taken for dead, GDS_FENCED_NODE (/bin/sh -c, at most 60 s); only when it succeeds "
+        "are its groups taken over. When it fails it is tried again after 5 s.",
         Tunable.NONE,
-        example='"/usr/local/sbin/power-off \\"$GDS_FENCE_NODE\\""',
+        example='"/usr/local/sbin/power-off \\"$GDS_FENCED_NODE\\""',
     ),
     Property(
         "allow_old_etcd",

@@ -49,12 +49,18 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     (
         "an engine's table",
         "[runner]\n[runner.pacemaker]\n",
-        ["gds.toml:2:2: runner.pacemaker: pacemaker is not supported yet"],
+        [
+            "gds.toml:2:2: runner.pacemaker: there is no such table: Pacemaker runs gds as its agent, ocf:gds:app; see"
+            " `gds convert --to pcs`"
+        ],
     ),
     (
         "another engine",
         "[runner]\nengine = 'pacemaker'\n",
-        ['gds.toml:2:10: runner.engine: "pacemaker" is not supported yet; known: "standalone", "etcd"'],
+        [
+            "gds.toml:2:10: runner.engine: Pacemaker is no engine of a runner: it runs gds as its agent, ocf:gds:app;"
+            ' known: "standalone", "etcd"'
+        ],
     ),
     (
         "no engine at all",

@@ -14,7 +14,9 @@ import pytest
 
 from gds.cli import check, explain, new
 from gds.config.cache import load_cached
+from gds.config.compiler import answer
 from gds.config.load import load
+from gds.daemon.environment import AS_RUNNER, Call, of_command
 from gds.model.properties import GROUP, RESOURCE, SETTINGS
 from gds.model.resource import Command, ExitMap, Port, Probe, Resource
 from tests.unit.config.telling import write
@@ -148,6 +150,32 @@ WORDS = [
 def test_explain_knows_a_word(word: str, topic: str, capsys: Said) -> None:
     assert explain.main(word.split()) == 0
     assert f"({topic})" in capsys.readouterr().out
+
+
+def test_explain_of_the_runner_is_a_list_of_its_keys(capsys: Said) -> None:
+    assert explain.main(["runner"]) == 0
+    said = capsys.readouterr().out
+    assert "/etc/gds/gds.toml" in said
+    for prop in SETTINGS:
+        assert (f"\n  {prop.name} " in said) is prop.supported
+
+
+def test_explain_knows_every_variable_that_a_command_is_given(capsys: Said) -> None:
+    call = Call("Stop", 1, 2.0, main_pid=7)
+    given = of_command(Resource("web", Command(("x",))), call, AS_RUNNER, {}, {}, "n1", "/s", False)
+    for name in (*given.keys() - {"PATH"}, "GDS_FENCING_TOKEN", "GDS_FENCED_NODE"):
+        assert explain.main([name]) == 0, name
+        assert "variable given to commands" in capsys.readouterr().out
+
+
+def test_what_one_node_cannot_do_is_no_remark_where_an_engine_is_configured(tmp_path: Path) -> None:
+    group = '[group.web]\nmaximum_primaries = 2\nrg_mode = "SCALABLE"\n'
+    request = {"paths": [write(tmp_path, f'[resource.web]\nstart_command = "true"\n{group}')]}
+    settings = write(tmp_path, '[runner]\nengine = "etcd"\n[runner.etcd]\nendpoints = ["http://h:2379"]\n', "gds.toml")
+    alone, several = answer(request, {}), answer(request, {"GDS_CONFIG": settings})
+    assert [w["code"] for w in alone["warnings"]] == ["one-node"]
+    assert alone["warnings"][0]["message"].endswith("without an engine there is one, and the group runs once")
+    assert (several["errors"], several["warnings"]) == ([], [])
 
 
 def test_explain_tells_all_about_a_key(capsys: Said) -> None:
@@ -320,7 +348,7 @@ REFUSED: list[tuple[list[str], int, str]] = [
     (
         ["web", "--start", "x", "--port", "99999"],
         78,
-        "resource.web.port_list[0]: expected a port from 0 to 65535, not 99999",
+        "resource.web.port_list[0]: expected a port from 1 to 65535, not 99999",
     ),
     (["web", "--start", "x", "--probe", "http://"], 78, "resource.web.probe.http: expected a URL"),
     (["web", "--start", "x", "--stop-signal", "y"], 78, "resource.web.stop_signal: expected the name of a signal"),
