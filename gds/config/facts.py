@@ -7,6 +7,7 @@ questions are asked again when a cached plan is loaded, so this module is light.
     ("directory", path)                               is there such a directory
     ("file", path)                                    is there a file that we may read
     ("parent", path)                                  is there a directory to create the file in
+    ("place", path)                                   the same, and would root write there
     ("user", name), ("group", name)                   is there such an account
     ("root",)                                         are we root
     ("become", name)                                  can we run something as this user
@@ -84,6 +85,16 @@ def _parent(path: str) -> str:
     return _directory(os.path.dirname(path) or ".")
 
 
+def _place(path: str) -> str:
+    said = _parent(path)
+    if said or os.geteuid() != 0:
+        return said  # whoever runs it later may be somebody else
+    from gds.linux.place import refusal
+
+    said = refusal(path)
+    return f"will not do: {said}" if said else ""
+
+
 def _user(name: str) -> str:
     import pwd
 
@@ -144,6 +155,7 @@ _ANSWERS: dict[str, Callable[..., str]] = {
     "directory": _directory,
     "file": _file,
     "parent": _parent,
+    "place": _place,
     "user": _user,
     "group": _group,
     "root": _root,

@@ -2,11 +2,11 @@
 
 **Whose rights.** The runner may be root while a directory on the way belongs to somebody else, who could put a link in
 the place of the file. So: in directories that only root (or ourselves) may write, links are root's own doing and are
-followed. Where the last directory can be written by others, the file is opened, renamed and removed with the rights
-of the application's user, and the kernel judges; without a `user`, only a file of ours with one name is taken, and
-no link. Where a directory further up can be written by others, who could exchange what is below it, root refuses.
-A group counts among the others when it is the application's, or one of people; a system group (Ubuntu's /var/log
-belongs to syslog's) does not.
+followed. Where others can exchange what a directory on the way holds, the last one or one further up, the file is
+opened, renamed and removed with the rights of the application's user, and the kernel judges; root without a `user`
+refuses. They can where it belongs to one of them, and where they can write it and it is not sticky. In a sticky one
+(/tmp) they can only add: there a file of ours with one name is taken, and no link. A group counts among the others when
+it is the application's, or one of people; a system group (Ubuntu's /var/log belongs to syslog's) does not.
 
 **Whose file.** 0640, never readable by the world. A file handed to the application belongs to its user, so that it can
 open /dev/stdout anew. A file that the runner writes stays ours, with the group of the application's user: it can read
@@ -77,16 +77,18 @@ class _Way:
     """The way to a file, link by link, and who else could change it on the way.
 
     `path` has no links of ours left; `open_here`: others can put files into its directory; `exposed`: a directory
-    further up in which others could exchange what is followed ("" = none).
+    further up in which others could exchange what is followed ("" = none); `loose`: the first of all, the last one
+    among them, in which others could exchange what it holds, and how that comes ("" = none).
     """
 
-    __slots__ = ("_gid", "_ours", "exposed", "open_here", "path")
+    __slots__ = ("_gid", "_ours", "exposed", "loose", "open_here", "path")
 
     def __init__(self, path: str, gid: int) -> None:
         self._ours = {0, os.geteuid(), os.stat("/").st_uid}
         self._gid = gid
         self.exposed = ""
         self.open_here = False
+        self.loose = ""
         here = "/"
         names = os.path.abspath(path).split("/")[1:]
         links = 0
@@ -105,7 +107,9 @@ class _Way:
                 if not last:
                     raise
                 facts = None
-            safe = self._is_safe(here, None if last else facts)
+            safe, how = self._is_safe(here, None if last else facts)
+            if how:
+                self.loose = f"{here} can be written by others ({how})"
             if not safe and not last:
                 self.exposed = here
                 break
@@ -122,22 +126,40 @@ class _Way:
         # from an exposed directory on, the kernel finds the way, with the rights of the application
         self.path = os.path.join(here, *names) if not self.exposed else path
 
-    def _is_safe(self, directory: str, child: os.stat_result | None) -> bool:
-        """Only root and we can change what the name of `child` in `directory` stands for; None: any name."""
+    def _is_safe(self, directory: str, child: os.stat_result | None) -> tuple[bool, str]:
+        """(Only root and we can change what the name of `child` in `directory` stands for, None: any name; how others
+        could change what it stands for even if it were ours)."""
         facts = os.stat(directory)
         if facts.st_uid not in self._ours:
-            return False
+            return False, f"it belongs to uid {facts.st_uid}"
+        how = ""
+        if facts.st_mode & 0o002:
+            how = f"its mode is {facts.st_mode & 0o7777:o}"
+        elif facts.st_mode & 0o020 and (facts.st_gid == self._gid or _of_people(facts.st_gid)):
+            how = f"its mode is {facts.st_mode & 0o7777:o} and its group {facts.st_gid}"
+        if not how:
+            return True, ""
+        if not facts.st_mode & stat.S_ISVTX:
+            return False, how
         # in a sticky directory nobody can rename what is ours
-        sticky = facts.st_mode & stat.S_ISVTX and child is not None and child.st_uid in self._ours
-        loose = facts.st_mode & 0o002
-        if facts.st_mode & 0o020 and (facts.st_gid == self._gid or _of_people(facts.st_gid)):
-            loose = 1
-        return not loose or bool(sticky)
+        safe = child is not None and child.st_uid in self._ours
+        return safe, how if child is not None and not safe else ""
 
 
 def _of_people(gid: int) -> bool:
     """Not a system group (login.defs); 100 is `users`, everybody's group on some distributions."""
     return gid >= 1000 or gid == 100
+
+
+def refusal(path: str) -> str:
+    """Why a file of that name would not be opened for an application without a user; "" = nothing is known."""
+    try:
+        Place(path, -1, -1)
+    except PermissionError as error:
+        return (error.strerror or "") if error.errno == errno.EPERM else ""
+    except OSError:
+        return ""
+    return ""
 
 
 class Place:
@@ -153,11 +175,11 @@ class Place:
         self.gid = gid
         other = uid >= 0 and uid != os.geteuid() and os.geteuid() == 0
         self.rights = uid if (way.open_here or way.exposed) and other else -1
-        if way.exposed and not other:
+        if way.loose and not other and (way.exposed or os.geteuid() == 0):
             raise PermissionError(
                 errno.EPERM,
-                f"{way.exposed} can be written by others, who could put another file in its place; "
-                "set user, or choose a directory that only its owner can write",
+                f"{way.loose}, who could put another file in its place; set user, or choose directories that only root"
+                " can write, or that are sticky as /tmp is",
             )
 
     def open(self, handed_over: bool) -> int:

@@ -109,6 +109,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("gds.api.client", "gds.config.places"): "where the sockets of runners are is said once, and read by both ends",
     ("gds.cli.run", "gds.api.place"): "whose socket GDS_SOCKET names is asked before there is a runner",
     ("gds.cli.run", "gds.linux.compiling"): "the compiler process is started before there is a runner",
+    ("gds.config.facts", "gds.linux.place"): "where root would not write is said by who opens the files",
     ("gds.cli.run", "gds.linux.journal"): "the log is made before the runner, which is handed it",
     ("gds.cli.run", "gds.daemon.reloading"): "one sentence for a fault of a descriptor, at start and at reload",
     ("gds.testing.engine", "gds.engine.dictionary"): "a cluster in memory is the store of a cluster of one, shared",

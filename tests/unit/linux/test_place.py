@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tempfile
 import time
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from gds.linux.place import AsUser, Place
+from gds.config.facts import answer
+from gds.linux.place import AsUser, Place, refusal
 
 NOBODY = 65534
 DAEMON = 1
@@ -184,5 +186,43 @@ def test_a_directory_of_a_system_group_is_as_good_as_roots(tree: Path, group: in
     else:
         with pytest.raises(OSError, match=r"Permission denied"):
             opened(place / "web" / "log", NOBODY, app_group)
-        with pytest.raises(OSError, match="Too many levels"):
+        with pytest.raises(OSError, match=f"its mode is 775 and its group {group}"):
             opened(place / "web.log", -1, app_group)
+
+
+@pytest.mark.parametrize("below", [".", "ok"], ids=["directly in it", "in a directory of root's below it"])
+@pytest.mark.parametrize(
+    ("bits", "owner", "how"),
+    [(0o777, 0, "its mode is 777"), (0o757, 0, "its mode is 757"), (0o755, NOBODY, "it belongs to uid 65534")],
+)
+def test_root_writes_neither_into_nor_below_what_others_could_exchange(
+    tree: Path, below: str, bits: int, owner: int, how: str
+) -> None:
+    place = tree / "x"
+    (place / "ok").mkdir(parents=True)
+    place.chmod(bits)
+    os.chown(place, owner, owner)
+    path = place / below / "web.log"
+    words = f"{place} can be written by others ({how}), who could put another file in its place; set user, or choose"
+    with pytest.raises(PermissionError, match=re.escape(words)):
+        opened(path)
+    assert refusal(str(path)).startswith(words)
+    assert answer(("place", str(path))).startswith(f"will not do: {words}"), "gds check says so"
+    place.chmod(0o1777)
+    os.chown(place, 0, 0)
+    assert refusal(str(path)) == answer(("place", str(path))) == ""
+    assert mode(opened(path)) == (0, 0, 0o640)
+
+
+def test_a_directory_of_somebodys_in_a_sticky_one_is_named(shared: Path) -> None:
+    (shared / "theirs").mkdir()
+    os.chown(shared / "theirs", NOBODY, NOBODY)
+    with pytest.raises(PermissionError, match=re.escape(f"{shared} can be written by others (its mode is 1777)")):
+        opened(shared / "theirs" / "web.log")
+
+
+def test_of_what_is_not_there_no_refusal_is_known(tree: Path) -> None:
+    assert refusal(str(tree / "none" / "web.log")) == ""
+    assert answer(("place", str(tree / "none" / "web.log"))) == "does not exist"
+    (tree / "loop").symlink_to(tree / "loop")
+    assert refusal(str(tree / "loop" / "web.log")) == ""
