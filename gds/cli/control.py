@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 WHERE = {"--socket": "socket", "--runtime-dir": "runtime_dir"}
 """The options that say which runner is asked."""
+ANSWER_LIMIT = 30.0
+"""Seconds that a runner which answers at all may take for what it only has to tell."""
 _WAITING = (
     *("start", "stop", "restart", "enable", "disable", "rg.online", "rg.offline", "rg.restart", "rg.switch"),
     *("node.drain", "node.evacuate", "node.resume"),
@@ -31,7 +33,7 @@ class Refused(GdsError):
         self.code = code
 
 
-def answered(path: str, request: dict[str, Any], timeout: float = 30.0) -> dict[str, Any]:
+def answered(path: str, request: dict[str, Any], timeout: float = ANSWER_LIMIT) -> dict[str, Any]:
     """What the runner at `path` answers within `timeout` seconds. Raises GdsError, Refused when it refuses."""
     answer = client.ask(path, request, timeout=timeout)
     if answer["code"]:
@@ -40,21 +42,28 @@ def answered(path: str, request: dict[str, Any], timeout: float = 30.0) -> dict[
 
 
 def owners(names: list[str], where: options.Options) -> dict[str, list[str]]:
-    """Which runner has which of the names. Raises GdsError for a name that nobody or more than one has."""
+    """Which runner has which of the names; without names, all that answer. Raises GdsError for a name that nobody or
+    more than one has; without names, when one is there and does not answer."""
     paths = client.sockets(where.values.get("socket", ""), where.values.get("runtime_dir", ""))
     if len(paths) == 1:
         return {paths[0]: names}
     found: dict[str, list[str]] = {}
     reachable: list[str] = []
     known: dict[str, set[str]] = {}
+    silent: client.NoAnswer | None = None
     for path in paths:
         try:
-            answer = client.ask(path, {"verb": "status"})
+            answer = client.ask(path, {"verb": "status"}, timeout=ANSWER_LIMIT)
         except client.NoRunner:
             continue  # a socket left by a runner that was killed; the others answer
+        except client.NoAnswer as error:
+            silent = error
+            continue
         reachable.append(path)
         groups = answer.get("status", {}).get("groups", [])
         known[path] = {g["name"] for g in groups} | {r["name"] for g in groups for r in g["resources"]}
+    if silent is not None and not (reachable and names):
+        raise silent
     if not reachable:
         raise client.NoRunner(f"cannot reach a runner at {', '.join(paths)}")
     if not names:
@@ -62,6 +71,8 @@ def owners(names: list[str], where: options.Options) -> dict[str, list[str]]:
     for name in names:
         have = [path for path in reachable if name in known[path]]
         if not have:
+            if silent is not None:
+                raise silent  # it may have it
             raise client.NoRunner(f"cannot find {name}: no runner has a resource or group of that name")
         if len(have) > 1:
             raise UsageError(f"cannot choose: {name} stands in {' and in '.join(have)}; name one with --socket")

@@ -7,13 +7,14 @@ import os
 import signal
 import socket
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from gds.api import client
 from gds.errors import GdsError
-from tests.system.running import GDS, Running, eventually
+from tests.system.running import GDS, Running, eventually, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,3 +171,32 @@ def test_a_socket_that_the_environment_names_is_ours_when_it_is_free(tmp_path: P
     runner.begin(wait=False)
     assert eventually(lambda: runner.over() or pid_at(tmp_path / "s"), "it answers") is not True, runner.log()
     assert runner.end() == 0
+
+
+def test_a_runner_that_is_stopped_is_told_with_its_pid_and_its_socket(tmp_path: Path) -> None:
+    with place(tmp_path) as runner:
+        assert runner.process is not None
+        pid = runner.process.pid
+        runner.process.send_signal(signal.SIGSTOP)
+        try:
+            for words in (("status",), ("stop", "sleep", "--timeout", "2"), ("stop", "sleep")):
+                told = runner.gds(*words)
+                assert (told.returncode, told.stdout) == (4, ""), words
+                assert f"the runner (pid {pid}) at {runner.socket}: it does not answer" in told.stderr
+                assert "goes on there" not in told.stderr
+        finally:
+            runner.process.send_signal(signal.SIGCONT)
+
+
+def test_a_runner_that_takes_long_to_do_what_it_was_asked_is_waited_for(tmp_path: Path) -> None:
+    where = tmp_path / "one"
+    where.mkdir()
+    slow = write(where / "slow.toml", 'start_command = "sleep 1000"\nstop_command = "sleep 8; kill $MAINPID"\n')
+    with Running(where, slow) as runner:
+        runner.until("slow", within=30, state="ONLINE")
+        short = runner.gds("stop", "slow", "--timeout", "1")
+        assert (short.returncode, "it goes on there" in short.stderr) == (1, True)
+        began = time.monotonic()
+        assert runner.gds("stop", "slow").returncode == 0
+        assert time.monotonic() - began > client.PATIENCE
+        assert runner.resource("slow")["state"] == "OFFLINE"
