@@ -63,6 +63,10 @@ class Requests:
             actor.enabled = True
             if self._is_managed(actor):
                 self._play.submit(actor, StartAsked(because))
+            else:
+                actor.view = actor.view.replace(because=f"{because}; its group is unmanaged")
+                group = actor.resource.group
+                self._answer(actor, f"it is enabled, and starts when {group} is managed and brought online")
         elif act in ("stop", "disable"):
             actor.enabled = actor.enabled and act == "stop"
             if act == "stop" and (needed := self._troupe.needed_by(actor)):

@@ -189,14 +189,27 @@ class UpAndDown:
         apps = self._names.named(client, request)
         if apps is None:
             return
+        started = []
         for app in self._ordered(apps):
             fault = self._switch(app.name, "enabled", True)
             if fault:
                 client.tell({"line": f"enabled {app.name} until the runner ends: {fault}"})
             app.enabled = True
-            if self._groups.is_managed(app.resource.group) and self._groups.is_here(app.resource.group):
+            if not self._groups.is_managed(app.resource.group):
+                self._enable_unmanaged(client, app)
+            elif self._groups.is_here(app.resource.group):
                 self._rgmd.start(app, because_of(client, "enable"))
-        self._wait(client, request, [a for a in apps if self._groups.is_here(a.resource.group)], "start")
+                started.append(app)
+        self._wait(client, request, started, "start")
+
+    def _enable_unmanaged(self, client: Client, app: App) -> None:
+        """Nothing of its group runs: it is started with it."""
+        group = app.resource.group
+        then = f"starts when {group} is managed and brought online: `gds rg manage {group}`, `gds rg online {group}`"
+        client.tell({"line": f"{app.name} is enabled, and {then}"})
+        app.view = app.view.replace(because=f"{because_of(client, 'enable')}; its group is unmanaged")
+        self._rgmd.kept.forget(app)
+        self._rgmd.kept.changed(app)
 
     def _disable(self, client: Client, request: dict[str, Any]) -> None:
         apps = self._names.named(client, request)

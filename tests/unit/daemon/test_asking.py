@@ -200,3 +200,20 @@ def test_what_another_node_disabled_is_followed(desk: Make) -> None:
     one.receptionist.answer(client, {"verb": "disable", "names": ["a"], "no_wait": True, "followed": True})
     assert client.said() == "0 "
     assert not one.here.app("a").enabled
+
+
+# -- enable -----------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_enabled_in_an_unmanaged_group_is_enabled(desk: Make) -> None:
+    one = desk(A, B)
+    assert one.ask("disable", "g") == (0, [])
+    assert one.ask("rg.unmanage", "g") == (0, [])
+    then = "starts when g is managed and brought online: `gds rg manage g`, `gds rg online g`"
+    assert one.ask("enable", "a") == (0, [f"a is enabled, and {then}"])
+    assert one.here.app("a").enabled
+    assert one.here.because("a") == "enable asked by root; its group is unmanaged"
+    assert one.ask("start", "a") == (1, ["cannot start a: its group is unmanaged; `gds rg manage g` first"])
+    assert one.ask("rg.manage", "g") == (0, [])
+    assert one.ask("rg.online", "g") == (0, [])
+    assert (one.life("a"), one.life("b")) == (Life.ONLINE, Life.OFFLINE)

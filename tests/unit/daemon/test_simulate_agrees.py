@@ -319,7 +319,7 @@ class Both:
         if act == "start" or (act == "enable" and managed):
             rgmd.start(app, because)
         elif act == "enable":
-            return
+            app.view = app.view.replace(because=f"{because}; its group is unmanaged")
         elif act == "disable":
             rgmd.stop(app, because)
         elif act == "stop":
