@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     Remark = tuple[Keys, str, str]
 
 CODES = {
-    "ambiguous-name": "A resource and a group it does not live in have the same name, so `gds stop NAME` can mean "
-    "either.",
+    "ambiguous-name": "A resource and a group that is not its alone have the same name, so `gds stop NAME` can mean "
+    "either. It stops the resource; `gds rg offline NAME` means the group.",
     "budget-unreachable": "The restarts that retry_count allows cannot all happen within retry_interval, given the "
     "delays between them; so the budget is never spent, and the application is restarted for ever instead of being "
     "given over.",
@@ -35,12 +35,12 @@ CODES = {
     "empty-directory": "A directory of descriptors has no *.toml file in it.",
     "empty-group": "A [group.NAME] has no resource.",
     "environment-reserved": "gds sets this variable itself, after environment.",
-    "one-node": "This asks for several nodes. It is kept, and on one node it means nothing.",
+    "one-node": "This asks for several nodes. It is kept, and without an engine there is one node, where it means "
+    "nothing. With an engine in the settings this warning is not given.",
     "output-directory": "The directory for an output file is not there, or is none where root would write.",
     "output-shared": "Two outputs go into one file and one of them rotates it, so lines will end up in an old file.",
     "port-twice": "A port is declared twice; two applications cannot listen on it at once, unless on different "
     "addresses.",
-    "port-zero": "Port 0 means any free port; nobody can connect to it.",
     "probe-exit-status": "The probe command ends in a program that fails with a small exit status. Sun's scale takes "
     'it for a score: 1 is one hundredth of a failure. exit_map = "pass-fail" makes every failure a complete one.',
     "probe-timeout": "A probe may take longer than the interval between two probes.",
@@ -189,14 +189,14 @@ def _seconds(value: float) -> str:
 def _command(key: str, command: Command, resource: Resource) -> Iterable[Remark]:
     text = _shell_text(command)
     commands = simple_commands(text) if text else (Simple(command.argv, ""),)
-    for each in commands:
-        if each.end == "&":
-            yield (
-                (key,),
-                "shell-background",
-                f"`{' '.join(each.words)[:40]} &` runs in the background; gds follows every process, so let it stay "
-                "in front",
-            )
+    behind = [each for each in commands if each.end == "&"]
+    if behind and not any(each.program == "wait" for each in commands):
+        yield (
+            (key,),
+            "shell-background",
+            f"`{' '.join(behind[0].words)[:40]} &` runs in the background; gds follows every process, so let it stay "
+            "in front, or end with `wait`",
+        )
     last = commands[-1] if commands else Simple((), "")
     ends = "exit 1" if last.command[:2] == ("exit", "1") else last.program if last.program in SMALL_STATUSES else ""
     if key == "probe_command" and resource.exit_map is None and ends:
@@ -254,9 +254,6 @@ def _surroundings(declared: Declared, resource: Resource) -> Iterable[Remark]:
             "stop-signal",
             f"{name} does not end a process; only SIGKILL will, at 80 % of stop_timeout",
         )
-    for port in resource.port_list:
-        if port.number == 0:
-            yield ("port_list",), "port-zero", f"{port}: nobody can connect to port 0"
     for name, _ in resource.environment:
         if name.startswith("GDS_") or name in ("MAINPID", "NOTIFY_SOCKET"):
             yield ("environment", name), "environment-reserved", f"{name} is set by gds itself"
@@ -369,22 +366,35 @@ def _nodes(declared: tuple[Declared, ...]) -> Iterable[Fault]:
 def _beyond_one(declared: Declared) -> Iterable[tuple[Keys, str]]:
     for key in ("maximum_primaries", "desired_primaries"):
         if declared.group and declared.values.get(key, 1) > 1:
-            yield (key,), "kept for several nodes; on one node the group runs once"
+            yield (key,), "kept for several nodes; without an engine there is one, and the group runs once"
     for entry in affinity_entries(declared):
         if entry.sign in APART:
-            yield (entry.key, entry.place), f"{declared.name} and {entry.name} both run here: there is only one node"
+            yield (
+                (entry.key, entry.place),
+                f"without an engine there is only one node: {declared.name} and {entry.name} both run here",
+            )
     for entry in need_entries(declared):
         if entry.sign:
-            yield (entry.key, entry.place), f"taken as {entry.name} on this node: there is only one"
+            yield (
+                (entry.key, entry.place),
+                f"without an engine there is only one node: taken as {entry.name} on this one",
+            )
 
 
 def _names(declared: tuple[Declared, ...]) -> Iterable[Fault]:
-    inhabited = {each.values.get("group", each.name) for each in declared if not each.group}
+    homes = {each.name: str(each.values.get("group", each.name)) for each in declared if not each.group}
+    inhabited = set(homes.values())
     groups = inhabited | {each.name for each in declared if each.group}
     for each in declared:
         if each.group:
             if each.name not in inhabited:
                 yield Fault(each.path, each.keys, "no resource lives in this group", True, "empty-group")
-        elif each.name in groups and each.values.get("group", each.name) != each.name:
-            text = f"there is also a group {each.name}, and this resource does not live in it"
+        elif each.name in groups:
+            others = [name for name, home in homes.items() if home == each.name != name]
+            if homes[each.name] != each.name:
+                text = f"there is also a group {each.name}, and this resource does not live in it"
+            elif others:
+                text = f"{', '.join(others)} live in its group too: `gds stop {each.name}` stops this resource alone"
+            else:
+                continue  # a group named after its only resource
             yield Fault(each.path, each.keys, text, True, "ambiguous-name")
