@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gds.clusterscript import Asked, GivesOver, Happens, NodeAsked
-from gds.rgm.placement import candidates, give_over
+from gds.rgm import asked
+from gds.rgm.placement import give_over
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,6 +136,8 @@ def _joins(play: Play, node: Node) -> None:
         play.drop(slot)
     node.up, node.cut, node.fenced = True, False, False
     node.life += 1
+    play.joins += 1
+    node.joined = play.joins
     node.born = play.now
     node.tenure = node.tenure.renewed(play.now)
 
@@ -159,28 +162,23 @@ def _asked(play: Play, fact: Asked) -> None:
         case "switch":
             _switch(play, fact)
         case "online":
-            # of a suspended group only a person's word moves anything
-            group = play.web.wishes[fact.group].group
-            targets = (group.nodelist or tuple(sorted(play.nodes))) if goal.suspended else ()
-            play.goals[fact.group] = goal.replace(online=True, targets=targets, carried=False)
+            play.goals[fact.group], why = asked.online(play.cluster(), fact.group)
+            if why:
+                play.say(fact.group, "decided", why)
         case "offline":
-            play.goals[fact.group] = goal.replace(online=False, targets=())
+            play.goals[fact.group] = asked.offline(goal)
         case _:
             play.goals[fact.group] = goal.replace(suspended=fact.act == "suspend")
 
 
 def _switch(play: Play, fact: Asked) -> None:
     """Marks do not stand in a person's way (Sun: semantics.md 13.1); everything else does."""
-    before, marks = play.goals[fact.group], dict(play.marks)
+    play.goals[fact.group], why = asked.switch(play.cluster(), fact.group, fact.to, play.joins, f"at {play.now:g} s")
+    if why:
+        play.say(fact.group, "decided", f"cannot switch: {why}")
+        return
     for node in fact.to:
         play.marks.pop((fact.group, node), None)
-    play.goals[fact.group] = before.replace(online=True, targets=fact.to, carried=False)
-    there = [slot.node for slot in play.slots if slot.group == fact.group]
-    unable = {c.node: c.because_not for c in candidates(play.picture(), fact.group) if not c.waits}
-    refused = [f"{node} {unable[node]}" for node in fact.to if unable.get(node) and node not in there]
-    if refused:
-        play.goals[fact.group], play.marks = before, marks
-        play.say(fact.group, "decided", f"cannot switch: {'; '.join(refused)}")
 
 
 def _gives_over(play: Play, fact: GivesOver) -> None:

@@ -44,6 +44,7 @@ class Node:
         self.life = 0
         self.silence = 0
         self.born = 0.0
+        self.joined = 1
         self.tenure = tenure
         self.drained = ""
         self.evacuated = False
@@ -88,6 +89,8 @@ class Play:
         self.away: dict[str, float] = {}
         self.down_since: dict[str, float] = {}
         self.revision = 0
+        self.joins = 1
+        """How often a node has joined; they all did, to begin with."""
         self._queue: list[tuple[float, int, bool, Callable[[], None]]] = []
         self._count = 0
 
@@ -121,13 +124,16 @@ class Play:
     # -- the picture, and what is decided -----------------------------------------------------------------------------
 
     def picture(self) -> View:
+        return View(self.cluster(), self.web)
+
+    def cluster(self) -> Cluster:
         peers = [
-            Peer(n.name, not n.fenced, n.drained, n.evacuated, "no sign of life" if n.fenced else "")
+            Peer(n.name, not n.fenced, n.drained, n.evacuated, "no sign of life" if n.fenced else "", n.joined)
             for n in self.nodes.values()
         ]
         held = [Mastery(s.group, s.node, s.token, True, s.state, s.slot) for s in self.slots]
-        bars = [Bar(g, n, why) for (g, n), (until, why) in self.marks.items() if until > self.now]
-        return View(Cluster(tuple(peers), self.script.groups, tuple(held), self.goals, tuple(bars)), self.web)
+        bars = [Bar(g, n, why, True) for (g, n), (until, why) in self.marks.items() if until > self.now]
+        return Cluster(tuple(peers), self.script.groups, tuple(held), self.goals, tuple(bars))
 
     def _settle(self) -> None:
         """What is decided now is begun; a claim changes the picture for the next."""
@@ -143,10 +149,9 @@ class Play:
             self.said[name] = decision.because
 
     def _carry_out(self, view: View, name: str, decision: Decision) -> bool:
-        goal = self.goals[name]
-        if goal.targets and not goal.carried and not (decision.leave or decision.next or decision.take):
-            self.goals[name] = goal.replace(carried=True)
-        changed = False
+        if decision.over:
+            self.goals[name] = self.goals[name].replace(targets=())
+        changed = decision.over
         for slot in [s for s in self.slots if s.group == name]:
             why = dict(decision.leave).get(slot.node)
             if why and slot.state in ("ONLINE", "PENDING_ONLINE") and self.nodes[slot.node].acts:

@@ -50,6 +50,8 @@ def _table(cluster: dict[str, Any]) -> list[str]:
     rows = [["NODE", "STATE", "MASTERS", "VERSION"]]
     for each in cluster["nodes"]:
         state = "alive" if each["alive"] else "dead"
+        if cluster.get("cut_off"):
+            state = "cut off" if each["node"] == cluster["node"] else f"{state} {cluster['old_seconds']:.0f} s ago"
         if each["drained"]:
             state += ", evacuated" if each["evacuated"] else ", drained"
         rows.append([each["node"], state, ", ".join(each["masters"]) or "-", each["version"] or "-"])
@@ -73,7 +75,9 @@ def believes(cluster: dict[str, Any]) -> list[str]:
         )
     else:
         lines.append(f"cluster: no member: {cluster['waiting']}")
-    if cluster["away"]:
+    if cluster.get("cut_off"):
+        lines.append(f"cluster: {cluster['cut_off']}: this is what it knew then")
+    elif cluster["away"]:
         lines.append(f"cluster: {name} is away: {cluster['away']}")
     elif cluster.get("refused"):
         lines.append(f"cluster: {name} refuses what keeps this node a member: {cluster['refused']}")

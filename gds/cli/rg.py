@@ -6,10 +6,10 @@ from gds.cli import control, status
 
 VERBS = {
     "status": "its state and that of its resources",
-    "online": "bring up what is enabled of it, in order",
+    "online": "bring up what is enabled of it, in order; on desired_primaries nodes, whatever was switched",
     "offline": "take it down, in reverse",
     "restart": "down and up again; never counted in a budget",
-    "switch": "to another node: gds rg switch GROUP NODE",
+    "switch": "to this node, or to exactly these: gds rg switch GROUP NODE...",
     "suspend": "no automatic restart, giveover or second try until it is resumed",
     "resume": "recover automatically again",
     "manage": "take it under management (runs Init)",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gds.daemon import contact
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,7 +17,11 @@ def of_cluster(tenant: Tenant, declared: Iterable[str], now: float) -> dict[str,
     """The part of `gds status --json` about the cluster. `now`: CLOCK_BOOTTIME."""
     member = tenant.member
     tenure = member.tenure
+    known = contact.as_of(tenant, now)
     return {
+        "node": member.me,
+        "cut_off": contact.lost(tenant, now),
+        "old_seconds": round(now - known, 3),
         "engine": tenant.engine.traits.name,
         "away": tenant.away,
         "refused": member.refused(),
@@ -29,8 +35,8 @@ def of_cluster(tenant: Tenant, declared: Iterable[str], now: float) -> dict[str,
         "guard": tenant.guard.describe(),
         "store": tenant.engine.describe(),
         "strange": dict(member.board.strange),
-        "nodes": _nodes(tenant, now),
-        "groups": {name: _group(tenant, name, now) for name in declared},
+        "nodes": _nodes(tenant, known),
+        "groups": {name: _group(tenant, name, known) for name in declared},
     }
 
 

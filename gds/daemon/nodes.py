@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from gds.daemon import contact, outcome
 from gds.daemon.names import FAILED, OK, UNKNOWN, USAGE, because_of
 from gds.model.picture import to_json
 from gds.model.store import Committed, Conflict, Delete, Put, Rejected, Transaction
-from gds.rgm import placement, records
+from gds.rgm import asked, placement, records
 from gds.rgm.mastery import goal_value
 from gds.rgm.placement import first_goal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any
+    from typing import Any, TypeAlias
 
     from gds.daemon.groups import Groups
     from gds.daemon.names import Client
     from gds.daemon.tenant import Tenant
     from gds.model.cluster import Cluster, Goal
     from gds.model.store import Answer, Operation
+
+    So: TypeAlias = Callable[[Cluster], str | None]
 
 
 MOST = 50
@@ -33,6 +36,7 @@ class NodesDesk:
         self._groups = groups
         self._boottime = boottime
         self._count = 0
+        self._outcomes = outcome.Outcomes(tenant, groups)
         self.acting: dict[str, Callable[[Client, dict[str, Any]], None]] = {
             "node.drain": lambda c, r: self._drain(c, r, evacuate=False),
             "node.evacuate": lambda c, r: self._drain(c, r, evacuate=True),
@@ -45,12 +49,25 @@ class NodesDesk:
         }
         self.reading: dict[str, Callable[[Client, dict[str, Any]], None]] = {
             "nodes": lambda client, _request: client.done(OK, cluster=self._tenant.identity()),
-            "cluster.picture": lambda client, _request: client.done(OK, cluster=to_json(self.picture())),
+            "cluster.picture": self._show,
         }
 
     def picture(self) -> Cluster:
         """The cluster as this node sees it."""
         return self._tenant.masteries.picture(self._boottime())
+
+    def _show(self, client: Client, _request: dict[str, Any]) -> None:
+        if lost := contact.lost(self._tenant, self._boottime()):
+            client.done(UNKNOWN, f"cannot tell: {lost}")
+        else:
+            client.done(OK, cluster=to_json(self.picture()))
+
+    def _is_cut_off(self, client: Client, verb: str) -> bool:
+        """What this node knows is old, and nobody hears it; the client has been told."""
+        lost = contact.lost(self._tenant, self._boottime())
+        if lost:
+            client.done(FAILED, f"cannot {verb}: {lost}; ask another node")
+        return bool(lost)
 
     # -- groups -------------------------------------------------------------------------------------------------------
 
@@ -78,11 +95,11 @@ class NodesDesk:
         request: dict[str, Any],
         goals: dict[str, Goal],
         verb: str,
-        so: Callable[[], str | None],
+        so: So,
         marks: Iterable[tuple[str, str]] = (),
     ) -> None:
-        """`so`: "" when it has come about, why it never will, or None as long as it may. `marks`: (group, node) that
-        keep nobody away any more."""
+        """`so`: of a picture: "" when it has come about, why it never will, or None as long as it may. `marks`: (group,
+        node) that keep nobody away any more."""
         member = self._tenant.member
         keys = [records.goal_key(group) for group in goals]
         changes = Transaction(
@@ -100,7 +117,7 @@ class NodesDesk:
         request: dict[str, Any],
         changes: Transaction,
         verb: str,
-        so: Callable[[], str | None],
+        so: So,
     ) -> None:
         def done(answer: Answer) -> None:
             if isinstance(answer, Committed):
@@ -118,9 +135,7 @@ class NodesDesk:
 
         self._tenant.commit(changes, done)
 
-    def _await(
-        self, client: Client, request: dict[str, Any], verb: str, so: Callable[[], str | None], revision: int
-    ) -> None:
+    def _await(self, client: Client, request: dict[str, Any], verb: str, so: So, revision: int) -> None:
         if request.get("no_wait"):
             client.done(OK)
             return
@@ -128,7 +143,10 @@ class NodesDesk:
         def come_about() -> bool:
             if self._tenant.member.revision < revision:
                 return False
-            why = so()
+            if lost := contact.lost(self._tenant, self._boottime()):
+                client.done(FAILED, f"cannot tell what came of it: {lost}; it was asked, and goes on without this node")
+                return True
+            why = so(self.picture())
             if why is None:
                 return False
             client.done(FAILED if why else OK, f"cannot {verb}: {why}" if why else "")
@@ -137,45 +155,34 @@ class NodesDesk:
         self._tenant.waiting.append(come_about)
         self._tenant.look()
 
-    def _states(self, group: str) -> dict[str, str]:
-        """Node -> state, of its masters."""
-        return {m.node: m.state for m in self.picture().masteries if m.group == group}
-
     def _want(self, client: Client, request: dict[str, Any], online: bool) -> None:
+        verb = "bring it online" if online else "take it offline"
         names = self._named(client, request)
-        if names is None:
+        if names is None or self._is_cut_off(client, verb):
             return
-        goals = {}
         if online and self._is_unmanaged(client, names, "bring {} online"):
             return
+        goals = {}
         for name in names:
-            goal = self._goal(name).replace(online=online, targets=(), carried=False)
-            if online and goal.suspended:
-                # nothing of it moves by itself, but this is a person
-                goal = goal.replace(targets=self._groups.declared[name].nodelist)
-            goals[name] = goal
+            if not online:
+                goals[name] = asked.offline(self._goal(name))
+                continue
+            goals[name], why = asked.online(self._asked_of(name), name)
+            if why:
+                client.done(FAILED, f"cannot {verb}: {name} {why}")
+                return
 
-        def so() -> str | None:
-            for name in names:
-                states = self._states(name)
-                stuck = [n for n, state in states.items() if state == "ERROR_STOP_FAILED"]
-                if stuck:
-                    return f"{name} could not be stopped on {', '.join(stuck)}"
-                if online:
-                    if not states:
-                        decision = placement.decide(self.picture(), name)
-                        if not decision.take and not decision.will:
-                            return f"{name}: {decision.because}"
-                        return None
-                    if any(
-                        state not in ("ONLINE", "ONLINE_FAULTED", "PENDING_ONLINE_BLOCKED") for state in states.values()
-                    ):
-                        return None
-                elif states:
-                    return None
-            return ""
+        def so(picture: Cluster) -> str | None:
+            ask = self._outcomes.online if online else outcome.offline
+            answers = [ask(picture, name) for name in names]
+            return next((why for why in answers if why), None if None in answers else "")
 
-        self._set_goals(client, request, goals, "bring it online" if online else "take it offline", so)
+        self._set_goals(client, request, goals, verb, so)
+
+    def _asked_of(self, group: str) -> Cluster:
+        """The picture, with what people want of the group as it stands in the store."""
+        picture = self.picture()
+        return picture.replace(goals={**picture.goals, group: self._goal(group)})
 
     def _is_unmanaged(self, client: Client, names: list[str], what: str) -> bool:
         """One of them is, and the client has been told."""
@@ -187,12 +194,10 @@ class NodesDesk:
 
     def _suspend(self, client: Client, request: dict[str, Any], suspended: bool) -> None:
         names = self._named(client, request)
-        if names is None:
+        if names is None or self._is_cut_off(client, "suspend" if suspended else "resume"):
             return
-        for name in names:
-            self._groups.suspend(name, suspended)
         goals = {name: self._goal(name).replace(suspended=suspended) for name in names}
-        self._set_goals(client, request, goals, "suspend" if suspended else "resume", lambda: "")
+        self._set_goals(client, request, goals, "suspend" if suspended else "resume", lambda _: "")
 
     def _switch(self, client: Client, request: dict[str, Any]) -> None:
         names = request.get("names")
@@ -202,34 +207,20 @@ class NodesDesk:
         group, *targets = names
         if self._named(client, {"names": [group]}) is None:
             return
-        if self._is_unmanaged(client, [group], "switch {}"):
+        if self._is_cut_off(client, f"switch {group}") or self._is_unmanaged(client, [group], "switch {}"):
             return
-        picture = self.picture()
         self._count += 1
-        request_id = f"{self._tenant.member.me}.{self._tenant.member.birth}.{self._count}"
-        goal = self._goal(group).replace(online=True, targets=tuple(targets), request=request_id, carried=False)
+        member = self._tenant.member
+        name = f"{member.me}.{member.birth}.{self._count}"
+        goal, why = asked.switch(self._asked_of(group), group, tuple(targets), member.revision, name)
+        if why:
+            client.done(FAILED, f"cannot switch {group} to {', '.join(targets)}: {why}")
+            return
         # a person knows better than pingpong_interval (Sun: semantics.md 13.1)
-        marks = [key for key in self._tenant.member.board.marks if key[0] == group and key[1] in targets]
-        bars = tuple([bar for bar in picture.bars if (bar.group, bar.node) not in marks])
-        trial = picture.replace(goals={**picture.goals, group: goal}, bars=bars)
-        able = {c.node: "" if c.waits else c.because_not for c in placement.candidates(trial, group)}
-        for target in targets:
-            why = able.get(target, "it is no node of the group's nodelist")
-            if why and target not in self._states(group):
-                client.done(FAILED, f"cannot switch {group} to {target}: {why}")
-                return
+        marks = [key for key in member.board.marks if key[0] == group and key[1] in targets]
 
-        def so() -> str | None:
-            states = self._states(group)
-            stuck = [n for n, state in states.items() if state == "ERROR_STOP_FAILED"]
-            if stuck:
-                return f"it could not be stopped on {stuck[0]}"
-            if set(states) != set(targets):
-                goal_now = self._tenant.member.board.goals.get(group)
-                if states and (goal_now is None or goal_now.carried or goal_now.request != request_id):
-                    return f"it went to {', '.join(sorted(states))} instead"
-                return None
-            return "" if all(s in ("ONLINE", "ONLINE_FAULTED") for s in states.values()) else None
+        def so(picture: Cluster) -> str | None:
+            return self._outcomes.switched(picture, group, targets, name)
 
         client.tell({"line": f"{group} goes to {', '.join(targets)}"})
         self._set_goals(client, request, {group: goal}, f"switch {group}", so, marks)
@@ -251,14 +242,13 @@ class NodesDesk:
 
     def _drain(self, client: Client, request: dict[str, Any], evacuate: bool) -> None:
         node = self._node(client, request)
-        if node is None:
-            return
         verb = "evacuate" if evacuate else "drain"
+        if node is None or self._is_cut_off(client, f"{verb} {node}"):
+            return
         said = records.encode(because=because_of(client, verb), evacuate=evacuate)
         key = records.drain_key(node)
 
-        def so() -> str | None:
-            picture = self.picture()
+        def so(picture: Cluster) -> str | None:
             there = [m.group for m in picture.masteries if m.node == node]
             if not evacuate or not there:
                 return ""
@@ -274,7 +264,7 @@ class NodesDesk:
 
     def _resume(self, client: Client, request: dict[str, Any]) -> None:
         node = self._node(client, request)
-        if node is not None:
+        if node is not None and not self._is_cut_off(client, f"resume {node}"):
             key = records.drain_key(node)
             gone = Transaction((self._tenant.member.same(key),), (Delete(key),))
-            self._commit(client, request, gone, f"resume {node}", lambda: "")
+            self._commit(client, request, gone, f"resume {node}", lambda _: "")

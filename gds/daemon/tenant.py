@@ -289,6 +289,8 @@ class Tenant:
             a for a in apps if a.view.why and rgmd.public(a) in (ResourceState.STOP_FAILED, ResourceState.START_FAILED)
         ]
         because = next((f"{a.name}: {a.view.why}" for a in (*stuck, *faults)), "")
+        if state is GroupState.PENDING_ONLINE_BLOCKED:
+            because = because or next((f"{a.name}: {a.view.waits}" for a in apps if a.view.waits), "")
         shown = tuple([(a.name, rgmd.public(a).value, a.view.status.value) for a in apps])
         if down and state is GroupState.ONLINE:
             state = GroupState.OFFLINE

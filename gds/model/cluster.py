@@ -14,13 +14,14 @@ from gds.model.value import Value
 class Peer(Value):
     """A node. `alive`: its record has moved within the lifetime, as far as this node's clock can tell. `drained`: why
     it takes no group ("" = it does); `evacuated`: it also gives up those it has. `because`: of how it is, for people.
-    """
+    `born`: the revision at which it joined (0: not known)."""
 
     name: str
     alive: bool = True
     drained: str = ""
     evacuated: bool = False
     because: str = ""
+    born: int = 0
 
 
 class Mastery(Value):
@@ -36,25 +37,30 @@ class Mastery(Value):
 
 
 class Goal(Value):
-    """What people want of a group. `targets`: where a switch sends it, the best first. `request`: the switch's own
-    name, so that it is carried out once; `carried`: it was, and `targets` only say which nodes are preferred since.
-    `suspended`: nothing is moved by itself."""
+    """What people want of a group. `targets`: where a switch sends it, the best first, until it is over. `request`: the
+    name of the last switch; `since`: the revision at which it came (0: there was none): no node that was there then is
+    failed back to before it has joined anew. `count`: on how many nodes it is to run since then (0: desired_primaries).
+    `suspended`: nothing is moved by itself. `because`: why it is not online, if no person said so."""
 
     online: bool = True
     suspended: bool = False
     managed: bool = True
     targets: tuple[str, ...] = ()
     request: str = ""
-    carried: bool = False
+    since: int = 0
+    count: int = 0
+    because: str = ""
 
 
 class Bar(Value):
     """A node may not take a group, and why: it gave it over within pingpong_interval, a Start failed there, its files
-    differ, its Monitor_check said no."""
+    differ, its Monitor_check said no. `is_mark`: it is over by itself after pingpong_interval, and is no hindrance to a
+    switch (Sun: semantics.md 13.1)."""
 
     group: str
     node: str
     because: str
+    is_mark: bool = False
 
 
 class Cluster(Value):

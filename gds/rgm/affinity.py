@@ -32,6 +32,10 @@ class Wish(Value):
     near: tuple[str, ...] = ()
     far: tuple[str, ...] = ()
 
+    def sign(self, target: str) -> str:
+        """Of a strong positive affinity, as it was written."""
+        return "+++" if target in self.delegates else "++"
+
     @property
     def firm(self) -> tuple[str, ...]:
         """Whose place must be known before this one's."""

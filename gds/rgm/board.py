@@ -213,7 +213,7 @@ class Board:
         names = {name for group in groups for name in group.nodelist} | set(self.nodes)
         masteries = []
         over = {(m.group, m.node) for m in self.over(groups, now)}
-        bars = [Bar(m.group, m.node, m.because) for key, m in self.marks.items() if key not in over]
+        bars = [Bar(m.group, m.node, m.because, True) for key, m in self.marks.items() if key not in over]
         goals = {}
         for group in groups:
             for slot in self.holders(group.name):
@@ -238,7 +238,7 @@ class Board:
             because = f"its record cannot be read: {self.strange[records.node_key(name)]}"
         elif now >= tenure.fence_after(node.seen, node.lifetime):
             because = f"it has not been heard of for {now - node.seen:.0f} s"
-        return Peer(name, not because, drained, evacuated, because)
+        return Peer(name, not because, drained, evacuated, because, node.born if node is not None else 0)
 
     def ends(self, groups: tuple[Group, ...]) -> list[tuple[float, Mark]]:
         """When each mark is over; one of a group that is not declared counts no longer."""

@@ -43,6 +43,8 @@ class Claiming:
         """Since when we could claim it."""
         self._view: View = placement.view_of(Cluster())
         self._ranks: dict[str, int] = {}
+        self._over: list[str] = []
+        """Groups whose switch is over, and nobody has said so yet."""
         self._good_until = 0.0
         self._rests_until = 0.0
 
@@ -61,6 +63,7 @@ class Claiming:
             member.board.watch(cluster)
             self._view = placement.view_of(cluster)
             masteries.decisions = placement.plan(self._view)
+            self._over = [name for name, decision in masteries.decisions.items() if decision.over]
             self._ranks.clear()
 
     def consider(self, group: Group, now: float) -> None:
@@ -101,11 +104,9 @@ class Claiming:
         goal = records.goal_key(name)
         speaking = (records.drain_key(member.me), records.avoid_key(name, member.me), goal)
         compares = tuple([member.same(key) for key in (records.slot_key(name, index), *speaking)])
-        wanted = board.goals.get(name)
-        switched: tuple[Operation, ...] = ()
-        if wanted is not None and wanted.targets and not wanted.carried:
-            # the switch is over, whoever takes it
-            switched = (Put(goal, goal_value(wanted.replace(carried=True))),)
+        # a switch is over when the last node that it names takes it, or when another does in its place
+        last = decision.take == (member.me,) and not decision.next and not decision.leave
+        switched = self._switch_over(name) if last or member.me not in decision.take else ()
         before = slots.get(index)
         because = decision.because
         self.slow[name] = {}
@@ -114,6 +115,27 @@ class Claiming:
             because = f"{because}, but did not act; {member.me} is next"
         over = f"; the life of {before.node}, which had it, is over" if before is not None else ""
         self.bid(name, index, because + over, compares, switched, now)
+
+    def _switch_over(self, name: str) -> tuple[Operation, ...]:
+        """The switch that was decided upon is over; one that came since is not."""
+        wanted, cluster = self._member.board.goals.get(name), self._masteries.cluster
+        seen = cluster.goals.get(name) if cluster is not None else None
+        if wanted is None or seen is None or not wanted.targets or wanted.targets != seen.targets:
+            return ()
+        if wanted.request != seen.request:
+            return ()
+        return (Put(records.goal_key(name), goal_value(wanted.replace(targets=()))),)
+
+    def end_switches(self, now: float) -> None:
+        """What a switch was decided to be over for without anybody's claim is said so by one node: the first of its
+        masters, or the first that lives."""
+        member, alive = self._member, self._view.alive()
+        for name in self._over:
+            stay = self._masteries.decisions[name].stay
+            over = self._switch_over(name) if member.me in (stay or alive)[:1] else ()
+            if over:
+                same = member.same(records.goal_key(name))
+                member.ask(("switched", name), Transaction((member.alive(), same), over), now)
 
     def bid(
         self,

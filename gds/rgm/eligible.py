@@ -21,7 +21,7 @@ class Decision(Value):
     """What should become of a group. `take`: nodes that should become master now, the best first. `leave`: (node, why)
     of masters that should give it up. `stay`: masters that go on. `next`: who should take it when somebody has left.
     `nowhere`: (node, why) of those that were looked at and cannot take it. `failback`: who stands in `leave` only for
-    there is a better node."""
+    there is a better node. `over`: its switch has been carried out, or cannot be: nothing is left to do for it."""
 
     take: tuple[str, ...] = ()
     leave: tuple[tuple[str, str], ...] = ()
@@ -30,6 +30,7 @@ class Decision(Value):
     stay: tuple[str, ...] = ()
     next: tuple[str, ...] = ()
     failback: tuple[str, ...] = ()
+    over: bool = False
 
     @property
     def will(self) -> tuple[str, ...]:
@@ -55,6 +56,10 @@ class View:
         for bar in cluster.bars:
             self.bars.setdefault((bar.group, bar.node), bar.because)
 
+    def alive(self) -> tuple[str, ...]:
+        """The nodes that live, by name."""
+        return tuple([name for name in self.names if self.peers[name].alive])
+
     def without(self, groups: list[str], node: str) -> View:
         """The same without these groups' masteries on that node."""
         made: View = object.__new__(View)
@@ -69,11 +74,6 @@ class View:
         for name in groups:
             made.held[name] = [m for m in self.held.get(name, ()) if m.node != node]
         return made
-
-
-def is_switched(goal: Goal) -> bool:
-    """A switch names its nodes, and has not been carried out yet."""
-    return bool(goal.targets) and not goal.carried
 
 
 def reasons(nowhere: tuple[tuple[str, str], ...]) -> str:
@@ -141,16 +141,21 @@ class Pass:
         base = group.nodelist or self.view.names
         extra = [node for node in goal.targets if node not in base]
         place = {node: n for n, node in enumerate(goal.targets)}
-        last, switch = len(place), is_switched(goal)
-        sticky = () if group.failback and not goal.suspended else stay
-        if not (place or sticky or wish.near or wish.far):
+        last, back = len(place), group.failback and not goal.suspended
+        if not (place or stay or wish.near or wish.far):
             return list(base)
 
-        def key(node: str) -> tuple[int, bool, int, int]:
-            wanted = place.get(node, last)
-            return (wanted if switch else 0, node not in sticky, wanted, -self._liking(wish, node))
+        def key(node: str) -> tuple[int, bool, int]:
+            yields = bool(stay) and node not in stay and not (back and self._has_joined(node, goal))
+            return place.get(node, last), yields, -self._liking(wish, node)
 
         return sorted([*base, *extra], key=key)
+
+    def _has_joined(self, node: str, goal: Goal) -> bool:
+        """It has, since the group's last switch: what a person switched away from a node is not failed back to it
+        before. Sun: Failback acts when a node joins, semantics.md 13."""
+        peer = self.view.peers.get(node)
+        return not goal.since or (peer is not None and peer.born > goal.since)
 
     def _liking(self, wish: Wish, node: str) -> int:
         """How many of its weak affinities the node satisfies, less those it offends."""
@@ -166,7 +171,7 @@ class Pass:
             return "the group is unmanaged"
         if not goal.online:
             return "the group is to be offline"
-        if goal.suspended and not (is_switched(goal) and node in goal.targets):
+        if goal.suspended and node not in goal.targets:
             return "the group is suspended: it is moved only by a switch"
         return self._unfit(group, node) or self._offended(wish, node)
 
@@ -186,7 +191,7 @@ class Pass:
         """Which other group stands against it."""
         for target in wish.together:
             if node not in self.will(target):
-                return f"must be where {target} is, which is not there (++)"
+                return f"must be where {target} is, which is not there ({wish.sign(target)})"
         for target in wish.apart:
             if node in self.will(target):
                 return f"must not be where {target} is (--)"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from gds.model.store import Put, Transaction
 from gds.rgm import records
 from gds.rgm.hold import ASKING, UP
-from gds.rgm.nodeorders import FOREVER, Cancelled, Check
+from gds.rgm.nodeorders import Cancelled, Check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Giving:
             hold.avoid.update(dict.fromkeys(sorted(hold.asked), "it did not answer in time"))
             hold.asked.clear()
         if not hold.asked:
-            hold.phase, hold.until = UP, FOREVER
+            self._masteries.stays(hold)
             reasons = "; ".join(f"{node}: {why}" for node, why in hold.avoid.items())
             member.orders.append(Cancelled(group, f"nobody can take it: {reasons}"))
 

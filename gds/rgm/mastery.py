@@ -166,6 +166,16 @@ class Masteries:
         hold = self.held.get(group)
         return hold.token if hold is not None else 0
 
+    def is_leaving(self, group: str) -> bool:
+        """It may soon be given up here, and how it is says little of what becomes of it."""
+        hold = self.held.get(group)
+        return hold is not None and hold.phase in (ASKING, LEAVING)
+
+    def stays(self, hold: Hold) -> None:
+        """Nobody takes it: what the others were told of it may be old."""
+        hold.phase, hold.until = UP, FOREVER
+        self._report.is_old = True
+
     def tokens(self) -> dict[str, int]:
         """The fencing token of each group that we have and are not giving up."""
         return {group: hold.token for group, hold in self.held.items() if hold.phase != LEAVING}
@@ -195,6 +205,7 @@ class Masteries:
             for each in self.groups:
                 self.claiming.consider(each, now)
             self.giving.answer(now)
+            self.claiming.end_switches(now)
             self.claiming.tidy(now)
         self._report.step(now)
 

@@ -3,7 +3,9 @@
 Rules, in this order:
 - Nobody moves what is offline on purpose, unmanaged, or (by itself) suspended; masters of a suspended group stay.
 - Who is master stays: unless its node is evacuated, a strong affinity is broken, a switch names another node, the group
-  runs on more nodes than it should, or (failback) a better node can take it.
+  runs on more nodes than it should, or (failback) a better node can take it: after a switch, one that joined since.
+- A switch names nodes until the group is on exactly these, or cannot be (`over`); every later failover is by nodelist.
+  How many it named is how many there are to be, until somebody brings the group online: then it is desired_primaries.
 - A node can take a group if it lives, is not drained, is not barred, and no strong affinity and no rg_dependency
   (the other is online on some node, or coming up on this one) stands against it.
 - Among those: what a switch names, then weak affinities, then the nodelist; an empty one is every node by name.
@@ -19,7 +21,7 @@ from __future__ import annotations
 from gds.model.cluster import Goal
 from gds.model.value import Value
 from gds.rgm.affinity import web_of
-from gds.rgm.eligible import NO_GOAL, Pass, View, is_switched, listed, reasons
+from gds.rgm.eligible import NO_GOAL, Pass, View, listed, reasons
 from gds.rgm.eligible import Decision as Decision
 
 TYPE_CHECKING = False
@@ -63,7 +65,11 @@ def view_of(cluster: Cluster | View, web: Web | None = None) -> View:
 def first_goal(group: Group) -> Goal:
     """What is wanted of a group of which nobody has said anything yet. Sun: Auto_start_on_new_cluster, semantics.md 13.
     With desired_primaries 0 it starts only when somebody asks."""
-    return Goal(online=group.auto_start_on_new_cluster and group.desired_primaries > 0)
+    if not group.auto_start_on_new_cluster:
+        return Goal(online=False, because="auto_start_on_new_cluster is false: it starts when somebody asks")
+    if group.desired_primaries < 1:
+        return Goal(online=False, because="desired_primaries is 0: it starts when somebody asks")
+    return Goal()
 
 
 def plan(cluster: Cluster | View, only: Iterable[str] | None = None) -> dict[str, Decision]:
@@ -143,12 +149,11 @@ def _decide(known: Pass, wish: Wish) -> Decision:
             why = _must_leave(known, wish, goal, mastery.node)
             leave.append((mastery.node, why)) if why else stay.append(mastery.node)
     if not goal.online:
-        return Decision(leave=tuple(leave), because="it is to be offline")
-    wanted = max(1, group.desired_primaries, len(stay) if goal.suspended else 0)
-    wanted = min(wanted, group.maximum_primaries)
+        return Decision(leave=tuple(leave), because=goal.because or "it is to be offline")
+    wanted = _wanted(group, goal, stay)
     if len(stay) == wanted and not goal.targets and (goal.suspended or not group.failback):
         return Decision(leave=tuple(leave), stay=tuple(stay), because=f"runs on {listed(stay)}")
-    chosen, nowhere = _choose(known, wish, goal, tuple(stay), wanted)
+    chosen, nowhere = _choose(known, wish, tuple(stay), wanted)
     new = [node for node in chosen if node not in stay]
     less = tuple([node for node in stay if node not in chosen])
     leave += [(node, _why_less(goal, chosen, new, wanted)) for node in less]
@@ -157,8 +162,17 @@ def _decide(known: Pass, wish: Wish) -> Decision:
     later = [node for node in new if node not in free]
     stays = [node for node in chosen if node in stay]
     because = _because(known, wish, stays, free, later, nowhere, wanted)
-    failback = less if new and not is_switched(goal) else ()
-    return Decision(tuple(free), tuple(leave), because, nowhere, tuple(stays), tuple(later), failback)
+    failback = less if new and not goal.targets else ()
+    # a target that is passed over, though it can take it, is one that has to wait for other groups
+    waits = [node for node in goal.targets if node not in chosen and not known.why_not(wish, node)]
+    over = bool(goal.targets) and not (leave or new or waits)
+    return Decision(tuple(free), tuple(leave), because, nowhere, tuple(stays), tuple(later), failback, over)
+
+
+def _wanted(group: Group, goal: Goal, stay: list[str]) -> int:
+    """On how many nodes it should run."""
+    asked = len(goal.targets) or goal.count or max(group.desired_primaries, len(stay) if goal.suspended else 0)
+    return max(1, min(asked, group.maximum_primaries))
 
 
 def _must_leave(known: Pass, wish: Wish, goal: Goal, node: str) -> str:
@@ -167,14 +181,14 @@ def _must_leave(known: Pass, wish: Wish, goal: Goal, node: str) -> str:
         return "it is to be offline"
     peer = known.view.peers[node]
     if peer.evacuated:
-        return f"{node} is evacuated{': ' + peer.drained if peer.drained else ''}"
+        return f"{node} was being evacuated{': ' + peer.drained if peer.drained else ''}"
     if goal.suspended:
         return ""
     if wish.group.nodelist and node not in wish.group.nodelist:
         return f"{node} is not in its nodelist"
     for target in wish.together:
         if node not in known.will(target):
-            return f"{target} is not on {node}, and it must be where {target} is (++)"
+            return f"{target} is not on {node}, and it must be where {target} is ({wish.sign(target)})"
     for target in wish.apart:
         there = known.holds(target, node)
         if node in known.will(target) or (there is not None and there.state == "ERROR_STOP_FAILED"):
@@ -183,17 +197,14 @@ def _must_leave(known: Pass, wish: Wish, goal: Goal, node: str) -> str:
 
 
 def _choose(
-    known: Pass, wish: Wish, goal: Goal, stay: tuple[str, ...], wanted: int
+    known: Pass, wish: Wish, stay: tuple[str, ...], wanted: int
 ) -> tuple[list[str], tuple[tuple[str, str], ...]]:
-    """Its nodes, the best first, and why others are passed over. More than `wanted` only where a switch names them."""
-    limit = min(wish.group.maximum_primaries, max(wanted, len(goal.targets)))
+    """Its nodes, the best first, and why others are passed over."""
     chosen: list[str] = []
     nowhere: list[tuple[str, str]] = []
     for node in known.ordered(wish, stay):
-        if len(chosen) >= limit:
+        if len(chosen) >= wanted:
             break
-        if len(chosen) >= wanted and node not in goal.targets:
-            continue
         why = "" if node in stay else known.why_not(wish, node)
         if stay and not why and node not in stay and (waits := known.waits_on(wish, node)):
             why = f"waits until {waits}"  # and it runs on where it is meanwhile
@@ -209,7 +220,7 @@ def _choose(
 
 def _why_less(goal: Goal, chosen: list[str], new: list[str], wanted: int) -> str:
     named = [node for node in chosen if node in goal.targets]
-    if is_switched(goal) and named:
+    if named:
         return f"switched to {listed(named)}"
     return f"{new[0]} is preferred (failback)" if new else f"it is to run on {wanted} node{'s' if wanted > 1 else ''}"
 

@@ -66,15 +66,23 @@ def index(word: str) -> int:
 
 def goal(facts: dict[str, Any]) -> Goal:
     """What people want of a group."""
-    targets = facts.get("targets")
+    # "carried": an older gds kept the targets of a switch that was over
+    targets = [] if facts.get("carried") else facts.get("targets")
     return Goal(
         online=bool(facts.get("online", True)),
         suspended=bool(facts.get("suspended", False)),
         managed=bool(facts.get("managed", True)),
         targets=tuple([t for t in targets if isinstance(t, str)]) if isinstance(targets, list) else (),
         request=text(facts, "request"),
-        carried=bool(facts.get("carried", False)),
+        since=_number(facts, "since"),
+        count=_number(facts, "count"),
+        because=text(facts, "because"),
     )
+
+
+def _number(facts: dict[str, Any], key: str) -> int:
+    value = facts.get(key)
+    return value if isinstance(value, int) and value > 0 else 0
 
 
 def switches(facts: dict[str, Any]) -> dict[str, dict[str, bool]]:
@@ -96,5 +104,7 @@ def goal_value(goal: Goal) -> str:
         managed=goal.managed,
         targets=list(goal.targets),
         request=goal.request,
-        carried=goal.carried,
+        since=goal.since,
+        count=goal.count,
+        because=goal.because,
     )

@@ -45,6 +45,7 @@ class Report:
             "because": how.because,
             "digest": self.digests.get(group, ""),
             "token": self._masteries.token(group),
+            "leaving": self._masteries.is_leaving(group),
             "resources": {name: [state, status] for name, state, status in how.resources},
             "incarnations": dict(how.incarnations),
         }

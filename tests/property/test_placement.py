@@ -65,7 +65,8 @@ def clusters(draw: st.DrawFn, signs: tuple[str, ...] = SIGNS, stuck: bool = Fals
     names = tuple([f"n{n}" for n in range(1, draw(st.integers(1, 7)) + 1)])
     alive, evacuated = st.sampled_from((True, True, True, False)), st.sampled_from((False, False, False, True))
     drained = st.sampled_from(("", "", "", "for a change of disks"))
-    nodes = tuple([Peer(n, draw(alive), draw(drained), draw(evacuated)) for n in names])
+    born = st.integers(1, 4)
+    nodes = tuple([Peer(n, draw(alive), draw(drained), draw(evacuated), "", draw(born)) for n in names])
     groups = draw(groups_of(names, signs))
     masteries: list[Mastery] = []
     for group in groups:
@@ -93,7 +94,8 @@ def goals_of(names: tuple[str, ...]) -> st.SearchStrategy[Goal]:
         suspended=often.map(lambda so: not so),
         managed=often,
         targets=st.lists(st.sampled_from(names), unique=True, max_size=2).map(tuple),
-        carried=st.booleans(),
+        since=st.sampled_from((0, 0, 2)),
+        count=st.sampled_from((0, 0, 1, 2)),
     )
 
 
@@ -133,6 +135,10 @@ def check(cluster: Cluster, made: dict[str, Decision]) -> None:
             assert not group.nodelist or node in group.nodelist
             assert not goal.suspended or node in goal.targets
             assert node not in there
+            back = decision.failback and not goal.targets
+            assert (
+                not back or not goal.since or any(known[n].born > goal.since for n in (*decision.take, *decision.next))
+            )
         for node in decision.take:
             for text in group.rg_affinities:
                 other = text.lstrip("+-")
@@ -159,7 +165,8 @@ def apply(
             masteries.append(m.replace(state="ONLINE") if m.state != STUCK and only(m.group, m.node) else m)
     for name, decision in made.items():
         masteries += [Mastery(name, node, 2, state="ONLINE") for node in decision.take if only(name, node)]
-    return cluster.replace(masteries=tuple(masteries))
+    over = {name: cluster.goals[name].replace(targets=()) for name, decision in made.items() if decision.over}
+    return cluster.replace(masteries=tuple(masteries), goals={**cluster.goals, **over})
 
 
 def settled(cluster: Cluster) -> tuple[Cluster, dict[str, Decision]]:
@@ -229,7 +236,7 @@ def test_the_order_of_what_is_in_the_picture_makes_no_difference(cluster: Cluste
 @settings(max_examples=60, deadline=None)
 def test_what_can_be_online_is_online(cluster: Cluster) -> None:
     """Said anew in the plainest words; without groups that keep away from each other, which may have to yield."""
-    goals = {n: Goal(g.online, False, True, g.targets, "", g.carried) for n, g in cluster.goals.items()}
+    goals = {n: g.replace(suspended=False, managed=True, targets=g.targets[:1]) for n, g in cluster.goals.items()}
     up = {peer.name for peer in cluster.nodes if peer.alive}
     over = tuple([m for m in cluster.masteries if m.node in up])
     rest, made = settled(cluster.replace(goals=goals, masteries=over))
@@ -246,7 +253,8 @@ def test_what_can_be_online_is_online(cluster: Cluster) -> None:
                 can = [n for n in can if n in held(rest, text.lstrip("+"))]
         if not all(held(rest, other) for other in group.rg_dependencies):
             can = []
-        wanted = min(max(1, group.desired_primaries), group.maximum_primaries)
+        asked = rest.goals.get(group.name, NO_GOAL).count or group.desired_primaries
+        wanted = min(max(1, asked), group.maximum_primaries)
         assert len(there) >= min(wanted, len(can)), (group.name, made[group.name])
         assert len(there) <= group.maximum_primaries
 

@@ -15,7 +15,7 @@ PICTURE = Cluster(
     (Peer("n1"), Peer("n2", False, "new disks", True, "not heard of")),
     (Group("a", nodelist=("n1", "n2"), rg_affinities=("++b",), pingpong_interval=60.0, failback=True), Group("b")),
     (Mastery("a", "n1", 7, state="ONLINE"), Mastery("b", "n2", 8, False, slot=1)),
-    {"a": Goal(targets=("n2",), request="r1", carried=True)},
+    {"a": Goal(targets=("n2",), request="r1", since=7, count=2, because="why")},
     (Bar("a", "n2", "gave it over"),),
 )
 

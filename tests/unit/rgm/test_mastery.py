@@ -233,10 +233,10 @@ def test_a_switch_is_over_when_somebody_takes_it() -> None:
     one = member(store, name="n3")
     assert one.masteries.token("web")
     said = json.loads(store.dictionary.records["rg/web/goal"].value)
-    assert (said["targets"], said["carried"]) == (["n3"], True)
+    assert (said["targets"], said["request"]) == ([], "r")
     assert one.masteries.cluster is not None
     one.run(1.0)
-    assert one.masteries.cluster.goals["web"].carried
+    assert not one.masteries.cluster.goals["web"].targets
 
 
 def test_all_slots_taken_is_none_left() -> None:

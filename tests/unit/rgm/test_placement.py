@@ -113,8 +113,11 @@ def test_nobody_touches_an_unmanaged_group() -> None:
 
 def test_a_new_group_is_online_if_it_starts_on_a_new_cluster() -> None:
     assert first_goal(group("a")).online
-    assert not first_goal(group("a", auto_start_on_new_cluster=False)).online
+    waits = group("a", auto_start_on_new_cluster=False)
+    assert not first_goal(waits).online
     assert not first_goal(group("a", desired_primaries=0)).online
+    said = decide(picture(waits, goals={"a": first_goal(waits)}), "a").because
+    assert said == "auto_start_on_new_cluster is false: it starts when somebody asks"
     assert taken(picture(group("a", desired_primaries=0))) == ("n1",)  # somebody asked
 
 
@@ -139,10 +142,10 @@ def test_an_evacuated_node_gives_up_even_what_nobody_can_take() -> None:
     made = decide(
         picture(group("a"), group("b", nodelist=("n1",)), at=(on("a", "n1"), on("b", "n1")), nodes=nodes), "a"
     )
-    assert made.leave == (("n1", "n1 is evacuated: new disks"),)
+    assert made.leave == (("n1", "n1 was being evacuated: new disks"),)
     assert made.next == ("n2",)
     alone = decide(picture(group("b", nodelist=("n1",)), at=(on("b", "n1"),), nodes=nodes), "b")
-    assert alone.leave == (("n1", "n1 is evacuated: new disks"),)
+    assert alone.leave == (("n1", "n1 was being evacuated: new disks"),)
     assert alone.because == "stays down: n1 takes no group: new disks"
 
 
@@ -150,7 +153,7 @@ def test_a_drained_node_keeps_what_it_has() -> None:
     nodes = (Peer("n1", drained="new disks"), Peer("n2"))
     assert decide(picture(group("a"), at=(on("a", "n1"),), nodes=nodes), "a").stay == ("n1",)
     assert decide(picture(group("a"), nodes=(Peer("n1", evacuated=True),), at=(on("a", "n1"),)), "a").leave == (
-        ("n1", "n1 is evacuated"),
+        ("n1", "n1 was being evacuated"),
     )
 
 
@@ -182,13 +185,41 @@ def test_a_switch_to_a_node_outside_the_nodelist_says_so() -> None:
     assert taken(picture(group("a"), goals={"a": Goal(targets=("n2",))})) == ("n2",)
 
 
-def test_a_switch_that_was_carried_out_only_says_what_is_preferred() -> None:
-    goals = {"a": Goal(targets=("n3",), carried=True)}
-    assert decide(picture(group("a"), at=(on("a", "n2"),), goals=goals), "a").stay == ("n2",)
-    made = decide(picture(group("a"), goals=goals), "a")
-    assert (made.take, made.because) == (("n3",), "n3 should take it: a switch names it")
-    back = decide(picture(group("a", failback=True), at=(on("a", "n3"),), goals=goals), "a")
-    assert back.stay == ("n3",)
+def test_a_switch_is_over_when_it_is_carried_out_or_cannot_be() -> None:
+    goals = {"a": _to("n3")}
+    assert decide(picture(group("a"), at=(on("a", "n3"),), goals=goals), "a").over
+    assert decide(picture(group("a"), at=(on("a", "n1"),), goals=goals, down="n3"), "a").over
+    assert decide(picture(group("a"), goals=goals, down="n1, n2, n3"), "a").over
+    assert not decide(picture(group("a"), at=(on("a", "n1"),), goals=goals), "a").over, "n1 is to leave"
+    assert not decide(picture(group("a"), goals=goals), "a").over, "n3 is to take it"
+    assert not decide(picture(group("a"), at=(on("a", "n3"),)), "a").over, "there was none"
+    waits = (group("a", rg_dependencies=("d",)), group("d"))
+    there = (on("a", "n1"), on("d", "n2", "PENDING_ONLINE"))
+    assert not decide(picture(*waits, at=there, goals=goals), "a").over, "it goes when d is online"
+
+
+def test_who_was_switched_away_from_is_failed_back_to_when_it_has_joined_anew() -> None:
+    goals = {"a": Goal(since=50)}
+    nodes = (Peer("n1", born=20), Peer("n2", born=30), Peer("n3", born=40))
+    cluster = picture(group("a", failback=True), at=(on("a", "n3"),), nodes=nodes, goals=goals)
+    assert decide(cluster, "a").stay == ("n3",)
+    joined = cluster.replace(nodes=(nodes[0], nodes[1].replace(born=51), nodes[2]))
+    assert decide(joined, "a").next == ("n2",)
+    assert decide(cluster.replace(goals={}), "a").next == ("n1",)
+    assert taken(joined.replace(masteries=())) == ("n1",), "a failover is by the nodelist"
+    gone = cluster.replace(nodes=nodes[1:])
+    assert decide(gone, "a").stay == ("n3",)
+
+
+def test_as_many_as_a_switch_named_until_somebody_asks_for_online() -> None:
+    many = group("a", maximum_primaries=3, desired_primaries=2)
+    one = picture(many, at=(on("a", "n2"), on("a", "n1")), goals={"a": _to("n2")})
+    assert decide(one, "a").leave == (("n1", "switched to n2"),)
+    after = picture(many, at=(on("a", "n2"),), goals={"a": Goal(count=1)})
+    assert decide(after, "a").will == ("n2",)
+    assert decide(after.replace(goals={}), "a").will == ("n2", "n1")
+    suspended = picture(many, at=(on("a", "n2"), on("a", "n1")), goals={"a": _to("n2").replace(suspended=True)})
+    assert decide(suspended, "a").will == ("n2",)
 
 
 def test_failback_goes_to_a_better_node_that_can_take_it() -> None:
@@ -226,7 +257,7 @@ def test_a_switch_of_several_adds_what_it_names() -> None:
     many = group("a", maximum_primaries=2)
     goals = {"a": Goal(targets=("n2", "n3"))}
     assert taken(picture(many, goals=goals)) == ("n2", "n3")
-    assert taken(picture(many, goals=goals, down="n3")) == ("n2",)  # and nobody instead of n3
+    assert taken(picture(many, goals=goals, down="n3")) == ("n2", "n1")  # two are wanted
     assert decide(picture(many, at=(on("a", "n1"),), goals=goals), "a").leave == (("n1", "switched to n2, n3"),)
 
 
@@ -248,7 +279,7 @@ def test_strong_positive_only_where_the_other_is() -> None:
 
 def test_strong_positive_leaves_with_the_other() -> None:
     made = plan(picture(group("a", "+++t"), group("t"), at=(on("a", "n1"), on("t", "n1")), goals={"t": Goal(False)}))
-    assert made["a"].leave == (("n1", "t is not on n1, and it must be where t is (++)"),)
+    assert made["a"].leave == (("n1", "t is not on n1, and it must be where t is (+++)"),)
     moved = plan(picture(group("a", "++t"), group("t"), at=(on("a", "n1"), on("t", "n1")), goals={"t": _to("n3")}))
     assert (moved["t"].next, moved["a"].next) == (("n3",), ("n3",))
 

@@ -72,9 +72,13 @@ def test_slots_are_numbered() -> None:
 
 
 def test_a_goal_is_read_as_it_was_written() -> None:
-    goal = Goal(online=False, suspended=True, managed=False, targets=("n1",), request="r")
+    goal = Goal(
+        online=False, suspended=True, managed=False, targets=("n1",), request="r", since=7, count=2, because="b"
+    )
     assert reading.goal(reading.decode(reading.goal_value(goal))[0]) == goal
     assert reading.goal({"targets": "n1"}) == Goal()
+    assert reading.goal({"since": "7", "count": -1}) == Goal()
+    assert reading.goal({"targets": ["n1"], "carried": True}) == Goal(), "an older gds says so that a switch is over"
 
 
 def test_switches_of_nobody() -> None:
@@ -242,7 +246,7 @@ def test_masters_marks_and_goals() -> None:
     made = board(*EVERY, (records.slot_key("web", 1), records.encode(node="n9", born=2)))
     picture = made.cluster((WEB, Group("db")), TENURE, 100.0)
     assert [(m.group, m.node, m.token, m.slot) for m in picture.masteries] == [("web", "n1", 6, 0)]
-    assert picture.bars == (Bar("web", "n2", "its probe"),)
+    assert picture.bars == (Bar("web", "n2", "its probe", True),)
     assert picture.goals == {"web": Goal(online=False), "db": Goal(online=True)}
     assert made.cluster((WEB,), TENURE, 130.0).bars == ()
     assert made.cluster((), TENURE, 100.0).bars == ()
