@@ -6,7 +6,7 @@ Whether a request is granted is decided by `rgm`; the same sentences are said.
 
 from __future__ import annotations
 
-from gds.fault import verdict
+from gds.fault import score, verdict
 from gds.model.state import ResourceStatus
 from gds.model.window import EMPTY
 from gds.rgm import control
@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from gds.fault.score import Score
     from gds.model.state import ResourceState
     from gds.rgm.events import Event
     from gds.stage import Actor, Stage
@@ -36,11 +37,17 @@ if TYPE_CHECKING:
         @property
         def on_giveover(self) -> str: ...
         def submit(self, actor: Actor, event: Event) -> None: ...
+        def weigh(self, actor: Actor, got: Score) -> None: ...
         def public(self, actor: Actor) -> ResourceState: ...
         def set_status(self, actor: Actor, status: ResourceStatus, message: str) -> None: ...
 
 
 STARTING = (Life.STARTING, Life.PREPARING)
+
+
+def _is_dead(actor: Actor) -> bool:
+    """It counts as up, and has no process any more: it was left alone."""
+    return actor.view.life is Life.ONLINE and not actor.alive and actor.resource.pmf_managed
 
 
 class Requests:
@@ -62,7 +69,7 @@ class Requests:
         elif act in ("start", "enable"):
             actor.enabled = True
             if self._is_managed(actor):
-                self._play.submit(actor, StartAsked(because))
+                self._start(actor, because)
             else:
                 actor.view = actor.view.replace(because=f"{because}; its group is unmanaged")
                 group = actor.resource.group
@@ -81,6 +88,9 @@ class Requests:
             self._clear(actor)
         else:
             self._switch_monitor(actor, act == "monitor")
+
+    def _start(self, actor: Actor, because: str) -> None:
+        self._play.submit(actor, (RestartAsked if _is_dead(actor) else StartAsked)(because))
 
     def _refusal(self, actor: Actor, act: str) -> str:
         """Why a person may not have it; "" when it is done, or somebody else says so."""
@@ -137,6 +147,9 @@ class Requests:
         elif act in ("suspend", "resume"):
             troupe.suspend(group, act == "suspend")
             stage.said(group, "answer", f"automatic recovery is {'suspended' if act == 'suspend' else 'on again'}")
+            for actor in troupe.of(group) if act == "resume" else ():
+                if _is_dead(actor):
+                    self._play.weigh(actor, score.of_death("while automatic recovery was suspended"))
         elif act in ("manage", "unmanage"):
             troupe.manage(group, act == "manage")
             stage.said(group, "answer", f"it is {'managed' if act == 'manage' else 'unmanaged'}")
@@ -149,7 +162,7 @@ class Requests:
         elif act == "online":
             for actor in troupe.of(group):
                 if actor.enabled:
-                    self._play.submit(actor, StartAsked(because))
+                    self._start(actor, because)
         else:
             self._restart_group(group, because)
 

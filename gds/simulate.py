@@ -185,7 +185,7 @@ class _Play:
         self._line(actor, "fact", fact.score.because)
         actor.alive = actor.alive and not fact.dead
         if actor.view.life in (Life.ONLINE, Life.STARTING):
-            self._weigh(actor, fact.score)
+            self.weigh(actor, fact.score)
         else:
             self._line(actor, "answer", f"not weighed: it is {self.public(actor)}")
 
@@ -210,7 +210,7 @@ class _Play:
         if actor.stop is not None:
             self.stage.emptied(actor, actor.stop)
         elif actor.view.life in (Life.ONLINE, Life.STARTING):
-            self._weigh(actor, score.of_death(how))
+            self.weigh(actor, score.of_death(how))
 
     def _probed(self, actor: Actor, outcome: Outcome) -> None:
         resource = actor.resource
@@ -226,7 +226,7 @@ class _Play:
             self._unable(actor, outcome)
         else:
             got = silence or score.of_probe(outcome, resource, actor.history.timeouts)
-            self._weigh(actor, got, outcome.message if resource.probe_command is not None else "")
+            self.weigh(actor, got, outcome.message if resource.probe_command is not None else "")
 
     def _looked(self, actor: Actor, start: Start, outcome: Outcome) -> None:
         """Start asked the probe."""
@@ -249,7 +249,8 @@ class _Play:
         else:
             self._line(actor, "verdict", f"not weighed: {tried.because}")
 
-    def _weigh(self, actor: Actor, got: Score, message: str = "") -> None:
+    def weigh(self, actor: Actor, got: Score, message: str = "") -> None:
+        """One score to the judge, and the verdict to the life."""
         suspended = self._around.suspended if self.recorded else self.troupe.suspended(actor)
         actor.history, said = verdict.judge(actor.history, got, actor.resource, self.stage.now, suspended)
         if isinstance(said, verdict.Healthy):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from gds.fault.history import FRESH
 from gds.model.window import EMPTY
+from gds.rgm.events import RestartAsked, StartAsked
+from gds.rgm.life import Life
 from gds.rgm.resource import ResourceView
 
 TYPE_CHECKING = False
@@ -92,6 +94,15 @@ class App:
         self.clock_rank = 0.0
         self.asked: list[Callback] | None = None
         """Who waits for the life to settle."""
+
+    @property
+    def is_dead(self) -> bool:
+        """It counts as up, and has no process any more: it was left alone."""
+        return self.view.life is Life.ONLINE and self.tree is None and self.resource.pmf_managed
+
+    def asked_up(self, because: str) -> StartAsked | RestartAsked:
+        """Somebody wants it up: what is dead has to be started anew."""
+        return RestartAsked(because) if self.is_dead else StartAsked(because)
 
     @property
     def is_monitored(self) -> bool:

@@ -7,6 +7,7 @@ Suspend_automatic_recovery.
 
 from __future__ import annotations
 
+from gds.fault import score
 from gds.model.resource import Group
 from gds.rgm import group as group_of
 from gds.rgm import order
@@ -82,6 +83,10 @@ class Groups:
         return self._switch(name, "managed", True)
 
     def is_started_by_itself(self, name: str) -> bool:
+    def is_suspended(self, name: str) -> bool:
+        """Nothing of it is recovered automatically."""
+        return name in self._rgmd.suspended
+
         """False when the node has just booted and the group waits for a person (auto_start_on_new_cluster)."""
         if self.cluster is not None:
             return self.cluster.is_taken_up(name)
@@ -94,11 +99,24 @@ class Groups:
         return self.cluster is None or self.cluster.token(name) > 0
 
     def ask_there(self, name: str) -> str:
+    def why_not_here(self, name: str) -> str:
+        """Why nothing of it can be started on this node now; "" when it can."""
+        if self.cluster is None:
+            return ""
+        masters = self.elsewhere(name)
+        return f"{masters} masters {name}: ask there" if masters else self.cluster.refusal(name)
+
+    def elsewhere(self, name: str) -> str:
+        """The nodes that master it instead of this one; "" when it does, or none."""
+        if self.cluster is None or self.is_here(name):
+            return ""
+        return ", ".join(self.cluster.masters(name))
+
         """A hint for who asks a node that is not its master; "" when this one is."""
         if self.cluster is None or self.is_here(name):
             return ""
-        masters = self.cluster.masters(name)
-        return f"; {', '.join(masters)} masters it: ask there" if masters else "; no node masters it"
+        masters = self.elsewhere(name)
+        return f"; {masters} masters it: ask there" if masters else "; no node masters it"
 
     def state(self, name: str, apps: Iterable[App] | None = None) -> GroupState:
         """Its state on this node."""
@@ -110,7 +128,7 @@ class Groups:
 
     def facts(self, name: str) -> dict[str, Any]:
         """What `gds status --json` shows of it beside its state and resources."""
-        return {"managed": self.is_managed(name), "suspended": name in self._rgmd.suspended}
+        return {"managed": self.is_managed(name), "suspended": self.is_suspended(name)}
 
     def _members(self, apps: Iterable[App]) -> list[Member]:
         rgmd = self._rgmd
@@ -160,8 +178,8 @@ class Groups:
         self._rgmd.managing.each(apps, "Init" if managed else "Fini", lambda: done(fault))
 
     def suspend(self, name: str, suspended: bool) -> str:
-        """Suspend_automatic_recovery: nothing is restarted, given over or tried again by itself. Why it could not be
-        kept for good, or ""."""
+        """Suspend_automatic_recovery: nothing is restarted, given over or tried again by itself. Who died meanwhile is
+        judged when it is over. Why it could not be kept for good, or ""."""
         fault = self._switches.set(MARK + name, "suspended", suspended)
         if suspended:
             self._rgmd.suspended[name] = _SUSPENDED
@@ -170,8 +188,16 @@ class Groups:
         for app in self.apps(name):
             self._rgmd.kept.decided(app, "suspended" if suspended else "resumed", "asked by a person")
         return fault
+            if not suspended and app.is_dead and self.is_here(name):
+                self._rgmd.monitor.weigh(app, score.of_death("while automatic recovery was suspended"))
 
     # -- what is told -------------------------------------------------------------------------------------------------
+    def revive(self, name: str, because: str) -> None:
+        """A person wants it online: who counts as up there and is dead is brought up."""
+        for app in self.apps(name):
+            if app.enabled and app.is_dead:
+                self._rgmd.start(app, because)
+
 
     def observed(self, app: App) -> None:
         """The life or status of one of its resources changed: the log hears of the group when this turn is over."""

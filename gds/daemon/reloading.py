@@ -318,8 +318,9 @@ class Reload:
     def _up(self, app: App, because: str) -> None:
         rgmd = self._rgmd
         group = app.resource.group
-        here = not self._groups.why_not_here(group)  # else who masters it starts it, and this node when it becomes master
-        if app.enabled and app.wanted and here and self._groups.is_managed(group) and not self._ending():
+        # else who masters it starts it, and this node when it becomes master
+        may = not self._groups.why_not_here(group)
+        if app.enabled and app.wanted and may and self._groups.is_managed(group) and not self._ending():
             rgmd.managing.before_start(app, lambda: rgmd.submit(app, StartAsked(because)))
             rgmd.settled(app, lambda: self._rested(app))
         else:

@@ -27,7 +27,6 @@ from gds.rgm.events import (
     NeedsMet,
     PostnetSucceeded,
     RestartAsked,
-    StartAsked,
     StopAsked,
     StopSucceeded,
     UsersGone,
@@ -287,7 +286,7 @@ class Rgmd:
     def start(self, app: App, because: str) -> None:
         """Bring it up, after Init or Boot where one is due."""
         app.wanted = True
-        self.managing.before_start(app, lambda: self.submit(app, StartAsked(because)))
+        self.managing.before_start(app, lambda: self.submit(app, app.asked_up(because)))
         self.kept.about_to_start(app)  # who asked may be answered now, so a crash must not lose it
 
     def stop(self, app: App, because: str) -> None:

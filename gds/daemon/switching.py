@@ -1,5 +1,5 @@
-"""enable, disable, monitor, unmonitor, and manage and unmanage of a group, on a cluster: switched on every node, as at
-Sun (clresource without -n, clresourcegroup).
+"""enable, disable, monitor, unmonitor, and manage, unmanage, suspend and resume of a group, on a cluster: switched on
+every node, as at Sun (clresource without -n, clresourcegroup).
 
 What a person switches is carried out where they ask; when that went well it stands in the store, and every other node
 follows, now or when it comes back. So what was disabled here is not started elsewhere by a failover.
@@ -12,6 +12,7 @@ from gds.daemon.names import FAILED, OK, USAGE
 from gds.daemon.nodes import MOST
 from gds.model.store import Committed, Put, Transaction
 from gds.rgm import records
+from gds.rgm.eligible import NO_GOAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Switching:
         self._here = {verb: here[verb] for verb in SWITCHES}
         self._busy: set[str] = set()
         self._refused: dict[tuple[str, str, bool], str] = {}
+        self._goals: dict[str, tuple[int, bool]] = {}
+        """Group -> the revision of what people want of it as it was seen last, and whether it was suspended."""
         self.acting: dict[str, Verb] = {verb: self._asked(verb) for verb in SWITCHES}
 
     def _asked(self, verb: str) -> Verb:
@@ -120,6 +123,9 @@ class Switching:
 
     def look(self) -> None:
         """Follow what was switched elsewhere."""
+        if self._tenant.member.revision >= 0:
+            for group in self._groups.declared:
+                self._follow_goal(group)
         for group, of in self._tenant.member.board.switches.items():
             if group in self._busy:
                 continue
@@ -127,6 +133,18 @@ class Switching:
                 for what, value in switches.items():
                     if (what, value) in VERBS and self._is(group, name, what) is (not value):
                         self._follow(name or group, what, value)
+
+    def _follow_goal(self, group: str) -> None:
+        """Whether it is suspended is what the store says. Asked for again, it is up where it only counts as up."""
+        board = self._tenant.member.board
+        goal = board.goals.get(group, NO_GOAL)
+        now = board.modified(records.goal_key(group)), goal.suspended
+        before = self._goals.get(group)
+        self._goals[group] = now
+        if goal.suspended is not self._groups.is_suspended(group):
+            self._groups.suspend(group, goal.suspended)
+        elif before is not None and before[0] != now[0] and goal.online and self._groups.is_here(group):
+            self._groups.revive(group, "a person wants it online")
 
     def _is(self, group: str, name: str, what: str) -> bool | None:
         """How it is switched here; None: there is no such thing here."""

@@ -87,6 +87,9 @@ class UpAndDown:
         named = request["names"]
         apps = [a for a in apps if a.enabled or a.name in named] or apps
         for app in apps:
+            if why := self._groups.why_not_here(app.resource.group):
+                client.done(FAILED, f"cannot {verb} {app.name}: {why}")
+                return None
             if not self._groups.is_managed(app.resource.group):
                 group = app.resource.group
                 client.done(FAILED, f"cannot {verb} {app.name}: its group is unmanaged; `gds rg manage {group}` first")
@@ -107,6 +110,12 @@ class UpAndDown:
         apps = self._names.named(client, request)
         if apps is None or self._refused(client, request, "stop", Ask.OFFLINE):
             return
+        for app in apps:
+            masters = self._groups.elsewhere(app.resource.group)
+            if masters and app.view.life is Life.OFFLINE:
+                said = f"nothing of it runs on this node; {masters} masters {app.resource.group}: ask there"
+                client.done(FAILED, f"cannot stop {app.name}: {said}")
+                return
         for app in self._ordered(apps, down=True):
             goes_on = order.goes_on(self._rgmd.graph, app.name, self._look)
             if left := [n for n in goes_on if n not in {a.name for a in apps}]:
@@ -158,6 +167,9 @@ class UpAndDown:
             return
         so_already = set()
         for name in names:
+            if verb in ("online", "restart") and (why := self._groups.why_not_here(name)):
+                client.done(FAILED, f"cannot {verb} {name}: {why}")
+                return
             ruling = self._groups.rule(name, Ask(verb))
             if isinstance(ruling, Refused):
                 client.done(BUSY if ruling.busy else FAILED, f"cannot {verb} {name}: {ruling.because}")

@@ -102,7 +102,7 @@ def test_nothing_is_started_on_a_node_that_is_no_master() -> None:
         cluster.settled()
         client = cluster.ask("n2", "start", "web")
         assert client.code == 1
-        assert "this node is not its master" in client.message
+        assert client.message == "cannot start web: n1 masters web: ask there"
         assert cluster.masters() == ["n1"]
 
 
