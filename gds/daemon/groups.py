@@ -82,11 +82,11 @@ class Groups:
         """Methods may be run for its resources."""
         return self._switch(name, "managed", True)
 
-    def is_started_by_itself(self, name: str) -> bool:
     def is_suspended(self, name: str) -> bool:
         """Nothing of it is recovered automatically."""
         return name in self._rgmd.suspended
 
+    def is_started_by_itself(self, name: str) -> bool:
         """False when the node has just booted and the group waits for a person (auto_start_on_new_cluster)."""
         if self.cluster is not None:
             return self.cluster.is_taken_up(name)
@@ -98,7 +98,6 @@ class Groups:
         """This node may run it: it is alone, or master."""
         return self.cluster is None or self.cluster.token(name) > 0
 
-    def ask_there(self, name: str) -> str:
     def why_not_here(self, name: str) -> str:
         """Why nothing of it can be started on this node now; "" when it can."""
         if self.cluster is None:
@@ -112,6 +111,7 @@ class Groups:
             return ""
         return ", ".join(self.cluster.masters(name))
 
+    def ask_there(self, name: str) -> str:
         """A hint for who asks a node that is not its master; "" when this one is."""
         if self.cluster is None or self.is_here(name):
             return ""
@@ -187,17 +187,17 @@ class Groups:
             self._rgmd.suspended.pop(name, None)
         for app in self.apps(name):
             self._rgmd.kept.decided(app, "suspended" if suspended else "resumed", "asked by a person")
-        return fault
             if not suspended and app.is_dead and self.is_here(name):
                 self._rgmd.monitor.weigh(app, score.of_death("while automatic recovery was suspended"))
+        return fault
 
-    # -- what is told -------------------------------------------------------------------------------------------------
     def revive(self, name: str, because: str) -> None:
         """A person wants it online: who counts as up there and is dead is brought up."""
         for app in self.apps(name):
             if app.enabled and app.is_dead:
                 self._rgmd.start(app, because)
 
+    # -- what is told -------------------------------------------------------------------------------------------------
 
     def observed(self, app: App) -> None:
         """The life or status of one of its resources changed: the log hears of the group when this turn is over."""
