@@ -85,7 +85,8 @@ def _known(cluster: Cluster, named: dict[str, tuple[str, ...]]) -> None:
     for each in (node for given in named.values() for node in given):
         if each not in nodes:
             raise UsageError(
-                f"cannot tell what {each} would change: the nodes are {', '.join(sorted(nodes)) or 'none'}"
+                f"cannot tell what {each} would change: "
+                + (f"the nodes are {', '.join(sorted(nodes))}" if nodes else "there is no node")
             )
 
 

@@ -71,7 +71,7 @@ def _understood(typed: options.Options) -> tuple[str, list[str]]:
         raise UsageError(f"cannot guess what to do with types: say {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}")
     action, names = words[0], words[1:]
     if action not in ACTIONS:
-        raise UsageError(f"cannot {action} types{options.near(action, ACTIONS)}")
+        raise UsageError(f"cannot use gds rt {action}: there is no such action{options.near(action, ACTIONS)}")
     if "rtr" in typed.flags and action != "show":
         raise UsageError("cannot use --rtr here: only `gds rt show` has it")
     if "json" in typed.flags and (action not in ("list", "show") or "rtr" in typed.flags):

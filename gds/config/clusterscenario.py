@@ -18,17 +18,17 @@
     [[fact]]
     at = 30                           # since the cluster started
     node = "n1"
-    happens = "dies"                  # one of HAPPENINGS: dies, returns, cut off, healed
+    happens = "dies"                  # one of: dies, returns, cut off, healed
 
     [[fact]]
     at = 40
     node = "n2"
-    asked = "evacuate"                # one of NODE_ACTS, by a person: evacuate, drain, resume
+    asked = "evacuate"                # by a person, one of: evacuate, drain, resume
 
     [[fact]]
     at = 50
     group = "web"
-    asked = "switch"                  # one of GROUP_ACTS: switch, online, offline, suspend, resume
+    asked = "switch"                  # one of: switch, online, offline, suspend, resume
     to = ["n3"]                       # of a switch alone
 
     [[fact]]

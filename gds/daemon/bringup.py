@@ -13,7 +13,8 @@ from gds.model.names import TAG_MARK
 from gds.model.state import ResourceStatus
 from gds.rgm import order
 from gds.rgm.events import RestartAsked, RestartJudged, StartAsked, StopAsked
-from gds.rgm.resource import Life
+from gds.rgm.life import public
+from gds.rgm.resource import Life, ResourceView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class BringUp:
         self._new_app = new_app
         self._await_start = await_start
         self._groups = groups
+        self._said: dict[str, str] = {}
+        """Why what nobody wants up is down, as the runner before us had it."""
         self._doubt = ""
         """Behind what was read of a resource, where it may be older than what was true at last."""
         self._unknown: Set[str] = frozenset()
@@ -92,6 +95,7 @@ class BringUp:
         for rank, resource in enumerate(probed):
             rgmd.apps[resource.name].clock_rank = rank / len(probed)
         now = rgmd.loop.now()
+        self._said = {name: str(r.get("because", "")) for name, r in records.items() if r.get("wanted") is False}
         lives = {name: recall(rgmd.apps[name], r, now) for name, r in records.items() if name in rgmd.apps}
         for name, incarnation in survivors.items():
             if name not in rgmd.apps:
@@ -137,7 +141,7 @@ class BringUp:
             was is Life.OFFLINE or not self._groups.is_started_by_itself(app.resource.group)
         )
         if elsewhere or not (app.enabled and app.wanted):
-            why = "disabled" if not app.enabled else "stopped by a person"
+            why = "disabled" if not app.enabled else self._said.get(app.name) or "stopped by a person"
             if elsewhere and app.enabled:
                 why = "it starts where the cluster wants it"
             app.view = app.view.replace(because=why)
@@ -181,7 +185,7 @@ class BringUp:
         """What it started has no tree to be found by, and runs for all we know: it is probed on, or ended first. What
         its Start had left under nametags has ended with them."""
         app.view = app.view.replace(life=Life.ONLINE, because="taken over from the runner before this one")
-        because = f"the runner before this one ended while it was {was.value}{self._doubt}"
+        because = f"the runner before this one ended while it was {_seen(was)}{self._doubt}"
         if not (app.enabled and app.wanted):
             self._rgmd.submit(app, StopAsked(because))
         elif was is Life.ONLINE and tags:
@@ -219,7 +223,7 @@ class BringUp:
         elif app.name in self._unknown:
             self._begin_anew(app, "what the runner before this one knew of it is lost")
         else:
-            self._begin_anew(app, f"the runner before this one ended while it was {was.value}{self._doubt}")
+            self._begin_anew(app, f"the runner before this one ended while it was {_seen(was)}{self._doubt}")
 
     def _begin_anew(self, app: App, because: str) -> None:
         """Stopped, whatever there is of it, and started. It is not a person who asks: a last try stays the last one."""
@@ -243,3 +247,8 @@ class BringUp:
         rgmd.pmfd.take_back(stray, incarnation, 0)
         rgmd.submit(stray, StopAsked("no descriptor names it any more"))
         rgmd.settled(stray, lambda: rgmd.apps.pop(name, None))
+
+
+def _seen(life: Life) -> str:
+    """As people know it: HELD, CYCLING and the like are our words alone."""
+    return public(ResourceView("", life=life), True, False).value

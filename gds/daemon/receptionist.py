@@ -11,6 +11,7 @@ from gds.daemon.names import BUSY, DENIED, FAILED, NOT_RUNNING, OK, USAGE, Names
 from gds.daemon.updown import UpAndDown
 from gds.fault import score
 from gds.rgm import control
+from gds.rgm.group import doing
 from gds.rgm.resource import Life
 
 TYPE_CHECKING = False
@@ -91,9 +92,10 @@ class Receptionist:
             self.reading[verb](client, request)
         elif verb in self.acting:
             if client.uid not in (0, self._own_uid):
-                client.done(DENIED, f"cannot {verb}: only root and the runner's own user may; you are uid {client.uid}")
+                said = f"only root and the runner's own user may; you are uid {client.uid}"
+                client.done(DENIED, f"cannot {doing(verb, _names(request))}: {said}")
             elif self._house.stopping and verb != "clear":
-                client.done(BUSY, f"cannot {verb}: the runner is stopping everything")
+                client.done(BUSY, f"cannot {doing(verb, _names(request))}: the runner is stopping everything")
             else:
                 self.acting[verb](client, request)
         else:
@@ -101,7 +103,15 @@ class Receptionist:
 
     def _alone(self, client: Client, request: dict[str, Any]) -> None:
         """What only several nodes can do; a cluster's desk puts itself in these places."""
-        client.done(FAILED, f"cannot {request['verb'].replace('.', ' ')}: this runner is alone; it has no engine")
+        what = {
+            "nodes": "tell of nodes",
+            "cluster.picture": "tell what if",
+            "rg.switch": "switch a group to another node",
+            "node.drain": "drain a node",
+            "node.evacuate": "evacuate a node",
+            "node.resume": "resume a node",
+        }.get(request["verb"], request["verb"])
+        client.done(FAILED, f"cannot {what}: this runner is alone; it has no engine (`gds explain engine`)")
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -185,7 +195,7 @@ class Receptionist:
             fault = self._house.switch(app.name, "monitored", value)
             if fault:
                 client.tell({"line": f"kept for {app.name} only until the runner ends: {fault}"})
-            self._rgmd.set_monitored(app, value)
+            self._rgmd.set_monitored(app, value, because_of(client, request["verb"]))
         client.done(OK)
 
     def _probe(self, client: Client, request: dict[str, Any]) -> None:
@@ -274,11 +284,11 @@ class Receptionist:
             client.done(NOT_RUNNING, f"cannot give over {apps[0].name}: it is {self._rgmd.public(apps[0])}{hint}")
             return
         app = up[0]
-        because = f"giveover: {because_of(client, 'giveover')}"
+        because = because_of(client, "giveover")
         ruling = control.giveover(self._rgmd.giveover_leads(app))
         if isinstance(ruling, control.Refused):
             self._rgmd.purge(app)  # surprise 7: after a giveover, even a refused one, the counters are 0
-            self._rgmd.kept.decided(app, "giveover refused", f"{because}; {ruling.because}")
+            self._rgmd.tell(app, "giveover refused", f"{because}; refused, {ruling.because}")
             client.done(FAILED, f"cannot give over {app.name}: {ruling.because}; it stays as it is")
             return
 
@@ -289,13 +299,14 @@ class Receptionist:
                 client.tell({"line": f"{app.resource.group} leaves this node"})
                 client.done(OK)
 
-        self._rgmd.give_over(app, because, told)
+        self._rgmd.give_over(app, f"giveover: {because}", told)
 
     def _clear(self, client: Client, request: dict[str, Any]) -> None:
         apps = self._names.named(client, request)
         if apps is None:
             return
-        bad = [fault for app in apps if (fault := self._rgmd.clear(app))]
+        because = because_of(client, "clear")
+        bad = [fault for app in apps if (fault := self._rgmd.clear(app, because))]
         client.done(FAILED if bad else OK, "\n".join(bad))
 
     def _reload(self, client: Client, request: dict[str, Any]) -> None:
@@ -321,3 +332,11 @@ class Receptionist:
     def _diff(self, client: Client, request: dict[str, Any]) -> None:
         if self._names.named(client, request, all_if_none=True) is not None:
             self._house.setting().diff(client, request, client.uid in (0, self._own_uid))
+
+
+def _names(request: dict[str, Any]) -> str:
+    """What is asked for, in words; whoever asks can write anything there."""
+    names = request.get("names")
+    if not isinstance(names, list) or not names or not all(isinstance(n, str) and n.isprintable() for n in names):
+        return "it"
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 SURVEY = 60.0
 """Seconds after which every endpoint is looked at again, for `describe`."""
+SURVEY_ILL = 3.0
+"""The same while one of them is ill: it may be well again soon, and is not to be called ill for a minute."""
 SHORTEST_SILENCE = 5.0
 _LONGEST_PAGE = 10.0
 _RETRY = 1.0
@@ -73,6 +75,7 @@ class EtcdEngine:
         self._keys: set[str] = set()
         """Of all that was told and not told to be gone."""
         self._timers: dict[str, TimerHandle] = {}
+        self._looks_soon = False
         self._allow_old = settings.allow_old_etcd
 
     # -- ports.ClusterEngine ------------------------------------------------------------------------------------------
@@ -265,6 +268,9 @@ class EtcdEngine:
 
     def _reached(self) -> None:
         """A majority of the store has answered. It is back when what was missed has been told."""
+        if not self._looks_soon and any(place.fault for place in self._client.places) and self._listener is not None:
+            self._looks_soon = True
+            self._arm("survey", SURVEY_ILL, self._survey)
         if self._away and self._is_loaded and self._watch.is_current and self._listener is not None:
             self._away = ""
             self._listener.engine_back()
@@ -317,6 +323,7 @@ class EtcdEngine:
         for place in self._client.places:
             if place is not self._client.pinned:
                 self._client.open(place, max(1.0, self._attempt), _hang_up)
+        self._looks_soon = False
         if self._listener is not None:
             self._arm("survey", SURVEY, self._survey)
 

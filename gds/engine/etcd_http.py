@@ -159,6 +159,7 @@ class Asked:
             return
         client = self._client
         client.give_back(line)
+        line.place.fault = ""
         told = understood(self._status, b"".join(self._heard))
         if isinstance(told, Trouble):
             if told.wants_login and client.user and not self._bare and self._logins < 2:

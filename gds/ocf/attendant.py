@@ -145,13 +145,29 @@ def check(asked: Asked, verb: str, seconds: float) -> tuple[int, str]:
     try:
         with tempfile.TemporaryDirectory(prefix="gds-ocf-") as scratch:
             as_it_is = not asked.resource and not asked.properties
-            words = gds(verb, asked.config if as_it_is else descriptor_of(asked, scratch))
+            path = asked.config if as_it_is else descriptor_of(asked, scratch)
+            words = gds(verb, path)
             done = subprocess.run(
                 words, capture_output=True, text=True, timeout=seconds, env=environment(), check=False
             )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Failure(GENERIC, f"cannot {verb} {asked.config}: {error}") from None
-    return done.returncode, (done.stdout + done.stderr).strip()
+    said = (done.stdout + done.stderr).strip()
+    return done.returncode, said if as_it_is else by_parameters(said, path, asked)
+
+
+def by_parameters(said: str, path: str, asked: Asked) -> str:
+    """What was said of `path`, which we made and is gone, as it is to somebody who knows the parameters."""
+    lines = []
+    for line in said.split("\n"):
+        place, colon, rest = line.removeprefix(path).partition(": ")
+        if line.startswith(path) and colon and not place.strip(":0123456789"):
+            keys, _, message = rest.partition(": ")
+            key = keys.rpartition(".")[2].partition("[")[0]
+            named = key.lower() in [each.lower() for each in asked.properties]
+            line = f"parameter {key}: {message}" if named else f"{asked.config}: {rest}"
+        lines.append(line.replace(path, asked.config))
+    return "\n".join(lines)
 
 
 def _output(instance: str, place: Place, environ: dict[str, str]) -> int:

@@ -217,8 +217,8 @@ def test_show_as_json(desk: Desk) -> None:
     ("words", "said"),
     [
         ([], "cannot guess what to do with types: say register, list, show, check or unregister"),
-        (["regster", "x"], "cannot regster types; did you mean register?"),
-        (["xyzzy"], "cannot xyzzy types"),
+        (["regster", "x"], "cannot use gds rt regster: there is no such action; did you mean register?"),
+        (["xyzzy"], "cannot use gds rt xyzzy: there is no such action"),
         (["register"], "cannot register: name RTR files"),
         (["check"], "cannot check: name RTR files"),
         (["unregister"], "cannot unregister: name types"),

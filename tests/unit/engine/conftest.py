@@ -23,5 +23,6 @@ def world() -> Iterator[World]:
 @pytest.fixture
 def password(tmp_path: Path) -> str:
     file = tmp_path / "password"
+    file.touch(0o600)
     file.write_text("secret\n")
     return str(file)

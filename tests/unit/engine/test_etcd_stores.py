@@ -9,6 +9,7 @@ from tests.contract.engines import Heard, Told
 from tests.unit.engine.gateway import (
     LOGIN,
     RANGE,
+    SILENT,
     STATUS,
     TXN,
     VERSION,
@@ -126,6 +127,21 @@ def test_one_old_member_among_others_is_left_alone(world: World) -> None:
     assert world.commit(engine) == Committed(11)
     assert heard.words == ["loaded"]
     assert old.of(RANGE) == old.of(TXN) == []
+
+
+def test_an_endpoint_that_is_well_again_is_not_called_ill(world: World) -> None:
+    one, two = world.gateway(member=1), world.gateway(member=2)
+    engine, _ = world.begun(one, two)
+
+    def faults() -> list[str]:
+        return [each["fault"] for each in engine.describe()["endpoints"]]
+
+    one.script[TXN] = SILENT
+    assert isinstance(world.commit(engine, timeout=0.3), Unknown)
+    assert "no answer within" in faults()[0]
+    assert world.commit(engine) == Committed(11), "the other one is asked"
+    del one.script[TXN]
+    world.until(lambda: faults() == ["", ""])
 
 
 def test_a_stranger_among_the_endpoints_is_left_alone(world: World) -> None:

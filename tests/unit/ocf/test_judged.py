@@ -8,6 +8,7 @@ import pytest
 
 from gds.ocf.agent import judged, main
 from gds.ocf.asked import CONFIGURED, DEGRADED, GENERIC, INSTALLED, NOT_RUNNING, SUCCESS, UNIMPLEMENTED, Asked, Failure
+from gds.ocf.attendant import by_parameters
 
 
 def status(*resources: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -116,3 +117,20 @@ def test_an_action_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None
     assert "cannot promote" in capsys.readouterr().err
     assert main([]) == UNIMPLEMENTED
     assert main(["--help"]) == SUCCESS
+
+
+def test_what_is_wrong_with_a_parameter_is_said_of_the_parameter() -> None:
+    asked = Asked({"OCF_RESKEY_config": "/etc/gds/web.toml", "OCF_RESKEY_retry_count": "many"})
+    made = "/tmp/gds-ocf-x/web.toml"
+    said = (
+        f'{made}:7:17: resource.web.retry_count: expected a whole number, not "many"\n'
+        f"{made}:3:1: resource.web.start_comand: unknown key\n"
+        f"{made}: nothing is declared\n"
+        f"gds: cannot use {made}: 3 errors"
+    )
+    assert by_parameters(said, made, asked).split("\n") == [
+        'parameter retry_count: expected a whole number, not "many"',
+        "/etc/gds/web.toml: resource.web.start_comand: unknown key",
+        "/etc/gds/web.toml: nothing is declared",
+        "gds: cannot use /etc/gds/web.toml: 3 errors",
+    ]
