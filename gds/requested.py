@@ -12,6 +12,7 @@ from gds.model.window import EMPTY
 from gds.rgm import control
 from gds.rgm.control import Optag
 from gds.rgm.events import ClearAsked, GiveoverAsked, RestartAsked, StartAsked, StopAsked
+from gds.rgm.group import doing
 from gds.rgm.order import needing
 from gds.rgm.resource import Life
 
@@ -143,7 +144,7 @@ class Requests:
         because = f"rg {act} asked by a person"
         refusal = "the runner is stopping everything" if troupe.leaving else troupe.refusal(group, act, stage.now)
         if refusal:
-            stage.said(group, "answer", f"cannot {act} {group}: {refusal}")
+            stage.said(group, "answer", f"cannot {doing(act, group)}: {refusal}")
         elif act in ("suspend", "resume"):
             troupe.suspend(group, act == "suspend")
             stage.said(group, "answer", f"automatic recovery is {'suspended' if act == 'suspend' else 'on again'}")

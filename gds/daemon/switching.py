@@ -13,6 +13,7 @@ from gds.daemon.nodes import MOST
 from gds.model.store import Committed, Put, Transaction
 from gds.rgm import records
 from gds.rgm.eligible import NO_GOAL
+from gds.rgm.group import doing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ class Switching:
                 client.done(FAILED, taken)
                 return
             if len(groups) > MOST:
-                client.done(USAGE, f"cannot {verb} {len(groups)} groups in one transaction: name at most {MOST}")
+                what = doing(verb, f"{len(groups)} groups")
+                client.done(USAGE, f"cannot {what} in one transaction: name at most {MOST}")
                 return
             self._busy |= groups
             request = {**request, "names": list(request.get("names") or [])}
@@ -110,7 +112,7 @@ class Switching:
             else:
                 self._busy -= groups
                 why = getattr(answer, "because", "somebody else switched the same just now; try again")
-                client.done(FAILED, f"cannot {verb} it on all nodes: {why}; it was done on this node alone")
+                client.done(FAILED, f"cannot {doing(verb, 'it')} on all nodes: {why}; it was done on this node alone")
             self._tenant.look()
 
         self._tenant.commit(Transaction(compares, tuple(operations)), done)

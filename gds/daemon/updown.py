@@ -11,7 +11,7 @@ from gds.daemon import report
 from gds.daemon.names import BUSY, FAILED, OK, UNKNOWN, USAGE, because_of
 from gds.model.state import ResourceState
 from gds.rgm import order
-from gds.rgm.group import Ask, Refused
+from gds.rgm.group import Ask, Refused, doing
 from gds.rgm.resource import Life
 
 TYPE_CHECKING = False
@@ -67,7 +67,7 @@ class UpAndDown:
             if name not in self._rgmd.apps:
                 ruling = self._groups.rule(name, ask)
                 if isinstance(ruling, Refused):
-                    client.done(BUSY if ruling.busy else FAILED, f"cannot {verb} {name}: {ruling.because}")
+                    client.done(BUSY if ruling.busy else FAILED, f"cannot {doing(verb, name)}: {ruling.because}")
                     return True
         return False
 
@@ -141,7 +141,7 @@ class UpAndDown:
         names = request.get("names") or []
         groups = {a.resource.group for a in self._rgmd.apps.values()}
         if not isinstance(names, list) or not names:
-            client.done(USAGE, f"cannot {verb}: no group is given")
+            client.done(USAGE, f"cannot {doing(verb, 'a group')}: none is given")
             return
         for name in names:
             if name not in groups:
@@ -168,11 +168,11 @@ class UpAndDown:
         so_already = set()
         for name in names:
             if verb in ("online", "restart") and (why := self._groups.why_not_here(name)):
-                client.done(FAILED, f"cannot {verb} {name}: {why}")
+                client.done(FAILED, f"cannot {doing(verb, name)}: {why}")
                 return
             ruling = self._groups.rule(name, Ask(verb))
             if isinstance(ruling, Refused):
-                client.done(BUSY if ruling.busy else FAILED, f"cannot {verb} {name}: {ruling.because}")
+                client.done(BUSY if ruling.busy else FAILED, f"cannot {doing(verb, name)}: {ruling.because}")
                 return
             if ruling.nothing:
                 so_already.add(name)

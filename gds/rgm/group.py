@@ -133,6 +133,26 @@ def rule(name: str, members: Sequence[Member], managed: bool, ask: Ask) -> Grant
     return Refused(said.format(name=name, stuck=_listed(stuck)))
 
 
+def doing(act: str, what: str) -> str:
+    """What is asked, in words: "take shop offline". `act`: a verb of the control socket, or an Ask."""
+    form = _WORDS.get(act) or _WORDS.get(act.removeprefix("rg.")) or f"{act.removeprefix('rg.')} {{}}"
+    return form.format(what)
+
+
+_WORDS = {
+    "online": "bring {} online",
+    "offline": "take {} offline",
+    "suspend": "suspend the automatic recovery of {}",
+    "resume": "resume the automatic recovery of {}",
+    "rg.switch": "switch a group to another node",
+    "node.drain": "drain a node",
+    "node.evacuate": "evacuate a node",
+    "node.resume": "resume a node",
+    "giveover": "give over {}",
+    "reload": "reload",
+}
+
+
 def busy_with(members: Sequence[Member]) -> str:
     """What its methods are doing, in words."""
     moving = [m for m in members if m.state in (ResourceState.STOPPING, ResourceState.STARTING)]

@@ -217,3 +217,31 @@ def test_what_is_enabled_in_an_unmanaged_group_is_enabled(desk: Make) -> None:
     assert one.ask("rg.manage", "g") == (0, [])
     assert one.ask("rg.online", "g") == (0, [])
     assert (one.life("a"), one.life("b")) == (Life.ONLINE, Life.OFFLINE)
+
+
+# -- words ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("verb", "names", "words"),
+    [
+        ("rg.offline", ["g"], "take g offline"),
+        ("start", ["a", "b", "c", "d", "e"], "start a, b, c and 2 more"),
+        ("giveover", ["a"], "give over a"),
+        ("reload", [], "reload"),
+        ("clear", "a", "clear it"),
+        ("stop", ["a\n"], "stop it"),
+    ],
+)
+def test_who_may_not_act_hears_what_in_words(desk: Make, verb: str, names: object, words: str) -> None:
+    client: Any = Root()
+    client.uid = 65534
+    desk(A).receptionist.answer(client, {"verb": verb, "names": names})
+    assert client.said() == f"77 cannot {words}: only root and the runner's own user may; you are uid 65534"
+
+
+def test_a_group_that_refuses_says_so_in_words(desk: Make) -> None:
+    one = desk(A.replace(start_grace=100.0), B)
+    one.begin("start", "a")
+    assert one.begin("rg.offline", "g").said().startswith("75 cannot take g offline: it is busy: a is STARTING")
+    assert one.begin("rg.online").said() == "2 cannot bring a group online: none is given"

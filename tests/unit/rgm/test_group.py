@@ -9,7 +9,7 @@ import pytest
 from gds.model.state import GroupState as G
 from gds.model.state import ResourceState as R
 from gds.model.state import ResourceStatus as S
-from gds.rgm.group import RULES, Ask, Granted, Member, Refused, rule, state_of
+from gds.rgm.group import RULES, Ask, Granted, Member, Refused, doing, rule, state_of
 
 
 def member(state: R, status: S, **more: Any) -> Member:
@@ -103,3 +103,19 @@ def test_a_group_whose_resources_only_wait_for_each_other_is_busy_as_well() -> N
 )
 def test_what_may_be_asked(members: tuple[Member, ...], managed: bool, ask: Ask, ruling: Granted | Refused) -> None:
     assert rule("shop", members, managed, ask) == ruling
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        ("rg.offline", "take shop offline"),
+        ("online", "bring shop online"),
+        ("rg.resume", "resume the automatic recovery of shop"),
+        ("node.resume", "resume a node"),
+        ("rg.unmanage", "unmanage shop"),
+        ("start", "start shop"),
+        ("giveover", "give over shop"),
+    ],
+)
+def test_what_is_asked_is_told_in_words(act: str, words: str) -> None:
+    assert doing(act, "shop") == words
