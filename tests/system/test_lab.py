@@ -121,8 +121,11 @@ def test_the_tour(admin: Admin) -> None:
     assert "client" in admin.node(second)["cut_off_from"]
     last = eventually(lambda: admin.served_by(), "another node serves the page")
     assert last != second
-    admin.lab("heal", second)
+    assert admin.lab("heal", second) == f"{second}: not cut off any more\n", "and it is a node of the cluster again"
     assert admin.node(second)["cut_off_from"] == []
+    why = admin.lab("exec", second, *GDS, "why", "web")
+    assert f"its group web belongs to {last} (token " in why
+    assert "this node was fenced: " in why or f"{last} has taken it: this node's life in the cluster was ended" in why
     assert "is gone" in admin.lab("down")
     assert admin.left() == []
 
