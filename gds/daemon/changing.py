@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from functools import partial
 
+from gds.daemon.launching import program_of
 from gds.model import codec
-from gds.model.resource import Command, Group, Plan, Resource
+from gds.model.resource import Group, Plan, Resource
 from gds.model.tunable import Tunable
 from gds.rgm import group as group_of
 from gds.rgm import update
@@ -170,21 +171,25 @@ class Change:
             assert command is not None
             typed = rgmd.apps[name].resource.typed
             if typed is not None and resource.typed is not None:
+                from gds.daemon import validating
+
                 # Sun: only what changes is handed over
-                command = Command(typed.call_of_change(resource.typed, name, resource.group))
+                after = self._after if isinstance(self._after, Group) else None
+                before = self._desk.groups.declared.get(self.name)
+                command = validating.of_change(rgmd.apps[name].resource, resource, before, after)
             rgmd.run_method(
                 self._desk.new_app(resource),
                 "Validate",
                 command,
                 resource.validate_timeout,
-                partial(self._validated, name),
+                partial(self._validated, name, program_of(resource, "Validate")),
                 self.because,
             )
 
-    def _validated(self, name: str, result: Result) -> None:
+    def _validated(self, name: str, program: str, result: Result) -> None:
         self._waiting -= 1
         if not (result.kind == "exit" and result.code == 0):
-            self._refused.append(f"{name}: validate_command {result.said}")
+            self._refused.append(f"{name}: {program} {result.said}")
         if self._waiting:
             return
         if self._refused:
@@ -277,12 +282,15 @@ class Change:
         rgmd.kept.decided(apps[0], "set", text, uid=self._client.uid, user=self._user, changes=facts)
         rgmd.log.info(text, resource=apps[0].name)
         groups = dict(desk.groups.declared)
+        seen = [app.name for app in apps if rgmd.managing.is_validated(app.resource)]
         if isinstance(self._after, Group):
             groups[self.name] = self._after
         elif self._after is not None:
             apps[0].resource = self._after
         resources = tuple([app.resource for app in rgmd.apps.values()])
         desk.groups.take(Plan(resources, tuple(groups.values())))
+        for name in seen:
+            rgmd.managing.validated(rgmd.apps[name].resource)
         app = apps[0]
         if self._kind == "resource" and app.view.life is Life.ONLINE:
             rgmd.monitor.end(app)

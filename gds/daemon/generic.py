@@ -7,6 +7,7 @@ Nothing is decided here: schedules come from pmf, verdicts from fault, lives fro
 from __future__ import annotations
 
 from gds.daemon.fed import LAST_SECOND
+from gds.daemon.launching import program_of
 from gds.fault import score, unable
 from gds.pmf import starting, stopping
 from gds.rgm.events import (
@@ -56,7 +57,8 @@ class StartMethod:
             return
         resource = self._app.resource
         self._deadline = self._rgmd.loop.after(resource.start_timeout, self._overrun)
-        if resource.validate_command is not None:
+        # Sun's RGM asks the Validate of a type when its resource comes into being or changes, and not at a start
+        if resource.validate_command is not None and resource.typed is None:
             self._run = self._rgmd.run_method(
                 self._app,
                 "Validate",
@@ -86,8 +88,7 @@ class StartMethod:
         if result.kind == "exit" and result.code == 0:
             self._launch()
         else:
-            method = "Validate" if self._app.resource.typed is not None else "validate_command"
-            self._end(StartFailed(f"Start failed: {method} {result.said}"))
+            self._end(StartFailed(f"Start failed: validate_command {result.said}"))
 
     def _launch(self) -> None:
         self._rgmd.pmfd.launch(self._app, self._because)
@@ -114,8 +115,7 @@ class StartMethod:
         if self._overran is not None:
             self._end(self._overran)
         elif not well:
-            method = "its method" if self._app.resource.typed is not None else "start_command"
-            self._end(StartFailed(f"Start failed: {method} {how}"))
+            self._end(StartFailed(f"Start failed: {program_of(self._app.resource, 'Start')} {how}"))
         elif self._app.resource.has_probe:
             self._ask()
         else:
@@ -215,8 +215,7 @@ class SideMethod:
             self._rgmd.submit(app, self._ended_well)
         else:
             method = "Prenet_start" if self._failed is PrenetFailed else "Postnet_stop"
-            command = method.lower() + "_command"
-            self._rgmd.submit(app, self._failed(f"{method} failed: {command} {result.said}"))
+            self._rgmd.submit(app, self._failed(f"{method} failed: {program_of(app.resource, method)} {result.said}"))
 
 
 class StopMethod:

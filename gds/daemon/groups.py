@@ -54,6 +54,7 @@ class Groups:
         """This is declared from now on. `going`: no longer declared, and needs what it needed until it is down."""
         self._plan = plan
         self.declared = {group.name: group for group in plan.groups}
+        self._rgmd.managing.groups = self.declared
         here = "" if self.cluster is None else self.cluster.here
         self._rgmd.graph = order.graph_of(plan.replace(resources=(*plan.resources, *going)), here)
         self._rgmd.addresses = tuple([each.name for each in plan.resources if each.is_address])

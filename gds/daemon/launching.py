@@ -22,6 +22,13 @@ BRINGING_UP = frozenset(("Prenet_start", "Start"))
 """Methods that only a master may run."""
 
 
+def program_of(resource: Resource, method: str) -> str:
+    """What runs for a method, for people: a command of the descriptor, or a program of its registered type."""
+    if resource.typed is None:
+        return f"{method.lower()}_command"
+    return method if method == "Validate" else "its method"
+
+
 class Launching:
     """See the module. `addresses`: the network resources there are now."""
 

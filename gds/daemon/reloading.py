@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from functools import partial
 
+from gds.daemon.launching import program_of
 from gds.model import codec
-from gds.model.resource import Command, Group
+from gds.model.resource import Group
 from gds.model.value import Value, fields_of
 from gds.rgm import order
 from gds.rgm.events import StartAsked, StopAsked
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from gds.daemon.fed import Result
     from gds.daemon.groups import Groups
     from gds.daemon.rgmd import Rgmd
-    from gds.model.resource import Plan, Resource
+    from gds.model.resource import Command, Plan, Resource
     from gds.model.restype import Standing
 
 
@@ -177,7 +178,7 @@ class Reload:
         if not self._may_upgrade(plan):
             return
         self._planned(self._lines())  # before anything is touched
-        if self._dry or not self._todo:
+        if self._dry or not (self._todo or self._of_groups):
             if not self._dry:
                 self._groups.take(plan)
                 self._followed(self._stands)
@@ -238,34 +239,40 @@ class Reload:
 
     def _validate(self) -> None:
         assert self._plan is not None
-        after = {r.name: r for r in self._plan.resources}
+        acts = {each.name: each.act for each in self._todo}
         asked = 0
-        for each in self._todo:
-            resource = after.get(each.name)
-            command = resource.validate_command if resource is not None else None
-            if resource is None or command is None:
+        for resource in self._plan.resources:
+            command = self._validation(resource, acts.get(resource.name, ""))
+            if command is None:
                 continue
-            running = self._rgmd.apps[each.name].resource.typed if each.act == "change" else None
-            if running is not None and resource.typed is not None:
-                command = Command(running.call_of_change(resource.typed, resource.name, resource.group))
             asked += 1
-            self._waiting.add(each.name)
+            self._waiting.add(resource.name)
+            done = partial(self._validated, resource.name, program_of(resource, "Validate"))
             trial = self._new_app(resource)
-            self._rgmd.run_method(
-                trial,
-                "Validate",
-                command,
-                resource.validate_timeout,
-                partial(self._validated, each.name),
-                "reload",
-            )
+            self._rgmd.run_method(trial, "Validate", command, resource.validate_timeout, done, "reload")
         if not asked:
             self._apply()
 
-    def _validated(self, name: str, result: Result) -> None:
+    def _validation(self, resource: Resource, act: str) -> Command | None:
+        """How Validate is asked of it; None: it is not. A registered type is asked about its group as well."""
+        if resource.typed is None or resource.validate_command is None:
+            return resource.validate_command if act else None
+        from gds.daemon import validating
+
+        assert self._plan is not None
+        before = self._groups.declared.get(resource.group)
+        group = next((each for each in self._plan.groups if each.name == resource.group), None)
+        app = self._rgmd.apps.get(resource.name)
+        if act == "change" and app is not None and app.resource.typed is not None:
+            return validating.of_change(app.resource, resource, before, group)
+        if act:
+            return validating.of_creation(resource, group)
+        return validating.of_change(resource, resource, before, group) if validating.differ(before, group) else None
+
+    def _validated(self, name: str, program: str, result: Result) -> None:
         self._waiting.discard(name)
         if not (result.kind == "exit" and result.code == 0):
-            self._refused.append(f"{name}: validate_command {result.said}")
+            self._refused.append(f"{name}: {program} {result.said}")
         if self._waiting:
             return
         if self._refused:
@@ -285,10 +292,13 @@ class Reload:
         self._waiting = {d.name for d in self._todo}
         # what goes is still ordered by what it needed, what comes by what it needs
         gone = {d.name for d in self._todo if d.act in ("stop", "restart")}
+        known = [app.name for app in rgmd.apps.values() if rgmd.managing.is_validated(app.resource)]
         ranks = {name: rank for rank, name in enumerate(order.stop_order(rgmd.graph, gone))}
         stops = sorted([d for d in self._todo if d.name in gone], key=lambda d: ranks[d.name])
         self._groups.take(self._plan, [app.resource for app in rgmd.apps.values() if app.name not in after])
         self._followed(self._stands)
+        for name in [name for name in after if name in known or name in self._waiting]:
+            rgmd.managing.validated(after[name])
         ranks = {name: rank for rank, name in enumerate(order.start_order(rgmd.graph, after))}
         rest = sorted([d for d in self._todo if d.name not in gone], key=lambda d: (d.act != "change", ranks[d.name]))
         for each in (*stops, *rest):

@@ -1,11 +1,12 @@
-"""A resource in Sun's words: each property with its type and its value as scha_resource_get prints it.
+"""A resource in Sun's words: each property with its type and its value as scha_resource_get prints it; and a group.
 
-Facts: semantics.md 11, 15. A boolean is TRUE or FALSE, an array one line for each element, a duration seconds. Loaded
-when somebody first asks; a runner at rest does not hold it.
+Facts: semantics.md 11, 13, 15. A boolean is TRUE or FALSE, an array one line for each element, a duration seconds.
+Loaded when somebody first asks; a runner at rest does not hold it.
 """
 
 from __future__ import annotations
 
+from gds.model.methodcall import Setting
 from gds.model.propertyvalue import text_of
 from gds.model.restype import PropertyType
 from gds.model.sysprops import properties_of
@@ -15,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from gds.model.resource import Resource
+    from gds.model.resource import Group, Resource
     from gds.model.restype import PropertyDeclaration, ResourceType
 
 
@@ -47,6 +48,29 @@ def shown(resource: Resource, kind: ResourceType, key: str, qualified: bool = Fa
         return Shown(declaration, _generic(resource, declaration))
     value = resource.typed.value(key, node)
     return Shown(declaration, value if isinstance(value, tuple) else (_word(value),))
+
+
+def group_settings(group: Group) -> tuple[Setting, ...]:
+    """The properties of a group, as Validate is handed them and scha_resourcegroup_get answers (Sun: semantics.md 13).
+    An empty nodelist, all nodes, is for who knows them. Those that nobody can set here are at Sun's defaults."""
+    interval = group.pingpong_interval
+    return (
+        Setting("RG_description", group.description),
+        Setting("Nodelist", group.nodelist),
+        Setting("RG_mode", group.rg_mode),
+        Setting("Maximum_primaries", group.maximum_primaries),
+        Setting("Desired_primaries", group.desired_primaries),
+        Setting("Failback", group.failback),
+        Setting("Pingpong_interval", int(interval) if interval.is_integer() else f"{interval:g}"),
+        Setting("RG_dependencies", group.rg_dependencies),
+        Setting("RG_affinities", group.rg_affinities),
+        Setting("Implicit_network_dependencies", group.implicit_network_dependencies),
+        Setting("Auto_start_on_new_cluster", group.auto_start_on_new_cluster),
+        Setting("Global_resources_used", ("*",)),
+        Setting("Pathprefix", ""),
+        Setting("RG_project_name", "default"),
+        Setting("RG_system", False),
+    )
 
 
 def _generic(resource: Resource, declaration: PropertyDeclaration) -> tuple[str, ...]:

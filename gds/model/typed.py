@@ -15,6 +15,8 @@ from gds.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gds.model.restype import PropertyValue
 
 
@@ -73,12 +75,21 @@ class Typed(Value):
                 return False
         return True
 
-    def call_of_change(self, after: Typed, resource: str, group: str) -> tuple[str, ...]:
+    def call_of_creation(self, resource: str, group: str, group_settings: Iterable[Setting]) -> tuple[str, ...]:
+        """Program and arguments of Validate for a resource that comes into being: everything; empty: there is none."""
+        about = About(resource, group)
+        return validate_call(self.kind, about, creating=True, settings=self.settings, group_settings=group_settings)
+
+    def call_of_change(
+        self, after: Typed, resource: str, group: str, group_settings: Iterable[Setting] = ()
+    ) -> tuple[str, ...]:
         """Program and arguments of Validate for a change: only what changes is handed over; empty: there is none."""
         settings = changed(self.settings, after.settings)
         if self.kind != after.kind:
             settings = (Setting("Type_version", after.kind.rt_version), *settings)
-        return validate_call(after.kind, About(resource, group), creating=False, settings=settings)
+        return validate_call(
+            after.kind, About(resource, group), creating=False, settings=settings, group_settings=group_settings
+        )
 
     def timeout(self, method: str) -> float:
         """Seconds that a method may take."""

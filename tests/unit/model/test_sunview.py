@@ -8,9 +8,9 @@ import pytest
 
 from gds.config.generictype import generic_type
 from gds.model.methodcall import Setting
-from gds.model.resource import Command, ExitMap, Need, Output, Port, Probe, Resource
+from gds.model.resource import Command, ExitMap, Group, Need, Output, Port, Probe, Resource
 from gds.model.restype import PropertyDeclaration, PropertyType, ResourceType
-from gds.model.sunview import shown
+from gds.model.sunview import group_settings, shown
 from gds.model.typed import Typed
 
 GENERIC = generic_type()
@@ -72,3 +72,15 @@ def test_a_property_of_a_registered_type() -> None:
     assert lines("colour", LAMP, typed=typed) == ("blue",)
     assert lines("bulbs", LAMP, typed=typed) == ("a", "b")
     assert lines("nothing", LAMP, typed=typed) == ("",)
+
+
+@pytest.mark.parametrize(("interval", "shown_"), [(60.0, 60), (0.5, "0.5")])
+def test_a_group_as_validate_is_handed_it(interval: float, shown_: object) -> None:
+    """Sun: semantics.md 13."""
+    group = Group("g", "all of it", nodelist=("n1", "n2"), failback=True, pingpong_interval=interval)
+    made = {each.name: each.value for each in group_settings(group)}
+    assert made["RG_description"] == "all of it"
+    assert made["Nodelist"] == ("n1", "n2")
+    assert (made["Failback"], made["RG_mode"], made["Maximum_primaries"]) == (True, "FAILOVER", 1)
+    assert made["Pingpong_interval"] == shown_
+    assert (made["Global_resources_used"], made["RG_project_name"], made["RG_system"]) == (("*",), "default", False)

@@ -1,0 +1,101 @@
+"""Resources of registered types against a real runner: when their methods are called, and what their failures do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.system.running import Running, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+NOTING = """#!/bin/sh
+echo "$GDS_METHOD $*" >> @/told
+[ -e @/fail.$GDS_METHOD ] && { echo "told to fail"; exit 7; }
+exit 0
+"""
+METHODS = ("Start", "Stop", "Prenet_start", "Init", "Validate", "Update", "Monitor_start", "Monitor_stop")
+
+
+class Noting:
+    """A type whose methods write down that they were called, and fail when they are told to."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.where = tmp_path
+        self.told = tmp_path / "told"
+        write(tmp_path / "method", NOTING.replace("@", str(tmp_path))).chmod(0o755)
+        lines = "".join([f"{name} = method;\n" for name in METHODS])
+        rtr = f'Resource_type = lamp;\nVendor_id = ACME;\nRT_version = "1.0";\nRT_basedir = {tmp_path};\n{lines}'
+        own = "{ PROPERTY = Wattage; EXTENSION; INT; DEFAULT = 40; TUNABLE = ANYTIME; }\n"
+        self.rtr = write(tmp_path / "lamp.rtr", f"{rtr}#$upgrade\n{own}")
+        text = '[group.g]\n[resource.l1]\ngroup = "g"\ntype = "ACME.lamp"\n'
+        self.descriptor = write(tmp_path / "lamp.toml", text)
+
+    def runner(self) -> Running:
+        """Not begun; the type is registered."""
+        runner = Running(self.where, self.descriptor, env={"GDS_STATE_DIR": str(self.where / "state")})
+        assert runner.gds("rt", "register", str(self.rtr)).returncode == 0
+        return runner
+
+    def fails(self, method: str, fails: bool = True) -> None:
+        """From now on."""
+        mark = self.where / f"fail.{method}"
+        mark.touch() if fails else mark.unlink()
+
+    def calls(self) -> list[str]:
+        """What was called since somebody last asked."""
+        lines = self.told.read_text().splitlines() if self.told.exists() else []
+        self.told.write_text("")
+        return lines
+
+    def methods(self) -> list[str]:
+        """The same, the names alone."""
+        return [line.split()[0] for line in self.calls()]
+
+
+@pytest.mark.slow
+def test_validate_is_asked_before_a_resource_is_there_and_before_it_changes_and_not_else(tmp_path: Path) -> None:
+    """Sun: semantics.md 9.1, 9.2."""
+    lamp = Noting(tmp_path)
+    up = ["Prenet_start", "Start", "Monitor_start"]
+    with lamp.runner() as runner:
+        runner.until("l1", state="ONLINE")
+        first, *others = lamp.calls()
+        assert [each.split()[0] for each in others] == ["Init", *up]
+        assert first.startswith("Validate -c -R l1 -T ACME.lamp:1.0 -G g -r ")
+        assert " -x Wattage=40 -g RG_description= -g RG_mode=FAILOVER " in first
+        assert " -g Pingpong_interval=3600 " in first
+        assert runner.gds("restart", "l1").returncode == 0
+        runner.until("l1", state="ONLINE", incarnation=2)
+        assert "Validate" not in lamp.methods()
+        lamp.fails("Validate")
+        refused = runner.gds("set", "g", "pingpong_interval=60")
+        assert refused.returncode == 1
+        assert "l1: Validate exited with status 7: told to fail" in refused.stderr
+        assert lamp.calls() == ["Validate -u -R l1 -T ACME.lamp:1.0 -G g -g Pingpong_interval=60"]
+        write(lamp.descriptor, lamp.descriptor.read_text().replace("[group.g]", "[group.g]\nfailback = true"))
+        refused = runner.gds("reload")
+        assert (refused.returncode, "nothing was touched" in refused.stderr) == (1, True)
+        assert lamp.calls() == ["Validate -u -R l1 -T ACME.lamp:1.0 -G g -g Failback=TRUE"]
+        lamp.fails("Validate", fails=False)
+        assert runner.gds("reload").returncode == 0
+        assert runner.gds("set", "l1", "wattage=60").returncode == 0
+        runner.end()
+        lamp.calls()
+        runner.begin()
+        runner.until("l1", state="ONLINE")
+        assert lamp.methods() == up  # it knows all of that
+        runner.end()
+        lamp.calls()
+        lamp.fails("Validate")
+        write(lamp.descriptor, lamp.descriptor.read_text() + 'R_description = "other"\n')
+        runner.begin()
+        because = "its type refuses it as it is declared: Validate exited with status 7: told to fail"
+        runner.until("l1", state="START_FAILED", status="FAULTED", because=because)
+        assert lamp.methods() == ["Validate"]
+        lamp.fails("Validate", fails=False)
+        assert runner.gds("start", "l1").returncode == 0
+        runner.until("l1", state="ONLINE")
