@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from gds.errors import GdsError, InternalError
+
 VERBS: dict[str, tuple[str, str, str]] = {
     "run": ("gds.cli.run", "main", "run applications: descriptors, directories of them, or -- COMMAND"),
     "check": ("gds.cli.check", "main", "find every error and doubtful value in descriptors, without a runner"),
@@ -46,6 +48,48 @@ VERBS: dict[str, tuple[str, str, str]] = {
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; its exit status (design.md 4)."""
     words = sys.argv[1:] if argv is None else argv
+    is_runner = words[:1] == ["run"] and not {"-h", "--help"} & set(words)
+    if not is_runner or sys.stdout is None or sys.stderr is None:  # a runner starts without it, where it can
+        from gds.cli import streams
+
+        streams.take(is_runner)
+    try:
+        code = _entered(words)
+        if not is_runner:
+            streams.flush()
+    except BrokenPipeError:
+        # the reader of our output went away; nothing more can be said there
+        import os
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+    except KeyboardInterrupt:
+        return 130
+    except InternalError:
+        raise
+    except GdsError as error:  # what a verb could not, is told by its door: this is the end of what it said
+        print(f"gds: {error}", file=sys.stderr)
+        return 1
+    except FileNotFoundError:
+        if _has_directory():
+            raise
+        said = "cannot tell what a relative path means here: the current directory was removed; cd to one that is there"
+        print(f"gds: {said}", file=sys.stderr)
+        return 1
+    return code
+
+
+def _has_directory() -> bool:
+    import os
+
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _entered(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         return _help(words)
     if words[0] in ("-V", "--version", "version"):
@@ -62,16 +106,7 @@ def main(argv: list[str] | None = None) -> int:
     module, function, _ = VERBS[words[0]]
     from importlib import import_module
 
-    try:
-        return int(getattr(import_module(module), function)(words[1:]))
-    except BrokenPipeError:
-        # the reader of our output went away; nothing more can be said there
-        import os
-
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 141
-    except KeyboardInterrupt:
-        return 130
+    return int(getattr(import_module(module), function)(words[1:]))
 
 
 def _help(words: list[str]) -> int:

@@ -18,6 +18,7 @@ import os
 import sys
 
 from gds.api import client
+from gds.cli import streams
 from gds.cli.pmfoptions import HELP, USAGE, Typed, check_host, number_of, period_of, signal_of, variables_of, whole_of
 from gds.errors import GdsError, UsageError
 
@@ -35,9 +36,11 @@ ANSWER_LIMIT = 30.0
 def main(argv: list[str] | None = None) -> int:
     """The console script; returns the exit status."""
     arguments = sys.argv[1:] if argv is None else argv
-    if arguments == ["--help"]:
-        return _show(HELP)
+    if argv is None:
+        streams.take()
     try:
+        if arguments == ["--help"]:
+            return _show(HELP)
         typed = Typed(arguments)
         if "h" in typed.values:
             check_host(typed.values["h"])
@@ -73,12 +76,16 @@ def _show(text: str) -> int:
 
 
 def _write(descriptor: int, text: str) -> None:
+    """Raises Unwritable for stdout."""
     data = text.encode("utf-8", "surrogateescape")
     try:
         while data:
             data = data[os.write(descriptor, data) :]
-    except OSError:
+    except BrokenPipeError:
         pass  # nobody reads it any more: never a reason to fail
+    except OSError as error:
+        if descriptor == 1:
+            raise streams.Unwritable(streams.fault(error)) from None
 
 
 # -- asking -----------------------------------------------------------------------------------------------------------

@@ -111,9 +111,12 @@ def _handed_over() -> Parcel | None:
 
 
 def _run(typed: options.Options, handed: Parcel | None) -> int:
-    from gds.config import cache
+    from gds.config import cache, places
 
     paths = [] if typed.after is not None else typed.names
+    named = [*paths, *[value for name, value in typed.values.items() if name in places.PATHS]]
+    if not all(os.path.isabs(each) for each in named):
+        os.getcwd()  # it may be gone: told here, before a compiler is asked what the paths mean
     cache_dirs = cache.directories(typed.values, os.environ, os.geteuid())
     if handed is None:
         plan, settings = _declared(typed, paths, cache_dirs)
@@ -130,7 +133,8 @@ def _run(typed: options.Options, handed: Parcel | None) -> int:
     for each in plan.warnings:
         if several and each.code == "one-node":
             continue  # it is of what one node cannot do
-        log.warning(f"{each.path}:{each.line}:{each.column}: {each.key}: {each.message}")
+        place = f"{each.path}:{each.line}:{each.column}" if each.line else each.path
+        log.warning(f"{place}: {each.key}: {each.message}" if each.key else f"{place}: {each.message}")
     from gds.runner import Runner, Sources
 
     return Runner(

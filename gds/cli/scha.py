@@ -12,9 +12,11 @@ Beyond Sun's page: --socket and --help. -Z names a zone; there is none but "glob
 
 from __future__ import annotations
 
+import os
 import sys
 
 from gds.api import client
+from gds.cli import streams
 from gds.errors import GdsError, UsageError
 
 TYPE_CHECKING = False
@@ -143,6 +145,22 @@ def _owner(request: dict[str, Any], paths: list[str]) -> list[str]:
 
 def run(program: str, argv: list[str]) -> int:
     """One command."""
+    streams.take()
+    code = 0
+    try:
+        code = _run(program, argv)
+        streams.flush()
+    except BrokenPipeError:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), 1
+        )  # nobody reads any more; the interpreter must not say so at its end
+    except streams.Unwritable as error:
+        sys.stderr.write(f"{program}: {error}\n")
+        return INTERNAL
+    return code
+
+
+def _run(program: str, argv: list[str]) -> int:
     usage = f"usage: {program} {USAGES[program]}\n"
     if argv == ["--help"]:
         sys.stdout.write(usage)
@@ -171,11 +189,7 @@ def run(program: str, argv: list[str]) -> int:
         cannot = f"cannot {'ask' if program.endswith('_get') else 'do'} {optag}{f' for {about}' if about else ''}: "
         sys.stderr.write(f"{program}: {cannot if code else ''}{message}\n")
     if lines:
-        try:
-            sys.stdout.write("\n".join(lines) + "\n")
-            sys.stdout.flush()
-        except BrokenPipeError:
-            sys.stderr.close()  # nobody reads any more; the interpreter must not say so at its end
+        sys.stdout.write("\n".join(lines) + "\n")
     return code
 
 
