@@ -44,14 +44,18 @@ class Afar:
         return ResourceView(name, life, next(said for each, said, _ in found if each is life))
 
     def look(self) -> None:
-        """What is needed elsewhere may live otherwise now, or have been started anew while nobody looked."""
+        """What is needed elsewhere may live otherwise now, or have been started anew while nobody looked. What is seen
+        for the first time is no news to who runs: the runner before this one has seen it."""
+        if self._member.revision < 0:
+            return
         for name, (resource, node) in self._rgmd.graph.far.items():
             found = self._found(resource, node)
             life, starts = _of(found), tuple([start for _, _, start in found])
-            before, starts_before = self._known.get(name, (Life.OFFLINE, ()))
+            is_first = name not in self._known
+            before, starts_before = self._known.get(name, (life, starts))
             self._known[name] = life, starts
             anew = life is before is Life.ONLINE and starts != starts_before
-            if life is not before or anew:
+            if life is not before or anew or (is_first and life is Life.ONLINE):
                 self._rgmd.changed_elsewhere(name, before, anew)
 
     def _found(self, resource: str, node: str) -> list[tuple[Life, str, tuple[int, int]]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from gds.daemon.afar import Afar
 from gds.model.resource import Command, Group, Need, Resource
 from gds.rgm.resource import Life
 from tests.unit.daemon.several import LIFETIME, Nodes, nodes
@@ -37,7 +38,11 @@ def die(name: str) -> Callable[[Nodes], None]:
 
 def ask(verb: str, *names: str) -> Callable[[Nodes], None]:
     """A person on the third node asks."""
-    return lambda cluster: cluster.ask("n3", verb, *names, seconds=0.0) and None
+
+    def act(cluster: Nodes) -> None:
+        cluster.ask("n3", verb, *names, seconds=0.0)
+
+    return act
 
 
 def restart(name: str) -> Callable[[Nodes], None]:
@@ -155,3 +160,19 @@ def test_what_several_nodes_have_is_stopped_on_one_and_nobody_follows() -> None:
         )
         assert cluster.ask("n1", "start", "db").code == 0
         assert n1.runs("web")
+
+
+@pytest.mark.parametrize("kind", ["resource_dependencies_restart", OFFLINE_RESTART])
+def test_what_is_seen_elsewhere_for_the_first_time_restarts_nobody(kind: str) -> None:
+    resources, groups = play(kind, "ANY_NODE")
+    with nodes(*resources, groups=groups) as cluster:
+        cluster.settled()
+        assert cluster.ask("n3", "rg.switch", "store", "n2").code == 0
+        n1 = cluster["n1"]
+        before = n1.here.app("web").incarnation
+        n1.tenant._afar = Afar(n1.here.rgmd, n1.tenant.member)  # as the runner after a crash looks
+        n1.tenant.look()
+        cluster.run(2.0)
+        assert (n1.runs("web"), n1.here.app("web").incarnation) == (True, before)
+        assert cluster.ask("n2", "restart", "db").code == 0
+        assert n1.here.app("web").incarnation == before + 1
