@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     PlainValidator,
     StrictBool,
@@ -36,6 +37,7 @@ from gds.config.refusal import NOT_YET, nearest, refused, shown, unexpected
 from gds.config.values import (
     DURATION_SCHEMA,
     LIMITS_SCHEMA,
+    PORT_SCHEMA,
     PREFIX_SCHEMA,
     SIZE_SCHEMA,
     Affinities,
@@ -137,6 +139,19 @@ def _size(least: int, value: object) -> int:
     return size
 
 
+def _at_commas(value: object) -> object:
+    """A list of Sun's may be one string with commas, as the others of them (values.parse_list)."""
+    if not isinstance(value, str):
+        return value
+    return [each.strip() for each in value.split(",")] if value.strip() else []
+
+
+_PORT = "\\s*[0-9]{1,9}(/([Tt][Cc][Pp]|[Uu][Dd][Pp])6?)?\\s*"
+_PORTS_SCHEMA = {
+    "anyOf": [{"type": "array", "items": PORT_SCHEMA}, {"type": "string", "pattern": f"^(\\s*|{_PORT}(,{_PORT})*)$"}]
+}
+
+
 def _tuple(value: list[Any]) -> tuple[Any, ...]:
     # Not `tuple` itself: finding the signature of a built-in costs pydantic 2 ms each.
     return tuple(value)
@@ -156,7 +171,9 @@ _TYPES: dict[str, Any] = {
     "affinities": Affinities,
     "command": CommandText,
     "signal": SignalName,
-    "ports": Annotated[list[PortText], AfterValidator(_tuple)],
+    "ports": Annotated[
+        list[PortText], BeforeValidator(_at_commas), AfterValidator(_tuple), WithJsonSchema(_PORTS_SCHEMA)
+    ],
     "umask": Umask,
     "environment": Annotated[dict[Variable, VariableValue], AfterValidator(lambda d: tuple(sorted(d.items())))],
     "variables": Annotated[list[Variable], AfterValidator(_tuple)],

@@ -79,7 +79,8 @@ KINDS = {
     "endpoints": 'an array of URLs such as "https://etcd1:2379", or one string with commas',
     "command": "a string (handed to /bin/sh -c) or an array of strings (executed as it is)",
     "signal": 'the name of a signal such as "SIGINT" or "INT", or its number',
-    "ports": 'an array of ports such as "8080/tcp" or "53/udp"; protocols tcp, tcp6, udp, udp6; without one tcp',
+    "ports": 'an array of ports such as "8080/tcp" or "53/udp"; protocols tcp, tcp6, udp, udp6; without one tcp; or '
+    "one string with commas",
     "umask": 'a string of octal digits such as "027", or a number written 0o027',
     "environment": "a table of names and strings",
     "variables": "an array of names of environment variables",
