@@ -132,7 +132,11 @@ class Play:
             for n in self.nodes.values()
         ]
         held = [Mastery(s.group, s.node, s.token, True, s.state, s.slot) for s in self.slots]
-        bars = [Bar(g, n, why, True) for (g, n), (until, why) in self.marks.items() if until > self.now]
+        bars = [
+            Bar(g, n, f"is kept away until {until:g} s (pingpong_interval): {why}", True)
+            for (g, n), (until, why) in self.marks.items()
+            if until > self.now
+        ]
         return Cluster(tuple(peers), self.script.groups, tuple(held), self.goals, tuple(bars))
 
     def _settle(self) -> None:

@@ -26,14 +26,15 @@ if TYPE_CHECKING:
 
 
 class Asker:
-    """For whom a giveover is done. `told`: who waits for its outcome."""
+    """For whom a giveover is done, or only tried. `told`: who waits for its outcome."""
 
-    __slots__ = ("app", "because", "by_monitor", "told")
+    __slots__ = ("app", "because", "by_monitor", "told", "trial")
 
-    def __init__(self, app: App, because: str, by_monitor: bool) -> None:
+    def __init__(self, app: App, because: str, by_monitor: bool, trial: bool = False) -> None:
         self.app = app
         self.because = because
         self.by_monitor = by_monitor
+        self.trial = trial
         self.told: list[Told] = []
 
     def tell(self, because: str) -> None:
@@ -87,12 +88,30 @@ class GivingOver:
 
     def begin(self, app: App, because: str, by_monitor: bool) -> None:
         """The RGM grants it, if somebody takes it."""
-        group = app.resource.group
+        self._begin(Asker(app, because, by_monitor))
+
+    def check_only(self, app: App, told: Told) -> None:
+        """`told` hears "" if somebody would take it, or why not; nothing is done. Sun: CHECK_GIVEOVER, semantics.md
+        7.2."""
+        self._begin(Asker(app, "asked by CHECK_GIVEOVER", False, trial=True))
+        if not self.hear(app.resource.group, told):
+            told(f"{app.resource.group} is not up here, or is being given up")
+
+    def _begin(self, asker: Asker) -> None:
+        group = asker.app.resource.group
         self._changed(group)
-        given = self._masteries.giveover(group, because, self._boottime())
+        given = self._masteries.giveover(group, asker.because, self._boottime(), asker.trial)
         if given:
-            self._askers[group] = self._askers[given] = Asker(app, because, by_monitor)
+            for before in {each for name in (group, given) if (each := self._askers.get(name)) is not None}:
+                asker.told += before.told  # who only tried hears what comes of it
+            self._askers[group] = self._askers[given] = asker
         self._look()
+
+    def possible(self, group: str) -> None:
+        """Somebody would take it; that was all that was asked."""
+        asker = self._pop(group)
+        if asker is not None:
+            asker.tell("")
 
     def hear(self, group: str, told: Told) -> bool:
         """`told` hears why the giveover under way is cancelled, or "" as soon as the group leaves. False: none is."""
@@ -138,6 +157,9 @@ class GivingOver:
         semantics.md 5.4, rule 4); who else asked is told."""
         asker = self._pop(group)
         if asker is None:
+            return
+        if asker.trial:
+            asker.tell(because)
             return
         app, rgmd = asker.app, self._rgmd
         rgmd.kept.decided(app, "giveover cancelled", because)

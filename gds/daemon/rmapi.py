@@ -153,6 +153,10 @@ class Rmapi:
         if optag is Optag.GIVEOVER:
             rgmd.give_over(app, f"giveover: {because}", lambda why: _gave_over(client, why))
             return
+        cluster = self._groups.cluster
+        if optag is Optag.CHECK_GIVEOVER and cluster is not None:
+            cluster.check_giveover(app, lambda why: _gave_over(client, why))
+            return
         if optag is Optag.RESTART:
             app.rg_restarts = app.rg_restarts.add(rgmd.loop.now())
             concerned = self._groups.restart(group, because)

@@ -205,6 +205,10 @@ class Tenant:
         """The RGM grants it, if somebody takes it."""
         self.giving_over.begin(app, because, by_monitor)
 
+    def check_giveover(self, app: App, told: Callable[[str], None]) -> None:
+        """`told` hears "" if a giveover would be granted now, or why not; nothing is done."""
+        self.giving_over.check_only(app, told)
+
     def hear_giveover(self, group: str, told: Callable[[str], None]) -> bool:
         """`told` hears why the giveover under way is cancelled, or "" as soon as the group leaves. False: none is."""
         return self.giving_over.hear(group, told)
@@ -313,6 +317,8 @@ class Tenant:
             self.giving_over.check(order.group, order.request)
         elif isinstance(order, life.Cancelled):
             self.giving_over.cancelled(order.group, order.because)
+        elif isinstance(order, life.Possible):
+            self.giving_over.possible(order.group)
         elif isinstance(order, life.Fence):
             self._run_hook(order.node)
         elif isinstance(order, life.Told):

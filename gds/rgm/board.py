@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from gds.model.store import Change, Record
     from gds.rgm.tenure import Tenure
 
+THE_GROUP = ""
+"""In rg/G/switches, in place of a resource's name: what is switched is the group."""
 UNKNOWN_KEY = "this version of gds has no such key"
 
 
@@ -208,18 +210,24 @@ class Board:
         said = self.reports.get(node, {}).get("groups", {}).get(group)
         return said if isinstance(said, dict) else {}
 
-    def cluster(self, groups: tuple[Group, ...], tenure: Tenure, now: float) -> Cluster:
-        """The picture. A node whose record has not moved for as long as `tenure` says counts as dead."""
+    def cluster(self, groups: tuple[Group, ...], tenure: Tenure, now: float, told: bool = False) -> Cluster:
+        """The picture. A node whose record has not moved for as long as `tenure` says counts as dead. `told`: it is for
+        people, who want to know how long a mark counts; else it changes only when something does."""
         names = {name for group in groups for name in group.nodelist} | set(self.nodes)
         masteries = []
-        over = {(m.group, m.node) for m in self.over(groups, now)}
-        bars = [Bar(m.group, m.node, m.because, True) for key, m in self.marks.items() if key not in over]
+        bars = []
+        for at, mark in self.ends(groups):
+            left = f"{at - now:.0f} s more" if told else f"{at - mark.seen:g} s"
+            because = f"is kept away for {left} (pingpong_interval): {mark.because}"
+            bars += [Bar(mark.group, mark.node, because, True)] if now < at else []
         goals = {}
         for group in groups:
             for slot in self.holders(group.name):
                 state = str(self.report_of(slot.node, group.name).get("state", ""))
                 masteries.append(Mastery(group.name, slot.node or "?", slot.token, True, state, slot.index))
-            goals[group.name] = self.goals.get(group.name) or first_goal(group)
+            goal = self.goals.get(group.name) or first_goal(group)
+            is_managed = self.switches.get(group.name, {}).get(THE_GROUP, {}).get("managed", True)
+            goals[group.name] = goal if is_managed else goal.replace(managed=False)
             bars.extend(self._differing(group))
         peers = tuple([self._peer(name, tenure, now) for name in sorted(names)])
         return Cluster(peers, groups, tuple(masteries), goals, tuple(bars))

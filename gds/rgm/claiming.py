@@ -54,7 +54,7 @@ class Claiming:
         if now < self._rests_until or not (masteries.stale or now >= self._good_until):
             return
         self._rests_until = now + (REST * len(masteries.groups) if len(masteries.groups) > MANY else 0.0)
-        cluster = masteries.picture(now)
+        cluster = masteries.picture(now, told=False)
         times = [*member.fencing.silences(), *[at for at, _ in member.board.ends(masteries.groups)]]
         self._good_until = min([at for at in times if at > now], default=FOREVER)
         masteries.stale = False

@@ -1,8 +1,9 @@
 """Giving a group over to another node, and saying to others whether it could come here. Pure: a part of rgm/mastery.py.
 
-Every candidate is asked its Monitor_check first, through the store; the first yes lets it happen. If all refuse, or say
-nothing in time, it is cancelled, with each reason. Those that refused, and we, are marked for pingpong_interval.
-Sun: semantics.md 7.3.
+Every candidate is asked its Monitor_check first, through the store. It happens when the best of those that do not
+refuse has said yes, for that one takes it. If all refuse, or say nothing in time, it is cancelled, with each reason.
+Those that refused, and we, are marked for pingpong_interval. A trial (CHECK_GIVEOVER) asks the same, and nothing is
+done. Sun: semantics.md 7.2, 7.3.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from gds.model.store import Put, Transaction
 from gds.rgm import records
 from gds.rgm.hold import ASKING, UP
-from gds.rgm.nodeorders import Cancelled, Check
+from gds.rgm.nodeorders import Cancelled, Check, Possible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,37 +32,50 @@ class Giving:
 
     # -- ours to give -------------------------------------------------------------------------------------------------
 
-    def begin(self, group: str, because: str, now: float) -> str:
+    def begin(self, group: str, because: str, now: float, trial: bool = False) -> str:
         """It shall run elsewhere. Which group is given over for it (with +++ perhaps another), and will leave or be
-        said to be cancelled; "": none, for it is not up here as its master, or is being given over already."""
+        said to be cancelled, or with `trial` to be possible; "": none, for it is not up here as its master, or is being
+        given over (or that tried) already."""
         member, masteries = self._member, self._masteries
-        hold = masteries.held.get(group)
-        if hold is None or hold.phase != UP:
+        if not self._is_free(group, trial):
             return ""
         asked, (group, able, why) = group, masteries.somewhere(group, now)
         if not able:
             member.orders.append(Cancelled(asked, why))
             return asked
         if asked != group:
-            # the one it hands its failovers to is given over, and takes it along
-            member.tell(f"{because}; {group} is given over in its place", asked)
-            because = f"{asked}: {because}"
-            hold = masteries.held.get(group)
-            if hold is None or hold.phase != UP:
+            if not self._is_free(group, trial):
                 member.orders.append(Cancelled(asked, f"{group}, which goes along, is not up here"))
                 return asked
-        if group not in self.limits:
+            # the one it hands its failovers to is given over, and takes it along
+            if not trial:
+                member.tell(f"{because}; {group} is given over in its place", asked)
+            because = f"{asked}: {because}"
+        if group in self.limits:
+            self._ask(group, able, because, now, trial)
+        elif trial:
+            member.orders.append(Possible(group))
+        else:
             masteries.leave(group, because, {member.me: because})
-            return group
-        hold.phase, hold.because = ASKING, because
+        return group
+
+    def _is_free(self, group: str, trial: bool) -> bool:
+        """It is up here, and nobody has asked for this yet."""
+        hold = self._masteries.held.get(group)
+        return hold is not None and (hold.phase == UP or (hold.phase == ASKING and hold.trial and not trial))
+
+    def _ask(self, group: str, able: tuple[str, ...], because: str, now: float, trial: bool) -> None:
+        member, hold = self._member, self._masteries.held[group]
+        hold.because, hold.trial = because, trial
+        if hold.phase == ASKING:
+            return  # the answers to the trial under way are as good
+        hold.phase = ASKING
         hold.request = f"{member.me}.{hold.token}.{now:.3f}"
         hold.until = now + self.limits[group] + 2 * member.attempt
-        hold.asked = set(able)
-        hold.avoid = {}
+        hold.able, hold.asked, hold.avoid = able, set(able), {}
         for node in able:
             wanted = Put(records.check_key(group, node), records.encode(request=hold.request, answered=False))
             member.ask(("ask", group, node, hold.request), Transaction((member.alive(),), (wanted,)), now)
-        return group
 
     def hear(self, group: str, hold: Hold, now: float) -> None:
         """What the candidates say."""
@@ -71,19 +85,29 @@ class Giving:
             if said.get("request") != hold.request or not said.get("answered"):
                 continue
             hold.asked.discard(node)
-            refusal = str(said.get("answer", ""))
-            if not refusal:
-                barred = {**hold.avoid, member.me: hold.because}
-                self._masteries.leave(group, f"{hold.because}; {node} says that it could take it", barred)
-                return
-            hold.avoid[node] = f"its Monitor_check says: {refusal}"
+            if refusal := str(said.get("answer", "")):
+                hold.avoid[node] = f"its Monitor_check says: {refusal}"
         if now >= hold.until:
             hold.avoid.update(dict.fromkeys(sorted(hold.asked), "it did not answer in time"))
             hold.asked.clear()
-        if not hold.asked:
+        left = [node for node in hold.able if node not in hold.avoid and self._lives(node)]
+        if not left:
             self._masteries.stays(hold)
-            reasons = "; ".join(f"{node}: {why}" for node, why in hold.avoid.items())
+            reasons = "; ".join(f"{node}: {hold.avoid.get(node, 'it has died meanwhile')}" for node in hold.able)
             member.orders.append(Cancelled(group, f"nobody can take it: {reasons}"))
+        elif left[0] in hold.asked:
+            return
+        elif hold.trial:
+            self._masteries.stays(hold)
+            member.orders.append(Possible(group))
+        else:
+            barred = {**hold.avoid, member.me: hold.because}
+            self._masteries.leave(group, f"{hold.because}; {left[0]} can take it", barred)
+
+    def _lives(self, node: str) -> bool:
+        """As far as the last plan knows."""
+        cluster = self._masteries.cluster
+        return cluster is None or any(peer.name == node and peer.alive for peer in cluster.nodes)
 
     # -- others' ------------------------------------------------------------------------------------------------------
 

@@ -35,7 +35,11 @@ class Hold:
         """Nodes to be marked when it is given up, and why."""
         self.request = ""
         self.until = FOREVER
+        self.able: tuple[str, ...] = ()
+        """Who was asked whether it could take it, the best first; `asked`: those who have not answered."""
         self.asked: set[str] = set()
+        self.trial = False
+        """It is only asked whether somebody could."""
         self.told = False
         self.slow: dict[str, int] = {}
         """Nodes that should have taken it, lived, and did not; and since which revision they live."""

@@ -132,9 +132,9 @@ class Masteries:
         elif tag[0] == "report" and not isinstance(answer, Committed):
             self._report.failed()
 
-    def giveover(self, group: str, because: str, now: float) -> str:
+    def giveover(self, group: str, because: str, now: float, trial: bool = False) -> str:
         """It shall run elsewhere; asked for by its monitor, a method or a person. The answer: see Giving.begin."""
-        return self.giving.begin(group, because, now)
+        return self.giving.begin(group, because, now, trial)
 
     def checked(self, group: str, request: str, because: str, now: float) -> None:
         """Our Monitor_check of a group has answered: "" or why not."""
@@ -149,9 +149,9 @@ class Masteries:
                 self._down(group, because)
         return all(how.down for how in self.locals.values())
 
-    def picture(self, now: float) -> Cluster:
-        """The cluster as we see it."""
-        return self._member.board.cluster(self.groups, self._member.tenure, now)
+    def picture(self, now: float, told: bool = True) -> Cluster:
+        """The cluster as we see it. `told`: see Board.cluster."""
+        return self._member.board.cluster(self.groups, self._member.tenure, now, told)
 
     def somewhere(self, group: str, now: float) -> tuple[str, tuple[str, ...], str]:
         """Which group would be given over, another than this one when it hands its failovers on (+++); who could take

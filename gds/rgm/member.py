@@ -33,6 +33,7 @@ from gds.rgm.nodeorders import Joined as Joined
 from gds.rgm.nodeorders import Left as Left
 from gds.rgm.nodeorders import Offline as Offline
 from gds.rgm.nodeorders import Online as Online
+from gds.rgm.nodeorders import Possible as Possible
 from gds.rgm.nodeorders import Refuse as Refuse
 from gds.rgm.nodeorders import Told as Told
 from gds.rgm.tenure import Tenure

@@ -50,6 +50,12 @@ class Cancelled(Value):
     because: str
 
 
+class Possible(Value):
+    """Somebody could take the group; that was only asked, and nothing is done."""
+
+    group: str
+
+
 class Fence(Value):
     """Run the fence hook against a node that is silent: end it, or cut it off; tell `hooked` how that went."""
 
@@ -85,4 +91,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    Order: TypeAlias = Commit | Arm | Online | Offline | Check | Cancelled | Fence | Told | Joined | Refuse | Left
+    Order: TypeAlias = (
+        Commit | Arm | Online | Offline | Check | Cancelled | Possible | Fence | Told | Joined | Refuse | Left
+    )

@@ -214,8 +214,10 @@ def scha_control(cluster: Nodes, node: str, optag: str, seconds: float = 3.0) ->
 def test_scha_control_hears_what_came_of_its_giveover() -> None:
     with nodes(CHECKED, groups=(ONE,), may_i=WELL) as cluster:
         cluster.settled()
+        before = cluster["n1"].here.app().incarnation
         assert scha_control(cluster, "n1", "CHECK_GIVEOVER").code == 0
         assert cluster.masters() == ["n1"], "it was only asked"
+        assert cluster["n1"].here.app().incarnation == before
         refused = scha_control(cluster, "n2", "GIVEOVER")
         assert (refused.code, "not online here" in refused.message) == (Code.STATE, True)
         assert scha_control(cluster, "n1", "GIVEOVER").code == 0
@@ -226,10 +228,15 @@ def test_scha_control_is_refused_a_giveover_that_nobody_takes_and_nothing_is_res
     with nodes(CHECKED, groups=(ONE,), may_i=ends(1, after=1.0)) as cluster:
         cluster.settled()
         before = cluster["n1"].here.app().incarnation
+        only = scha_control(cluster, "n1", "CHECK_GIVEOVER")
+        assert only.code == Code.CHECKS
+        assert "n2: its Monitor_check says: web: monitor_check_command exited with status 1" in only.message
+        assert not cluster["n1"].here.app().view.status_msg
+        trial = scha_control(cluster, "n1", "CHECK_GIVEOVER", seconds=0.1)
         early = scha_control(cluster, "n1", "GIVEOVER", seconds=0.5)
-        assert early.code is None, "the candidates are still thinking"
+        assert (trial.code, early.code) == (None, None), "the candidates are still thinking"
         again = scha_control(cluster, "n1", "GIVEOVER")
-        for client in (early, again):
+        for client in (trial, early, again):
             assert client.code == Code.CHECKS
             assert "n2: its Monitor_check says: web: monitor_check_command exited with status 1" in client.message
             assert "n3: its Monitor_check says" in client.message

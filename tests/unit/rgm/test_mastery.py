@@ -11,7 +11,7 @@ from gds.model.resource import Group
 from gds.model.store import Committed, Compare, Conflict, Delete, Put, Rejected
 from gds.rgm import records
 from gds.rgm.mastery import Local, goal_value
-from gds.rgm.member import Cancelled, Check, Offline, Online
+from gds.rgm.member import Cancelled, Check, Offline, Online, Possible
 from tests.unit.rgm.onenode import LOST, STOPPING, STUCK, UPS, WAIT, WEB, One, Store, master, member
 
 SLOT = "rg/web/slot/0"
@@ -547,7 +547,7 @@ def test_what_is_not_ours_or_is_not_up_is_not_given_over() -> None:
     assert one.step() == []
 
 
-def test_the_first_yes_lets_it_happen_and_who_refused_is_marked_too() -> None:
+def test_the_best_yes_lets_it_happen_and_who_refused_is_marked_too() -> None:
     one = giver(5.0)
     one.masteries.giveover("web", "its probe says so", one.now)
     one.masteries.giveover("web", "and again", one.now)
@@ -559,7 +559,7 @@ def test_the_first_yes_lets_it_happen_and_who_refused_is_marked_too() -> None:
     assert one.phase == "asking"
     says(one, "n3", "")
     one.run()
-    assert [o.because for o in one.did(Offline)] == ["its probe says so; n3 says that it could take it"]
+    assert [o.because for o in one.did(Offline)] == ["its probe says so; n3 can take it"]
     one.local()
     one.run()
     assert one.store.has("rg/web/avoid/n1")
@@ -581,6 +581,73 @@ def test_if_all_refuse_it_is_cancelled_with_each_reason() -> None:
     ]
     assert one.phase == "up"
     assert not one.store.has("rg/web/avoid/n2")
+
+
+def test_a_yes_waits_for_the_answer_of_who_would_take_it_before() -> None:
+    one = giver(5.0)
+    one.masteries.giveover("web", "its probe says so", one.now)
+    one.run()
+    says(one, "n3", "")
+    one.run(1.0)
+    assert one.phase == "asking"
+    says(one, "n2", "")
+    one.run()
+    assert [o.because for o in one.did(Offline)] == ["its probe says so; n2 can take it"]
+
+
+def test_who_dies_before_it_answers_is_waited_for_no_longer() -> None:
+    one = giver(50.0)
+    one.masteries.giveover("web", "its probe says so", one.now)
+    one.run()
+    says(one, "n3", "")
+    for _ in range(8):
+        one.store.lives("n3", seq=3)
+        one.run(1.0)
+    assert one.phase == "asking"
+    for _ in range(4):
+        one.store.lives("n3", seq=4)
+        one.run(1.0)
+    assert [o.because for o in one.did(Offline)] == ["its probe says so; n3 can take it"]
+
+
+def test_a_trial_asks_the_same_and_does_nothing() -> None:
+    one = giver(5.0)
+    assert one.masteries.giveover("web", "trial", one.now, trial=True) == "web"
+    assert one.masteries.giveover("web", "trial", one.now, trial=True) == "", "it is under way"
+    one.run()
+    assert one.phase == "asking"
+    says(one, "n2", "")
+    one.run()
+    assert [o.group for o in one.did(Possible)] == ["web"]
+    assert one.phase == "up"
+    assert not one.did(Offline)
+    one.run(1.0)
+    one.masteries.giveover("web", "trial", one.now, trial=True)
+    one.run()
+    for name in ("n2", "n3"):
+        says(one, name, "no disk")
+    one.run()
+    assert "n3: its Monitor_check says: no disk" in one.did(Cancelled)[0].because
+    assert (one.phase, one.did(Offline), one.did(Possible)) == ("up", [], [])
+
+
+def test_a_giveover_during_a_trial_is_one() -> None:
+    one = giver(5.0)
+    one.masteries.giveover("web", "trial", one.now, trial=True)
+    one.run()
+    assert one.masteries.giveover("web", "its probe says so", one.now) == "web"
+    says(one, "n2", "")
+    one.run()
+    assert [o.because for o in one.did(Offline)] == ["its probe says so; n2 can take it"]
+
+
+def test_a_trial_without_anybody_to_ask_is_answered_at_once() -> None:
+    one = together()
+    assert one.masteries.giveover("web", "trial", one.now, trial=True) == "db"
+    one.run()
+    assert [o.group for o in one.did(Possible)] == ["db"]
+    assert "is given over" not in one.told()
+    assert not one.did(Offline)
 
 
 def test_contact_lost_while_others_are_asked_stops_everything() -> None:

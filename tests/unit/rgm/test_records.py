@@ -227,6 +227,13 @@ def test_what_is_as_it_was_when_all_is_told_again_keeps_its_time() -> None:
     assert not made.nodes
 
 
+def test_an_unmanaged_group_is_so_in_the_picture() -> None:
+    key = records.switches_key("web")
+    for managed in (False, True):
+        made = board((key, records.encode(of={"": {"managed": managed}})))
+        assert made.cluster((WEB,), TENURE, 100.0).goals["web"].managed is managed
+
+
 # -- the picture ------------------------------------------------------------------------------------------------------
 
 
@@ -246,7 +253,11 @@ def test_masters_marks_and_goals() -> None:
     made = board(*EVERY, (records.slot_key("web", 1), records.encode(node="n9", born=2)))
     picture = made.cluster((WEB, Group("db")), TENURE, 100.0)
     assert [(m.group, m.node, m.token, m.slot) for m in picture.masteries] == [("web", "n1", 6, 0)]
-    assert picture.bars == (Bar("web", "n2", "its probe", True),)
+    kept = "is kept away for 30 s (pingpong_interval): its probe"
+    assert picture.bars == (Bar("web", "n2", kept, True),)
+    assert made.cluster((WEB,), TENURE, 110.0).bars == picture.bars, "it changes only when something does"
+    (told,) = made.cluster((WEB,), TENURE, 110.0, told=True).bars
+    assert told.because == "is kept away for 20 s more (pingpong_interval): its probe"
     assert picture.goals == {"web": Goal(online=False), "db": Goal(online=True)}
     assert made.cluster((WEB,), TENURE, 130.0).bars == ()
     assert made.cluster((), TENURE, 100.0).bars == ()
