@@ -45,6 +45,7 @@ def address_type() -> ResourceType:
         api_version=7,
         failover=True,
         rt_basedir=BUILT_IN,
+        sysdefined_type="LOGICAL_HOSTNAME",
         methods=tuple([(m, m.lower()) for m in METHODS if m in _MONITOR or f"{m.lower()}_command" in own]),
         declared=declarations(known),
     )

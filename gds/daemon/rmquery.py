@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gds.model.restype import METHODS, Ambiguous, ResourceType, find_type
 from gds.model.scha import Code
-from gds.model.sunview import shown
+from gds.model.sunview import group_settings, shown
 from gds.model.sysprops import SYSTEM, properties_of
 
 TYPE_CHECKING = False
@@ -61,7 +61,11 @@ class Query:
         args = request.get("args", [])
         if not isinstance(optag, str) or not isinstance(args, list) or not all(isinstance(a, str) for a in args):
             raise Wrong(Code.INVAL, "the request makes no sense: optag and its arguments are strings")
-        return ask(optag.upper(), args, request)
+        optag = optag.upper()
+        lines = ask(optag, args, request)
+        if args and not (optag.endswith(("_NODE", "_ZONE")) or optag in _WITH_ARGUMENT):
+            raise Wrong(Code.INVAL, f"the optag wants no argument, and {args[0]} is given")
+        return lines
 
     # -- names --------------------------------------------------------------------------------------------------------
 
@@ -275,38 +279,35 @@ _PER_NODE = frozenset(
 )
 
 
+_WITH_ARGUMENT = frozenset(("EXTENSION", "NODENAME_NODEID", "NODEID_NODENAME"))
+
+
 def _group_value(group: Group | None, name: str, optag: str) -> tuple[str, ...]:
     """A property of a group. Raises Wrong."""
     from gds.model.resource import Group
 
     known = group if group is not None else Group(name)
-    arrays = {
-        "RG_DEPENDENCIES": known.rg_dependencies,
-        "RG_AFFINITIES": known.rg_affinities,
-        "GLOBAL_RESOURCES_USED": ("*",),
-    }
-    if optag in arrays:
-        return arrays[optag]
-    plain: dict[str, object] = {
-        "RG_NAME": name,
-        "RG_DESCRIPTION": known.description,
-        "RG_MODE": known.rg_mode,
-        "MAXIMUM_PRIMARIES": known.maximum_primaries,
-        "DESIRED_PRIMARIES": known.desired_primaries,
-        "FAILBACK": known.failback,
-        "PINGPONG_INTERVAL": f"{known.pingpong_interval:g}",
-        "IMPL_NET_DEPEND": known.implicit_network_dependencies,
-        "IMPLICIT_NETWORK_DEPENDENCIES": known.implicit_network_dependencies,
-        "AUTO_START_ON_NEW_CLUSTER": known.auto_start_on_new_cluster,
-        "PATHPREFIX": "",
-        "RG_PROJECT_NAME": "default",
-        "RG_IS_FROZEN": False,
-        "RG_SYSTEM": False,
-    }
-    if optag not in plain:
+    given: dict[str, object] = {each.name.upper(): each.value for each in group_settings(known)}
+    value = {**_UNUSED, **given, "RG_NAME": name}.get(_ALIASES.get(optag, optag))
+    if value is None:
         raise Wrong(Code.TAG, f"there is no optag {optag} for a group")
-    value = plain[optag]
+    if isinstance(value, tuple):
+        return value
     return (_boolean(value) if isinstance(value, bool) else str(value),)
+
+
+_ALIASES = {"IMPL_NET_DEPEND": "IMPLICIT_NETWORK_DEPENDENCIES"}
+_UNUSED: dict[str, object] = {
+    "RG_IS_FROZEN": False,
+    "LOAD_FACTORS": (),
+    "PRIORITY": 500,
+    "PREEMPTION_MODE": "Has_Cost",
+    "RG_SLM_TYPE": "manual",
+    "RG_SLM_CPU_SHARES": 1,
+    "RG_SLM_PSET_TYPE": "default",
+    "RG_SLM_PSET_MIN": 0,
+}
+"""Properties of a group that nobody can give it here: Sun's defaults (semantics.md 13)."""
 
 
 def _boolean(value: bool) -> str:
