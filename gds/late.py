@@ -372,10 +372,12 @@ def environment_files(resource: Resource) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in resource.environment_files:
         optional = path.startswith("-")
-        data = procfs.read(path[1:] if optional else path, 1 << 20)
-        if data is None:
+        try:
+            with open(path[1:] if optional else path, "rb") as file:
+                data = file.read(1 << 20)
+        except OSError as error:
             if optional:
                 continue
-            raise ConfigError(f"cannot read environment file {path}")
+            raise ConfigError(f"cannot read environment file {path}: {error.strerror}") from None
         found.update(parse_file(data.decode("utf-8", "surrogateescape")))
     return found

@@ -101,9 +101,9 @@ def _fault(resource: Resource, quiet: bool) -> tuple[str, str]:
         try:
             with open(path.removeprefix("-"), encoding="utf-8", errors="surrogateescape") as file:
                 from_files.update(parse_file(file.read()))
-        except OSError:
+        except OSError as error:
             if not path.startswith("-"):
-                return f"cannot read environment file {path}", ""
+                return f"cannot read environment file {path}: {error.strerror}", ""
     call = Call("Validate", 0, resource.validate_timeout, "gds validate")
     env = of_command(resource, call, account, os.environ, from_files, os.uname().nodename, "", False)
     # In a process that ends, what costs the runner milliseconds for each start costs nothing that counts.

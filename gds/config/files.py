@@ -74,6 +74,6 @@ def distrust(found: os.stat_result, euid: int) -> str:
         if found.st_uid != 0:
             return f"cannot trust it: it belongs to user {found.st_uid}, and {ROOT_ONLY}; chown it to root"
         if found.st_mode & 0o022:
-            who = "its group" if found.st_mode & 0o020 else "everybody"
-            return f"cannot trust it: {who} may write it, and {ROOT_ONLY}; chmod go-w"
+            who = "everybody" if found.st_mode & 0o002 else "its group"
+            return f"cannot trust it: {who} may write it (mode {found.st_mode & 0o7777:o}), and {ROOT_ONLY}; chmod go-w"
     return ""

@@ -203,8 +203,10 @@ class PmfDesk:
             waiting.timer = self._loop.at(until, lambda: self._ran_out(one, waiting, patience))
 
     def _ran_out(self, one: Tag, waiting: Waiting, patience: float) -> None:
-        left = ", ".join(map(str, self._tags.pids(one)[:20])) or "no process"
-        waiting.answer(TIMED_OUT, f"cannot wait longer for {one.view.nametag}: after {patience:g} s {left} still runs")
+        left = self._tags.pids(one)
+        named = ", ".join(map(str, left[:20])) + (f" and {len(left) - 20} more" if len(left) > 20 else "")
+        still = f"{named} still {'runs' if len(left) == 1 else 'run'}" if left else "its last process is about to end"
+        waiting.answer(TIMED_OUT, f"cannot wait longer for {one.view.nametag}: after {patience:g} s {still}")
 
     def _modify(self, client: Client, asked: Asked) -> None:
         retries, period = asked.retries(None), asked.period(None)

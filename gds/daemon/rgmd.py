@@ -87,6 +87,7 @@ class Rgmd:
         self.launch_of = launching.launch_of
         self.run_method = launching.run_method
         telling = self._telling = Telling(self)
+        self.tell = telling.asked
         self.changed = telling.changed
         self.set_status = telling.set_status
         self.told_status = telling.told_status
@@ -301,7 +302,7 @@ class Rgmd:
         self.managing.before_start(app, lambda: self.submit(app, RestartAsked(because, whole)))
         self.kept.about_to_start(app)  # who asked may be answered now, so a crash must not lose it
 
-    def clear(self, app: App) -> str:
+    def clear(self, app: App, because: str = "cleared by a person") -> str:
         """Forget failures; end STOP_FAILED when really nothing is left. Returns why not, or ""."""
         if app.view.life is Life.STOP_FAILED:
             if app.tree is not None:
@@ -309,11 +310,11 @@ class Rgmd:
                 if pids:
                     named = ", ".join(map(str, pids[:20]))
                     return f"cannot clear {app.name}: processes {named} are still there; end them, then clear again"
-            self.submit(app, ClearAsked())
+            self.submit(app, ClearAsked(because))
         app.history = verdict.gave_over()
         app.monitor_failures = None
         self.kept.changed(app)
-        self.kept.decided(app, "clear", "cleared by a person")
+        self.tell(app, "clear", because)
         if app.monitor_failed:
             app.monitor_failed = False
             self.begin_monitor(app, False)
@@ -322,11 +323,11 @@ class Rgmd:
             self.set_status(app, ResourceStatus.UNKNOWN, "cleared, not probed since")
         return ""
 
-    def set_monitored(self, app: App, monitored: bool) -> None:
+    def set_monitored(self, app: App, monitored: bool, because: str = "asked by a person") -> None:
         """Switch the probe on or off; deaths are judged either way."""
         app.monitored = monitored
         self.kept.changed(app)
-        self.kept.decided(app, "monitor" if monitored else "unmonitor", "asked by a person")
+        self.tell(app, "monitor" if monitored else "unmonitor", because)
         if app.view.life is Life.ONLINE:
             self.monitor.end(app)
             if monitored:

@@ -46,6 +46,11 @@ class Telling:
             say(f"status {status.value}{': ' if message else ''}{message}", resource=app.name)
             self._rgmd.seen(app)
 
+    def asked(self, app: App, event: str, because: str) -> None:
+        """Somebody asked for something that moves no life."""
+        self._rgmd.kept.decided(app, event, because)
+        self._log.info(because, resource=app.name)
+
     def moved(self, app: App, view: ResourceView, because: str) -> None:
         """A decision about it, with its reason."""
         state = life_of.public(view, app.is_monitored, app.monitor_failed).value

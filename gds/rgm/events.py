@@ -74,6 +74,8 @@ class DelayOver(Value):
 class ClearAsked(Value):
     """A person says that what was left behind has been dealt with."""
 
+    because: str = "cleared by a person"
+
 
 class PrenetSucceeded(Value):
     """Prenet_start ended well."""

@@ -16,7 +16,6 @@ from gds.model.state import FailoverMode, ResourceStatus
 from gds.model.value import Value
 from gds.rgm import commands, control
 from gds.rgm.events import (
-    ClearAsked,
     GiveoverAsked,
     LeftAlone,
     PrenetSucceeded,
@@ -134,8 +133,7 @@ def step(
         return Step(waiting, (commands.ArmDelay(view.delay),))
     if view.again and after is Life.OFFLINE and (view.life is Life.CLEARING or not around.postnet):
         view, after = view.replace(prepared=False), Life.STARTING
-    said = "cleared by a person" if isinstance(event, ClearAsked) else str(getattr(event, "because", ""))
-    return _enter(view, event, after, said, mode, now, around)
+    return _enter(view, event, after, str(getattr(event, "because", "")), mode, now, around)
 
 
 def _enter(

@@ -22,12 +22,14 @@ def facts_of(mode: int, uid: int = 0, gid: int = 0) -> os.stat_result:
 
 NO = "cannot trust it"
 ROOT_ONLY = "root obeys only files that root alone may write"
+GO = f"and {ROOT_ONLY}; chmod go-w"
 TRUST = [
     ("root's own", facts_of(stat.S_IFREG | 0o644), 0, ""),
     ("root's, secret", facts_of(stat.S_IFREG | 0o600), 0, ""),
     ("root's, of any group that may only read", facts_of(stat.S_IFREG | 0o644, 0, 1000), 0, ""),
-    ("its group's", facts_of(stat.S_IFREG | 0o664), 0, f"{NO}: its group may write it, and {ROOT_ONLY}; chmod go-w"),
-    ("everybody's", facts_of(stat.S_IFREG | 0o646), 0, f"{NO}: everybody may write it, and {ROOT_ONLY}; chmod go-w"),
+    ("its group's", facts_of(stat.S_IFREG | 0o664), 0, f"{NO}: its group may write it (mode 664), {GO}"),
+    ("everybody's", facts_of(stat.S_IFREG | 0o646), 0, f"{NO}: everybody may write it (mode 646), {GO}"),
+    ("of all", facts_of(stat.S_IFREG | 0o666), 0, f"{NO}: everybody may write it (mode 666), {GO}"),
     (
         "another's",
         facts_of(stat.S_IFREG | 0o644, 7),
