@@ -145,6 +145,7 @@ class BringUp:
             if elsewhere and app.enabled:
                 why = "it starts where the cluster wants it"
             app.view = app.view.replace(because=why)
+            self._rgmd.kept.changed(app)
             if app.resource.postnet_stop_command is not None and was not in (Life.OFFLINE, Life.AWAITING):
                 # nobody knows whether Postnet_stop was run: it is harmless when it was
                 app.view = app.view.replace(life=Life.ONLINE)

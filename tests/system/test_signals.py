@@ -149,7 +149,7 @@ def test_what_a_person_stopped_stays_stopped_over_crash_restart_and_reload(tmp_p
         assert runner.gds("stop", "web").returncode == 0
         runner.crash()
         runner.begin()
-        assert runner.until("web", state="OFFLINE")["because"] == "stopped by a person"
+        assert runner.until("web", state="OFFLINE")["because"] == "stop asked by root"
         assert runner.gds("reload").returncode == 0
         assert runner.resource("web")["state"] == "OFFLINE"
         assert runner.end() == 0
