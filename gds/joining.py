@@ -9,6 +9,7 @@ import os
 from functools import partial
 
 from gds import __version__
+from gds.daemon.aftermath import tell_before
 from gds.daemon.agreement import Agreement
 from gds.daemon.clearing import Clearing
 from gds.daemon.environment import DEFAULT_PATH
@@ -68,6 +69,7 @@ class Joining:
         names = Names(ground.loop, ground.reaper.expect)
         engine = FACTORIES[settings.engine](settings, ground.loop, settings.node, names)
         guard, member, tokens = self._founded(ground)
+        self._over = [] if member.may_go_on(clock.boottime()) else sorted(tokens)
         self._tenant = Tenant(
             rgmd,
             groups,
@@ -77,7 +79,7 @@ class Joining:
             clock.boottime,
             lambda group: digest_of(groups.declared[group], [a.resource for a in groups.apps(group)]),
             self._keep,
-            tokens,
+            tokens if not self._over else {},
             life.refused,
             partial(self._fence, world, settings.etcd.fence_command),
         )
@@ -123,6 +125,7 @@ class Joining:
 
     def begin(self) -> None:
         """What a runner before us left is taken back: connect."""
+        tell_before(self._rgmd, self._groups, self._over)
         self._tenant.begin()
 
     def serve(self, receptionist: Receptionist) -> None:

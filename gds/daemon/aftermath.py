@@ -13,9 +13,10 @@ from gds.rgm.life import Life
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from gds.daemon.app import App
+    from gds.daemon.groups import Groups
     from gds.daemon.rgmd import Rgmd
     from gds.daemon.world import Deadline
     from gds.rgm.mastery import Masteries
@@ -26,8 +27,22 @@ LOOK = 0.05
 """Seconds between two looks at whether the guard has found nothing more."""
 SURELY = 0.3
 """Seconds after the deadline in which a guard that has something to kill has killed something."""
+MOST_TOLD = 20
+"""Resources of a group in whose history it is written."""
 TOO_LONG = 3.0
 """Seconds after which our methods are run although something is left: somebody has to say so."""
+
+
+def tell_before(rgmd: Rgmd, groups: Groups, tokens: Iterable[str]) -> None:
+    """The groups that this node had under the runner before this one, and whose tenure ended while nobody was here to
+    see it: each of their resources tells so, for it is one of them that will be asked why."""
+    because = (
+        "this node's tenure ended while no runner was here: what ran of it was killed, and another may have taken it"
+    )
+    for group in tokens:
+        rgmd.log.warning(because, group=group)
+        for app in groups.apps(group)[:MOST_TOLD]:
+            rgmd.kept.decided(app, "cluster", because)
 
 
 class Aftermath:

@@ -215,16 +215,17 @@ def _again(lab: Lab, nodes: Iterable[str]) -> str:
         cluster = (identity(lab, node) or {}).get("cluster") or {}
         return bool(cluster.get("member")) and cluster["may_run_seconds"] > 0 and not cluster["away"]
 
-    up = [node for node in nodes if _runs(lab, node) and [node] not in network.cuts(lab)]
+    up = [node for node in nodes if _may_run(lab, node) and [node] not in network.cuts(lab)]
     wait(lambda: all(map(is_back, up)), _AGAIN)
     late = [node for node in up if not is_back(node)]
     return f"; {', '.join(late)} is no node of the cluster again yet" if late else ""
 
 
-def _runs(lab: Lab, node: str) -> bool:
-    """Its runner and its etcd can answer."""
-    pids = [recorded(f"{lab.home(node)}/{what}.pid") for what in ("runner", "etcd")]
-    return all(pid and not stopped(pid) for pid in pids) and not cells.is_frozen(lab.cell(node))
+def _may_run(lab: Lab, node: str) -> bool:
+    """Its etcd can answer, and its runner, or the one that its keeper starts after it."""
+    pids = [recorded(f"{lab.home(node)}/{what}.pid") for what in ("keeper", "etcd")]
+    there = all(pid and not stopped(pid) for pid in pids) and not cells.is_frozen(lab.cell(node))
+    return there and not stopped(recorded(f"{lab.home(node)}/runner.pid"))
 
 
 def _silent(lab: Lab) -> list[str]:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from gds.daemon.aftermath import tell_before
 from gds.model.resource import Command, Group, Need, Resource
 from gds.model.scha import Code
 from gds.testing.processes import Program
@@ -48,6 +49,17 @@ def test_the_runner_after_a_crash_knows_the_token_of_what_it_had_and_starts_noth
         assert after.tenant.token("web") == 0, "its tenure is over"
         assert "not its master" in after.tenant.refusal("web")
         after.here.forest.close()
+
+
+def test_a_tenure_that_ended_while_no_runner_was_here_is_told_of_each_group_that_there_was() -> None:
+    with nodes(WEB, DB, groups=(ONE, STORE)) as cluster:
+        cluster.settled()
+        n1 = cluster["n1"]
+        n1.here.hands.decisions.clear()
+        tell_before(n1.here.rgmd, n1.groups, n1.tokens)
+        ((name, event, because),) = n1.here.hands.decisions
+        assert (name, event) == ("web", "cluster")
+        assert because.startswith("this node's tenure ended while no runner was here")
 
 
 def test_what_is_being_given_up_is_not_remembered() -> None:
