@@ -88,14 +88,13 @@ ACTS = {
 }
 
 
-def home(cluster: Nodes) -> None:
-    """Both are brought to the first node, for the next act."""
-    for group in ("store", "front"):
-        asked = cluster.ask("n3", "rg.switch", group, "n1")
+def home(cluster: Nodes, store: str) -> None:
+    """Both are brought to their nodes, for the next act."""
+    for name, group, node in (("db", "store", store), ("web", "front", "n1")):
+        asked = cluster.ask("n3", "rg.switch", group, node)
         assert asked.code == 0, asked.message
-    cluster.run(LIFETIME)
-    for name in ("db", "web"):
-        assert cluster["n1"].runs(name), f"{name}: {cluster['n1'].here.app(name).view.why}"
+        cluster.run(LIFETIME)
+        assert cluster[node].runs(name), f"{name}: {cluster[node].here.app(name).view.why}"
 
 
 def agree(cluster: Nodes, act: str) -> None:
@@ -110,27 +109,35 @@ def agree(cluster: Nodes, act: str) -> None:
             assert not view.why.endswith(": "), said
 
 
-@pytest.mark.parametrize("pause", [0.0, 2.0])
 @pytest.mark.parametrize(
-    ("kind", "where"),
-    [*[(kind, "ANY_NODE") for kind in KINDS], *[(OFFLINE_RESTART, where) for where in ("FROM_RG_AFFINITIES", "n1")]],
+    ("kind", "where", "store", "pause"),
+    [
+        *[(kind, "ANY_NODE", node, 0.0) for kind in KINDS for node in BOTH],
+        *[(OFFLINE_RESTART, "ANY_NODE", node, 2.0) for node in BOTH],
+        (OFFLINE_RESTART, "FROM_RG_AFFINITIES", "n1", 2.0),
+        (OFFLINE_RESTART, "n1", "n1", 0.0),
+        (OFFLINE_RESTART, "n2", "n2", 0.0),
+    ],
 )
-def test_nobody_waits_without_end(kind: str, where: str, pause: float) -> None:
-    resources, groups = play(kind, where)
+def test_nobody_waits_without_end(kind: str, where: str, store: str, pause: float) -> None:
+    """`store`: the node of what is needed; what needs it is on n1. `pause`: seconds between two acts."""
+    resources, groups = play(kind, where, (store, *[node for node in BOTH if node != store]))
     with nodes(*resources, groups=groups) as cluster:
         cluster.settled()
-        assert (cluster.masters("store"), cluster.masters("front")) == (["n1"], ["n1"])
+        assert (cluster.masters("store"), cluster.masters("front")) == ([store], ["n1"])
         for name, acts in ACTS.items():
             for act in acts:
                 act(cluster)
                 cluster.run(pause)
             cluster.run(2 * LIFETIME)
             agree(cluster, name)
-            home(cluster)
+            home(cluster, store)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("where", ["ANY_NODE", "LOCAL_NODE", "n1"])
+@pytest.mark.parametrize(
+    ("kind", "where"),
+    [*[(kind, "ANY_NODE") for kind in KINDS], (OFFLINE_RESTART, "LOCAL_NODE"), (OFFLINE_RESTART, "n1")],
+)
 def test_the_runner_ends_with_nobody_waiting(kind: str, where: str) -> None:
     resources, groups = play(kind, where)
     with nodes(*resources, groups=groups) as cluster:
