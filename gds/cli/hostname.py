@@ -48,7 +48,7 @@ from gds.errors import EngineError, UsageError
 from gds.linux import address, neighbour, netlink
 from gds.linux.neighbour import NotPermitted
 from gds.model.hostname import LogicalHostname, Place, faults
-from gds.model.names import name_fault
+from gds.model.names import LAST_WORDS, name_fault
 from gds.rgm.address import Placing, look, marked, place, standing, strangers, unusable
 
 TYPE_CHECKING = False
@@ -143,6 +143,7 @@ class Call:
                 again, macs, down_since = [at for at in again if at > now], seen, 0.0
             elif not found.link or (down_since and now - down_since >= LINK_GRACE):
                 say(f"{self.resource}: {found.because}")
+                _notify(f"{LAST_WORDS}={found.because}".encode())
                 return found.score
             else:
                 down_since = down_since or now
@@ -306,7 +307,7 @@ def _notify(text: bytes) -> None:
             try:
                 told.sendto(text, "\0" + where[1:] if where.startswith("@") else where)
             except OSError as error:
-                say(f"cannot say {text.decode()} to {where}: {error.strerror}")
+                say(f"cannot say {text.decode(errors='replace')} to {where}: {error.strerror}")
 
 
 def say(text: str) -> None:
@@ -371,6 +372,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 77
     except EngineError as error:
         print(error, file=sys.stderr)
+        _notify(f"{LAST_WORDS}={'; '.join(str(error).splitlines())}".encode())
         return 1
 
 

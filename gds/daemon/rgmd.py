@@ -119,7 +119,7 @@ class Rgmd:
         if self._world.cluster is not None and self._world.cluster.explains(app):
             return
         if app.view.life in (Life.ONLINE, Life.STARTING):
-            self.monitor.weigh(app, score.of_death(how))
+            self.monitor.weigh(app, self._telling.in_its_words(app, score.of_death(how)))
 
     def notified(self, name: str, message: Mapping[str, str]) -> None:
         """An application spoke on its NOTIFY_SOCKET."""
@@ -132,8 +132,7 @@ class Rgmd:
             app.watchdog_at = self.loop.now()
         elif message.get("WATCHDOG") == "trigger" and app.view.life is Life.ONLINE:
             self.monitor.weigh(app, score.Score(score.COMPLETE_FAILURE, "the application said WATCHDOG=trigger"))
-        if "STATUS" in message and app.view.life is Life.ONLINE and app.view.status is ResourceStatus.OK:
-            self.set_status(app, ResourceStatus.OK, message["STATUS"])
+        self._telling.said(app, message)
 
     def probed(self, app: App, got: Score, outcome: Outcome) -> None:
         """A probe was weighed; failures go to the history."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from gds.model.names import LAST_WORDS
 from gds.model.state import ResourceStatus
 from gds.rgm import resource as life_of
+from gds.rgm.life import Life
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gds.daemon.app import App
     from gds.daemon.rgmd import Rgmd
+    from gds.fault.score import Score
     from gds.rgm.resource import ResourceView
 
 
@@ -18,6 +23,7 @@ class Telling:
     def __init__(self, rgmd: Rgmd) -> None:
         self._rgmd = rgmd
         self._log = rgmd.log
+        self._last_words: dict[str, str] = {}
 
     def changed(self, app: App, because: str) -> None:
         """Something to be seen changed beside the life: say so."""
@@ -50,6 +56,18 @@ class Telling:
         """Somebody asked for something that moves no life."""
         self._rgmd.kept.decided(app, event, because)
         self._log.info(because, resource=app.name)
+
+    def said(self, app: App, message: Mapping[str, str]) -> None:
+        """The application told its status, or why it is about to end."""
+        if LAST_WORDS in message:
+            self._last_words[app.name] = message[LAST_WORDS]
+        if "STATUS" in message and app.view.life is Life.ONLINE and app.view.status is ResourceStatus.OK:
+            self.set_status(app, ResourceStatus.OK, message["STATUS"])
+
+    def in_its_words(self, app: App, got: Score) -> Score:
+        """A death with what the application itself said of it, where it did."""
+        words = self._last_words.pop(app.name, "")
+        return got.replace(because=f"{words}: {got.because}") if words else got
 
     def moved(self, app: App, view: ResourceView, because: str) -> None:
         """A decision about it, with its reason."""

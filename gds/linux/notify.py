@@ -19,6 +19,8 @@ import binascii
 import os
 import struct
 
+from gds.model.names import LAST_WORDS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +51,7 @@ KEYS = frozenset(
         "EXIT_STATUS",
         "EXTEND_TIMEOUT_USEC",
         "MONOTONIC_USEC",
+        LAST_WORDS,
     )
 )
 """What is understood; anything else in a message is passed over."""

@@ -36,6 +36,8 @@ FIRST_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LETTERS = FIRST_LETTERS | frozenset("0123456789-_")
 LONGEST = 255
 
+LAST_WORDS = "X_GDS_BECAUSE"
+"""What an application says on its NOTIFY_SOCKET of why it is about to end; a field of ours, as systemd's rules ask."""
 TAG_MARK = "@"
 """What the tree of a nametag of pmfadm's is called begins with it; no resource's name can."""
 

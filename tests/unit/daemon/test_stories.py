@@ -637,3 +637,20 @@ def test_every_command_knows_what_it_is_run_for(here: Make) -> None:
         "GDS_NODE": "n1",
     }
     assert env["GDS_REASON"].startswith("restart 1 of 2 within 370 s: ")
+
+
+def test_a_death_is_told_in_the_words_of_who_died_once() -> None:
+    here = Here(WEB.replace(ready="notify"))
+    here.rgmd.start(here.app(), "start asked by root")
+    here.run(1.0)
+    here.rgmd.notified("web", {"READY": "1"})
+    here.run(1.0)
+    for words in ("the link is down: ", ""):
+        if words:
+            here.rgmd.notified("web", {"X_GDS_BECAUSE": "the link is down"})
+        here.tree().end_all(9)
+        here.run(1.0)
+        assert f"within 370 s: {words}the last process of the tree ended" in here.because()
+        here.rgmd.notified("web", {"READY": "1"})
+        here.run(1.0)
+    here.close()
