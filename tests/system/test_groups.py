@@ -356,10 +356,18 @@ def test_suspended_recovery(tmp_path: Path, rung: str) -> None:
         runner.crash()
         runner.begin()
         assert runner.status()["groups"][0]["suspended"] is True, "kept over a crash"
-        assert runner.gds("rg", "resume", "shop").returncode == 0
-        runner.until("db", state="ONLINE")
+        runner.until("db", state="ONLINE", status="OK")
         kill(runner, "db")
-        runner.until("db", state="ONLINE", restarts_done=1)
+        runner.until("db", status="FAULTED")
+        assert runner.gds("rg", "online", "shop").returncode == 0
+        up = runner.until("db", status="OK")
+        assert (len(up["pids"]), up["restarts"]["done"]) == (1, 0), "a person brings up what is dead"
+        kill(runner, "db")
+        runner.until("db", status="FAULTED")
+        assert runner.gds("rg", "resume", "shop").returncode == 0
+        runner.until("db", status="OK", restarts_done=1)
+        kill(runner, "db")
+        runner.until("db", status="OK", restarts_done=2)
 
 
 def test_what_is_needed_is_not_disabled_and_stopped_only_with_a_word(tmp_path: Path) -> None:
