@@ -41,9 +41,9 @@ def answered(path: str, request: dict[str, Any], timeout: float = ANSWER_LIMIT) 
     return answer
 
 
-def owners(names: list[str], where: options.Options) -> dict[str, list[str]]:
+def owners(names: list[str], where: options.Options, mute: list[client.NoAnswer] | None = None) -> dict[str, list[str]]:
     """Which runner has which of the names; without names, all that answer. Raises GdsError for a name that nobody or
-    more than one has; without names, when one is there and does not answer."""
+    more than one has; without names, when one is there and does not answer, unless there is a list for these."""
     paths = client.sockets(where.values.get("socket", ""), where.values.get("runtime_dir", ""))
     if len(paths) == 1:
         return {paths[0]: names}
@@ -62,7 +62,9 @@ def owners(names: list[str], where: options.Options) -> dict[str, list[str]]:
         reachable.append(path)
         groups = answer.get("status", {}).get("groups", [])
         known[path] = {g["name"] for g in groups} | {r["name"] for g in groups for r in g["resources"]}
-    if silent is not None and not (reachable and names):
+    if silent is not None and reachable and mute is not None:
+        mute.append(silent)
+    elif silent is not None and not (reachable and names):
         raise silent
     if not reachable:
         raise client.NoRunner(f"cannot reach a runner at {', '.join(paths)}")

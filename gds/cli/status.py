@@ -8,19 +8,29 @@ import sys
 from gds.api import client
 from gds.cli import options
 from gds.cli.control import WHERE, Refused, answered, owners
-from gds.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
+
+    Show = Callable[[dict[str, Any] | None, str], None]
 
 USAGE = """usage: gds status [NAME...] [--json] [--watch [--interval SECONDS]] [--node NODE]
                   [--socket PATH] [--runtime-dir DIR]
 
-With an engine all nodes are shown; --node narrows that to one.
+Several runners are shown together, each followed by its own line with pid, node and socket. With an engine all nodes
+are shown; --node narrows that to one.
 
-Exit status with NAME: 0 online, 3 not online (or FAULTED), 4 no runner, or no such name."""
+  --json            one document; of several runners, "runners" lists them, and each group has "socket" and "pid"
+  --watch --json    one document a line, whenever anything but the clocks changed; {"schema": 1, "error": "..."} while
+                    nobody answers
+
+Exit status with NAME: 0 online, 3 not online (or FAULTED), 4 no runner, no such name or node, or no answer."""
 UP = ("ONLINE", "ONLINE_NOT_MONITORED", "MONITOR_FAILED")
+NO_ANSWER = 4
+CLOCKS = ("uptime_seconds", "old_seconds", "may_run_seconds", "seconds", "at", "guard", "store")
+"""Keys of the document whose values change when nothing does."""
 
 
 @options.door(USAGE)
@@ -35,15 +45,28 @@ def main(argv: list[str]) -> int:
 
 def ask(typed: options.Options) -> dict[str, Any]:
     """The merged status of every runner concerned. Raises GdsError, Refused when one of them refuses."""
-    found = [
-        answered(path, {"verb": "status", "names": names})["status"]
-        for path, names in owners(typed.names, typed).items()
-    ]
-    merged: dict[str, Any] = found[0]
-    for status in found[1:]:
-        merged["groups"] += status["groups"]
-        merged.setdefault("runners", [{k: v for k, v in merged.items() if k != "groups"}])
-        merged["runners"].append({k: v for k, v in status.items() if k != "groups"})
+    mute: list[client.NoAnswer] = []
+    found = {
+        path: answered(path, {"verb": "status", "names": names})["status"]
+        for path, names in owners(typed.names, typed, mute).items()
+    }
+    merged = merge(found)
+    if mute and not typed.names:
+        merged["unanswered"] = [str(error) for error in mute]
+    return merged if "node" not in typed.values else _narrowed(merged, typed.values["node"], typed.names)
+
+
+def merge(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """One document of those of the runners at these sockets: the first's, with the groups of all; of several it says
+    whose is what."""
+    merged = dict(next(iter(found.values())))
+    if len(found) == 1:
+        return merged
+    merged["groups"], merged["runners"] = [], []
+    for path, status in found.items():
+        head = {key: value for key, value in status.items() if key not in ("schema", "groups")}
+        merged["runners"].append({**head, "socket": path})
+        merged["groups"] += [{**group, "socket": path, "pid": status["pid"]} for group in status["groups"]]
     return merged
 
 
@@ -56,13 +79,20 @@ def verdict(status: dict[str, Any], names: list[str]) -> int:
 def _once(typed: options.Options) -> int:
     status = ask(typed)
     if "json" in typed.flags:
-        import json
+        print(_document(status))
+    else:
+        print("\n".join(table(status, _coloured())))
+    for error in status.get("unanswered", ()):
+        print(f"gds: {error}", file=sys.stderr)
+    if "unanswered" in status:
+        return NO_ANSWER
+    return verdict(status, typed.names) if typed.names and "json" not in typed.flags else 0
 
-        print(json.dumps(status, ensure_ascii=False))
-        return 0
-    shown = _of_node(status, typed.values["node"]) if "node" in typed.values else table(status, _coloured())
-    print("\n".join(shown))
-    return verdict(status, typed.names) if typed.names else 0
+
+def _document(status: dict[str, Any]) -> str:
+    import json
+
+    return json.dumps(status, ensure_ascii=False)
 
 
 def _coloured() -> bool:
@@ -72,15 +102,23 @@ def _coloured() -> bool:
 _COLOURS = {"OK": "32", "DEGRADED": "33", "FAULTED": "31;1", "UNKNOWN": "36", "OFFLINE": "2"}
 
 
+HEADS = ["RESOURCE", "GROUP", "STATE", "STATUS", "PID", "PROCS", "RESTARTS", "SUM"]
+
+
 def _cell(resource: dict[str, Any]) -> list[str]:
-    restarts = resource["restarts"]
-    limit = restarts["limit"]
-    probe = resource["probe"]
-    return [
+    cells = [
         resource["name"],
         resource["group"] if resource["group"] != resource["name"] else "-",
         resource["state"] + ("" if resource["enabled"] else " (disabled)"),
         resource["status"],
+    ]
+    if "pids" not in resource:
+        return [*cells, "-", "-", "-", "-"]  # of another node no more is known here
+    restarts = resource["restarts"]
+    limit = restarts["limit"]
+    probe = resource["probe"]
+    return [
+        *cells,
         str(resource["main_pid"] or (resource["pids"][0] if resource["pids"] else "-")),
         str(len(resource["pids"])),
         f"{restarts['done']}/{limit if limit >= 0 else '-'}",
@@ -89,13 +127,27 @@ def _cell(resource: dict[str, Any]) -> list[str]:
 
 
 def table(status: dict[str, Any], coloured: bool) -> list[str]:
-    """The lines of the table, each resource followed by its reason."""
-    heads = ["RESOURCE", "GROUP", "STATE", "STATUS", "PID", "PROCS", "RESTARTS", "SUM"]
-    resources = [r for g in status["groups"] for r in g["resources"]]
-    rows = [_cell(r) for r in resources]
-    widths = [max(len(x) for x in column) for column in zip(heads, *rows, strict=True)]
-    lines = ["  ".join(h.ljust(w) for h, w in zip(heads, widths, strict=True)).rstrip()]
-    for resource, row in zip(resources, rows, strict=True):
+    """The lines of the table, each resource followed by its reason, those of each runner by its own line."""
+    rows = [HEADS, *[_cell(r) for g in status["groups"] for r in g["resources"]]]
+    widths = [max(len(x) for x in column) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(h.ljust(w) for h, w in zip(HEADS, widths, strict=True)).rstrip()]
+    runners = status.get("runners") or [status]
+    for runner in runners:
+        groups = [g for g in status["groups"] if g.get("socket", "") == runner.get("socket", "")]
+        lines += _block(runner, groups, widths, coloured)
+    clusters = [runner["cluster"] for runner in runners if "cluster" in runner]
+    if clusters:
+        from gds.cli import nodes
+
+        lines += nodes.lines(clusters[0], status.get("shown_node", ""))
+    return lines
+
+
+def _block(runner: dict[str, Any], groups: list[dict[str, Any]], widths: list[int], coloured: bool) -> list[str]:
+    """What one runner has, and its own line."""
+    lines = []
+    for resource in [r for g in groups for r in g["resources"]]:
+        row = _cell(resource)
         cells = [c.ljust(w) for c, w in zip(row, widths, strict=True)]
         if coloured:
             cells[3] = f"\x1b[{_COLOURS.get(row[3], '0')}m{cells[3]}\x1b[0m"
@@ -106,36 +158,67 @@ def table(status: dict[str, Any], coloured: bool) -> list[str]:
         message = resource["status_msg"]
         if message and message not in because:
             lines.append(f"    {message}")
-    lines += _groups(status["groups"])
-    if not resources:
+    lines += _groups(groups)
+    if not lines:
         lines.append("(nothing declared)")
-    tracking = status["tracking"]
+    where = f", socket {runner['socket']}" if "socket" in runner else ""
     lines.append(
-        f"runner pid {status['pid']}, up {_span(status['uptime_seconds'])}, node {status['node']}, tracking {tracking}"
+        f"runner pid {runner['pid']}, up {_span(runner['uptime_seconds'])}, node {runner['node']},"
+        f" tracking {runner['tracking']}{where}"
     )
-    lines += [f"problem: {p}" for p in status.get("problems", [])]
-    if "cluster" in status:
-        from gds.cli import nodes
-
-        lines += nodes.lines(status["cluster"])
-    return lines
+    return lines + [f"problem: {p}" for p in runner.get("problems", [])]
 
 
-def _of_node(status: dict[str, Any], node: str) -> list[str]:
-    """One node alone, as it reports itself."""
-    from gds.cli import nodes
+def _narrowed(status: dict[str, Any], node: str, names: list[str]) -> dict[str, Any]:
+    """The same of one node alone: as the runner on it says; of another node, as it reported itself to the cluster.
+    Raises NoRunner when there is no such node."""
+    runners = status.get("runners") or [status]
+    seen = next((r["cluster"] for r in runners if node in _nodes_of(r.get("cluster"))), None)
+    here = [runner for runner in runners if runner["node"] == node]
+    if not here and seen is None:
+        known = dict.fromkeys([n for r in runners for n in (r["node"], *_nodes_of(r.get("cluster")))])
+        are = f"there {'are' if len(known) > 1 else 'is'} {', '.join(known)}"
+        raise client.NoRunner(f"cannot show node {node}: no node of that name; {are}")
+    narrowed = {**status, "shown_node": node}
+    if here:
+        sockets = [runner.get("socket", "") for runner in here]
+        narrowed["groups"] = [g for g in status["groups"] if g.get("socket", "") in sockets]
+        if "runners" in status:
+            narrowed["runners"] = here
+    elif seen is not None:
+        narrowed["groups"] = _reported(seen, node, names)
+        if "runners" in status:
+            narrowed["runners"] = [next(r for r in runners if r.get("cluster") is seen)]
+            narrowed["groups"] = [{**g, "socket": narrowed["runners"][0]["socket"]} for g in narrowed["groups"]]
+    return narrowed
 
-    cluster = status.get("cluster")
-    if cluster is None:
-        raise UsageError(f"cannot narrow to node {node}: this runner is alone; it has no engine")
-    known = [each["node"] for each in cluster["nodes"]]
-    if node not in known:
-        raise UsageError(f"cannot find node {node}; there are {', '.join(known)}")
-    lines = []
+
+def _nodes_of(cluster: dict[str, Any] | None) -> list[str]:
+    return [each["node"] for each in cluster["nodes"]] if cluster is not None else []
+
+
+def _reported(cluster: dict[str, Any], node: str, names: list[str]) -> list[dict[str, Any]]:
+    """What a node told the cluster of its groups: less than a runner tells of its own."""
+    groups = []
     for group, facts in cluster["groups"].items():
-        for name, (state, said) in facts["nodes"].get(node, {}).get("resources", {}).items():
-            lines.append(f"{name}  {group}  {state}  {said}")
-    return lines + nodes.lines(cluster, node)
+        told = facts["nodes"].get(node, {})
+        resources = [
+            {
+                "name": name,
+                "group": group,
+                "state": state,
+                "status": said,
+                "status_msg": "",
+                "enabled": True,
+                "because": "",
+            }
+            for name, (state, said) in told.get("resources", {}).items()
+            if not names or group in names or name in names
+        ]
+        if resources:
+            because = told.get("because", "")
+            groups.append({"name": group, "state": told.get("state", "-"), "because": because, "resources": resources})
+    return groups
 
 
 def _groups(groups: list[dict[str, Any]]) -> list[str]:
@@ -160,22 +243,60 @@ def _span(seconds: float) -> str:
 
 
 def _watch(typed: options.Options) -> int:
-    """Redraw on a terminal; elsewhere print the table again whenever it differs."""
+    """Redraw on a terminal; elsewhere print the table again whenever it differs. As documents: one a line, whenever
+    there is another one."""
     import time
 
     pause = options.seconds(typed.values.get("interval", "1"), "--interval")
-    terminal = sys.stdout.isatty()
-    last: list[str] = []
+    show = _documents() if "json" in typed.flags else _redrawn if sys.stdout.isatty() else _tables()
     while True:
         try:
-            lines = table(ask(typed), _coloured())
-        except (client.NoRunner, Refused) as error:
-            lines = [f"gds: {error}"]
-        shown = [line for line in lines if terminal or not line.startswith("runner pid")]
-        if terminal:
-            sys.stdout.write("\x1b[H\x1b[J" + "\n".join(lines) + "\n")
-        elif shown != last:
-            print("\n".join(lines))
+            show(ask(typed), "")
+        except (client.NoRunner, client.NoAnswer, Refused) as error:
+            show(None, str(error))
         sys.stdout.flush()
-        last = shown
         time.sleep(max(pause, 0.05))
+
+
+def _lines_of(status: dict[str, Any] | None, error: str) -> list[str]:
+    if status is None:
+        return [f"gds: {error}"]
+    return table(status, _coloured()) + [f"gds: {each}" for each in status.get("unanswered", ())]
+
+
+def _redrawn(status: dict[str, Any] | None, error: str) -> None:
+    sys.stdout.write("\x1b[H\x1b[J" + "\n".join(_lines_of(status, error)) + "\n")
+
+
+def _tables() -> Show:
+    last: list[str] = []
+
+    def show(status: dict[str, Any] | None, error: str) -> None:
+        nonlocal last
+        lines = _lines_of(status, error)
+        shown = [line for line in lines if not line.startswith(("runner pid", "cluster: member by"))]
+        if shown != last:
+            print("\n".join(lines))
+        last = shown
+
+    return show
+
+
+def _documents() -> Show:
+    last: Any = None
+
+    def show(status: dict[str, Any] | None, error: str) -> None:
+        nonlocal last
+        document = status if status is not None else {"schema": 1, "error": error}
+        lasting = _without_clocks(document)
+        if lasting != last:
+            print(_document(document))
+        last = lasting
+
+    return show
+
+
+def _without_clocks(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_clocks(each) for key, each in value.items() if key not in CLOCKS}
+    return [_without_clocks(each) for each in value] if isinstance(value, list) else value

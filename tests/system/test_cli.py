@@ -198,6 +198,13 @@ def test_several_runners_are_one_to_ask_and_a_name_in_two_is_refused(tmp_path: P
         table = gds("status", env=env)
         assert table.returncode == 0
         assert {"web", "db", "both"} <= {line.split()[0] for line in table.stdout.splitlines()}
+        for runner, status in ((runner, runner.status()) for runner in made):
+            assert f"runner pid {status['pid']}, " in table.stdout
+            assert f", socket {runner.socket}\n" in table.stdout
+            whose = [
+                (g["name"], g["socket"], g["pid"]) for g in document["groups"] if g["socket"] == str(runner.socket)
+            ]
+            assert whose == [(g["name"], str(runner.socket), status["pid"]) for g in status["groups"]]
         assert gds("stop", "web", "db", env=env).returncode == 0
         assert [made[0].resource("web")["state"], made[1].resource("db")["state"]] == ["OFFLINE", "OFFLINE"]
         assert gds("status", "web", env=env).returncode == 3
@@ -335,6 +342,33 @@ def test_watch_prints_only_what_changed_where_there_is_no_terminal(shop: Running
     finally:
         watch.terminate()
         watch.wait(10)
+
+
+def test_watch_as_documents_is_one_a_change(shop: Running) -> None:
+    env = {**shop.env, "GDS_RUNTIME_DIR": str(shop.runtime)}
+    out = shop.where / "watched"
+    with out.open("wb") as file:
+        command = [*GDS, "status", "--watch", "--json", "--interval", "0.05"]
+        watch = subprocess.Popen(command, stdout=file, env=env)
+
+    def states() -> list[str]:
+        documents = [json.loads(line) for line in out.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        return [r["state"] for d in documents for g in d["groups"] for r in g["resources"] if r["name"] == "db"]
+
+    try:
+        eventually(lambda: states()[-1:] == ["ONLINE"], "the first one")
+        assert shop.gds("stop", "db").returncode == 0
+        eventually(lambda: states()[-1:] == ["OFFLINE"], "the next one")
+        assert len(states()) < 8
+    finally:
+        watch.terminate()
+        watch.wait(10)
+
+
+def test_a_node_that_is_not_there_is_unknown(shop: Running) -> None:
+    told = shop.gds("status", "--node", "n9")
+    assert (told.returncode, told.stderr) == (4, "gds: cannot show node n9: no node of that name; there is n1\n")
+    assert shop.gds("status", "--node", "n1").stdout.startswith("RESOURCE ")
 
 
 def test_another_user_may_neither_act_nor_read(shop: Running) -> None:

@@ -200,3 +200,20 @@ def test_a_runner_that_takes_long_to_do_what_it_was_asked_is_waited_for(tmp_path
         assert runner.gds("stop", "slow").returncode == 0
         assert time.monotonic() - began > client.PATIENCE
         assert runner.resource("slow")["state"] == "OFFLINE"
+
+
+def test_of_two_runners_the_one_that_answers_is_shown_and_the_other_named(tmp_path: Path) -> None:
+    runtime = tmp_path / "run"
+    mute, speaking = place(tmp_path, name="mute"), place(tmp_path, name="speaking")
+    mute.runtime, speaking.runtime = runtime / "mute", runtime / "speaking"
+    with mute, speaking:
+        assert mute.process is not None
+        assert speaking.process is not None
+        mute.process.send_signal(signal.SIGSTOP)
+        try:
+            asked = speaking.gds("status", "--runtime-dir", str(runtime))
+        finally:
+            mute.process.send_signal(signal.SIGCONT)
+        assert asked.returncode == 4
+        assert f"runner pid {speaking.process.pid}, " in asked.stdout
+        assert f"the runner (pid {mute.process.pid}) at {mute.socket}: it does not answer" in asked.stderr
