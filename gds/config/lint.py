@@ -9,6 +9,7 @@ from gds.config.compile import COMMANDS, PLAIN, Compiled
 from gds.config.declared import Declared, Fault
 from gds.config.relations import APART, NEEDS, affinity_entries, group_of, need_entries
 from gds.config.shell import Simple, simple_commands
+from gds.model.names import ADDRESS_TYPES
 from gds.model.resource import Command, Output, Resource
 
 TYPE_CHECKING = False
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     Remark = tuple[Keys, str, str]
 
 CODES = {
-    "ambiguous-name": "A resource and a group that is not its alone have the same name, so `gds stop NAME` can mean "
-    "either. It stops the resource; `gds rg offline NAME` means the group.",
+    "ambiguous-name": "A resource and a group that is not its alone have the same name. `gds stop NAME` means the "
+    "resource, `gds rg offline NAME` the group.",
     "budget-unreachable": "The restarts that retry_count allows cannot all happen within retry_interval, given the "
     "delays between them; so the budget is never spent, and the application is restarted for ever instead of being "
     "given over.",
@@ -35,8 +36,7 @@ CODES = {
     "empty-directory": "A directory of descriptors has no *.toml file in it.",
     "empty-group": "A [group.NAME] has no resource.",
     "environment-reserved": "gds sets this variable itself, after environment.",
-    "one-node": "This asks for several nodes. It is kept, and without an engine there is one node, where it means "
-    "nothing. With an engine in the settings this warning is not given.",
+    "one-node": "This asks for several nodes, and without an engine in the settings there is one.",
     "output-directory": "The directory for an output file is not there, or is none where root would write.",
     "output-shared": "Two outputs go into one file and one of them rotates it, so lines will end up in an old file.",
     "port-twice": "A port is declared twice; two applications cannot listen on it at once, unless on different "
@@ -189,8 +189,8 @@ def _seconds(value: float) -> str:
 def _command(key: str, command: Command, resource: Resource) -> Iterable[Remark]:
     text = _shell_text(command)
     commands = simple_commands(text) if text else (Simple(command.argv, ""),)
-    behind = [each for each in commands if each.end == "&"]
-    if behind and not any(each.program == "wait" for each in commands):
+    behind = [each for each in commands if each.end == "&" and "wait" not in [c.program for c in commands]]
+    if behind:
         yield (
             (key,),
             "shell-background",
@@ -383,6 +383,7 @@ def _beyond_one(declared: Declared) -> Iterable[tuple[Keys, str]]:
 
 def _names(declared: tuple[Declared, ...]) -> Iterable[Fault]:
     homes = {each.name: str(each.values.get("group", each.name)) for each in declared if not each.group}
+    addresses = {each.name for each in declared if each.values.get("type") in ADDRESS_TYPES}
     inhabited = set(homes.values())
     groups = inhabited | {each.name for each in declared if each.group}
     for each in declared:
@@ -390,11 +391,11 @@ def _names(declared: tuple[Declared, ...]) -> Iterable[Fault]:
             if each.name not in inhabited:
                 yield Fault(each.path, each.keys, "no resource lives in this group", True, "empty-group")
         elif each.name in groups:
-            others = [name for name, home in homes.items() if home == each.name != name]
+            others = [name for name, home in homes.items() if home == each.name != name and name not in addresses]
             if homes[each.name] != each.name:
                 text = f"there is also a group {each.name}, and this resource does not live in it"
             elif others:
-                text = f"{', '.join(others)} live in its group too: `gds stop {each.name}` stops this resource alone"
+                text = f"its group has {', '.join(others)} too: `gds stop {each.name}` stops this resource alone"
             else:
-                continue  # a group named after its only resource
+                continue  # a group named after the one application in it
             yield Fault(each.path, each.keys, text, True, "ambiguous-name")
