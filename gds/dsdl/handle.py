@@ -6,7 +6,7 @@ import os
 import sys
 
 from gds.api import client
-from gds.errors import UsageError
+from gds.errors import GdsError, UsageError
 from gds.fault.history import FRESH
 from gds.model.names import name_fault
 from gds.model.window import EMPTY
@@ -53,18 +53,21 @@ class Handle:
     def of_environment(
         cls, resource: str = "", group: str = "", socket: str = "", environ: Mapping[str, str] | None = None
     ) -> Handle:
-        """From what the runner gives every command; the arguments are stronger. Raises GdsError."""
+        """From what the runner gives every command; the arguments are stronger. The group of a resource that is not
+        the caller's is asked of the runner (Sun: semantics.md 15.1, -G is optional). Raises GdsError."""
         env = os.environ if environ is None else environ
         named = resource or env.get("GDS_RESOURCE", "")
         about_self = not resource or resource == env.get("GDS_RESOURCE")
+        where = socket or env.get("GDS_SOCKET", "") or _only_one()
+        ours = env.get("GDS_GROUP", "")
         return cls(
             resource=named,
-            group=group or env.get("GDS_GROUP", "") or named,
+            group=group or (ours if about_self else "") or _group_of(named, where) or ours or named,
             type=env.get("GDS_TYPE", "gds") if about_self else "gds",
             method=(env.get("GDS_METHOD", "") if about_self else "")
             or os.path.basename(sys.argv[0] if sys.argv else ""),
             node=env.get("GDS_NODE", ""),
-            socket=socket or env.get("GDS_SOCKET", "") or _only_one(),
+            socket=where,
         )
 
     @classmethod
@@ -109,6 +112,17 @@ class Handle:
             "GDS_TYPE": self.type,
             "GDS_NODE": self.node,
         }
+
+
+def _group_of(resource: str, socket: str) -> str:
+    """Its group, as the runner knows it; "" where it does not answer, or knows no such resource: whatever is asked of
+    the resource later is told so."""
+    question = {"verb": "scha.resource_get", "resource": resource, "group": "", "optag": "GROUP", "args": []}
+    try:
+        answer = client.ask(socket, question)
+    except GdsError:
+        return ""
+    return str(answer["lines"][0]) if answer.get("scha") and not answer["code"] else ""
 
 
 def _only_one() -> str:

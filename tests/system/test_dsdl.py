@@ -139,6 +139,8 @@ def test_what_is_refused_and_what_is_not_there(tmp_path: Path) -> None:
     with Running(tmp_path, write(tmp_path / "web.toml", WEB)) as runner:
         runner.until("web", state="ONLINE")
         web = of(runner)
+        alone = Dsdl("web", socket=str(runner.socket))  # outside of any method: the runner knows its group
+        assert (alone.group_lines("RG_STATE"), alone.property_lines("GROUP")) == (("ONLINE",), ("shop",))
         web.pmf_start(Kind.OTHER, ["sleep", "1000"])
         with pytest.raises(PmfError, match=r"shop,web,0\.oth: it exists: a tree is started once"):
             web.pmf_start(Kind.OTHER, ["sleep", "1000"])
