@@ -162,9 +162,11 @@ def _asked(play: Play, fact: Asked) -> None:
         case "switch":
             _switch(play, fact)
         case "online":
-            play.goals[fact.group], why = asked.online(play.cluster(), fact.group)
+            wanted, why = asked.online(play.cluster(), fact.group)
             if why:
-                play.say(fact.group, "decided", why)
+                play.say(fact.group, "decided", f"cannot bring it online: {why}")
+            else:
+                play.goals[fact.group] = wanted
         case "offline":
             play.goals[fact.group] = asked.offline(goal)
         case _:

@@ -42,8 +42,10 @@ def what_if(
     for mastery in cluster.masteries:
         if mastery.live and mastery.node in down:
             left.setdefault(mastery.group, []).append(f"{mastery.node} would be down")
+    # who comes back joins anew, after every switch there was
+    anew = 1 + max([goal.since for goal in cluster.goals.values()], default=0)
     changed = cluster.replace(
-        nodes=tuple([_changed(peer, down, evacuated, up) for peer in cluster.nodes]),
+        nodes=tuple([_changed(peer, down, evacuated, up, anew) for peer in cluster.nodes]),
         masteries=tuple([m for m in cluster.masteries if m.live and m.node not in down]),
     )
     taken: dict[str, str] = {}
@@ -77,11 +79,11 @@ def carried_out(cluster: Cluster, made: dict[str, Decision]) -> Cluster:
     return cluster.replace(masteries=tuple(masteries))
 
 
-def _changed(peer: Peer, down: Collection[str], evacuated: Collection[str], up: Collection[str]) -> Peer:
+def _changed(peer: Peer, down: Collection[str], evacuated: Collection[str], up: Collection[str], anew: int) -> Peer:
     if peer.name in down:
         return peer.replace(alive=False, because="")
     if peer.name in up:
-        peer = peer.replace(alive=True, because="")
+        peer = peer.replace(alive=True, because="", born=peer.born if peer.alive else anew)
     if peer.name in evacuated:
         return peer.replace(because=peer.because or "it would be evacuated", evacuated=True)
     return peer

@@ -21,7 +21,8 @@ USAGE = """usage: gds plan what-if [--node-down NODE]... [--node-up NODE]... [--
 Where would each group run if these nodes died, came back or were evacuated, and why? The picture of the cluster is the
 runner's own, the judge is the one that decides; every start is taken to succeed. Nothing is touched. Without a NODE:
 what is still to be done as things are. An option may be repeated, or name several nodes with commas.
-Exit status: 0 whatever should run would run, 1 a group would stay down, 2 usage, 4 no runner."""
+Exit status: 0 whatever should run would run, 1 a group would stay down, 2 usage, 4 no runner that
+has contact with the cluster."""
 NODES = {"--node-down": "down", "--node-up": "up", "--evacuate": "evacuated"}
 STAYS_DOWN = 1
 

@@ -143,7 +143,7 @@ class BringUp:
         if elsewhere or not (app.enabled and app.wanted):
             why = "disabled" if not app.enabled else self._said.get(app.name) or "stopped by a person"
             if elsewhere and app.enabled:
-                why = "it starts where the cluster wants it"
+                why = "this node is not its master"
             app.view = app.view.replace(because=why)
             self._rgmd.kept.changed(app)
             if app.resource.postnet_stop_command is not None and was not in (Life.OFFLINE, Life.AWAITING):

@@ -120,9 +120,9 @@ class Claiming:
         """The switch that was decided upon is over; one that came since is not."""
         wanted, cluster = self._member.board.goals.get(name), self._masteries.cluster
         seen = cluster.goals.get(name) if cluster is not None else None
-        if wanted is None or seen is None or not wanted.targets or wanted.targets != seen.targets:
+        if wanted is None or seen is None or not wanted.targets:
             return ()
-        if wanted.request != seen.request:
+        if (wanted.targets, wanted.request) != (seen.targets, seen.request):
             return ()
         return (Put(records.goal_key(name), goal_value(wanted.replace(targets=()))),)
 

@@ -70,6 +70,14 @@ def test_an_evacuation_and_a_node_that_comes_back() -> None:
     assert by_group(what_if(gone, up=("n1",)))["local"].then == ("n1",)
 
 
+def test_who_comes_back_joins_anew_and_a_switch_holds_nobody_away_from_it() -> None:
+    home = Group("home", nodelist=NODES, failback=True)
+    nodes = (Peer("n1", False, born=3), Peer("n2", born=4), Peer("n3", born=5))
+    switched = Cluster(nodes, (home,), (Mastery("home", "n3", 1, state="ONLINE"),), {"home": Goal(since=7)})
+    assert by_group(what_if(switched))["home"].then == ("n3",)
+    assert by_group(what_if(switched, up=("n1", "n2")))["home"].then == ("n1",)
+
+
 def test_what_could_not_be_stopped_stays_and_keeps_its_slot() -> None:
     stuck = Cluster(
         (Peer("n1"), Peer("n2"), Peer("n3")),

@@ -263,6 +263,31 @@ def test_without_room_nothing_is_claimed() -> None:
     assert not [o for o in one.step() if getattr(o, "tag", ("",))[0] == "claim"]
 
 
+def test_a_claim_ends_no_switch_that_came_after_what_was_decided() -> None:
+    """As above: the decision may be older than what the board says."""
+    for request, targets in (("first", []), ("second", ["n3"])):
+        store = lived("n1", "n3")
+        store.put(Put(records.goal_key("web"), goal_value(Goal(targets=("n3",), request="first"))))
+        one = member(store, name="n2")
+        decision = one.masteries.decisions["web"]
+        one.store.put(Put(records.goal_key("web"), goal_value(Goal(targets=("n3",), request=request))))
+        one.hear()
+        one.masteries.claiming.claim(WEB, decision, one.now)
+        one.run()
+        assert json.loads(store.dictionary.records["rg/web/goal"].value)["targets"] == targets, request
+
+
+def test_a_switch_that_needs_no_claim_is_said_to_be_over_by_one_node() -> None:
+    one = master()
+    one.store.put(Put(records.goal_key("web"), goal_value(Goal(targets=("n1",), request="r"))))
+    one.run()
+    assert json.loads(one.store.dictionary.records["rg/web/goal"].value)["targets"] == []
+    other = member(one.store, name="n2")
+    one.store.put(Put(records.goal_key("web"), goal_value(Goal(targets=("n1",), request="s"))))
+    other.run()
+    assert json.loads(one.store.dictionary.records["rg/web/goal"].value)["targets"] == ["n1"], "its master says so"
+
+
 # -- giving up --------------------------------------------------------------------------------------------------------
 
 
