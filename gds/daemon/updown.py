@@ -261,7 +261,14 @@ class UpAndDown:
                 self._rgmd.settled(app, lambda: settled(app))
                 return
             waiting.discard(app.name)
-            if not waiting:
+            if waiting:
+                return
+            # who had come to rest may follow what has come up since
+            moving = [each for each in apps if not self._rgmd.is_at_rest(each)]
+            waiting.update(each.name for each in moving)
+            for each in moving:
+                self._rgmd.settled(each, partial(settled, each))
+            if not moving:
                 self._verdict(client, apps, goal)
 
         def watch() -> None:

@@ -357,6 +357,7 @@ def test_suspended_recovery(tmp_path: Path, rung: str) -> None:
         runner.begin()
         assert runner.status()["groups"][0]["suspended"] is True, "kept over a crash"
         runner.until("db", state="ONLINE", status="OK")
+        until_group(runner, "shop", "ONLINE")  # not busy
         kill(runner, "db")
         runner.until("db", status="FAULTED")
         assert runner.gds("rg", "online", "shop").returncode == 0
