@@ -102,9 +102,10 @@ class NeedsMet(Value):
 
 
 class NeedGone(Value):
-    """What it has an offline-restart dependency on goes down."""
+    """What it has an offline-restart dependency on goes down; `need` is its name, when it is known."""
 
     because: str
+    need: str = ""
 
 
 class NeedRestarted(Value):

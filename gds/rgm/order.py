@@ -297,7 +297,7 @@ def news(
     for link in links:
         need = need_of(graph, link.need, look)
         if link.kind == OFFLINE_RESTART and need is not None and not _is_up(need):
-            return NeedGone(f"{changed}, which it needs, goes down: {need.because or f'it is {need.life}'}")
+            return NeedGone(f"{changed}, which it needs, goes down: {need.because or f'it is {need.life}'}", changed)
     kinds = [link.kind for link in links]
     came_back = _is_up(cause) and (anew or before not in (Life.ONLINE, Life.HELD))
     if came_back and (RESTART in kinds or (anew and OFFLINE_RESTART in kinds)):

@@ -18,6 +18,7 @@ from gds.rgm import commands, control
 from gds.rgm.events import (
     GiveoverAsked,
     LeftAlone,
+    NeedGone,
     PrenetSucceeded,
     RestartAsked,
     RestartJudged,
@@ -51,7 +52,7 @@ class ResourceView(Value):
     to. `again`: it goes offline, and starts when it is there: its group is restarted, or it was asked for on the way.
     `told`: its status is what a method or monitor of its own said (scha_resource_setstatus) and is kept. `excused`:
     should the Start that runs fail, nothing is done about it (IGNORE_FAILED_START). `failed`: HELD because of a
-    verdict: it has failed itself, and cannot stay up.
+    verdict: it has failed itself, and cannot stay up. `lacks`: what it went down for, after which it starts again.
     """
 
     name: str
@@ -71,6 +72,7 @@ class ResourceView(Value):
     told: bool = False
     excused: bool = False
     failed: bool = False
+    lacks: str = ""
 
     @property
     def why(self) -> str:
@@ -156,6 +158,9 @@ def _enter(
         )
     if after is view.life is Life.AWAITING and waits == view.waits:
         return Step(view, ignored=waits)
+    lacks = event.need if isinstance(event, NeedGone) else "" if said else view.lacks
+    if lacks and after is Life.STARTING:
+        because = said = f"{lacks}, which it needs, is up again"
     failed = after is Life.HELD and isinstance(event, RestartJudged)
     again = after in (Life.HELD, Life.STOPPING, Life.CLEARING) and (view.again or _is_whole(event))
     moved = view.replace(
@@ -172,6 +177,7 @@ def _enter(
         again=again,
         excused=view.excused and after is Life.ABANDONING,
         failed=failed,
+        lacks="" if after in (Life.STARTING, Life.ONLINE, Life.OFFLINE) else lacks,
         **_status(view, after, because, waits, failed),
     )
     return Step(moved, _orders(view, moved, mode), moved.why if waits else said)
@@ -194,15 +200,15 @@ def _by_more(
         if isinstance(event, UserStuck):
             return Step(view, ignored="what is down cannot be kept up")
         said = str(getattr(event, "because", ""))
-        return Step(view.replace(again=not isinstance(event, StopAsked), because=said), (), said)
+        return Step(view.replace(again=not isinstance(event, StopAsked), because=said, lacks=""), (), said)
     if isinstance(event, UsersGone):
         return _go_on(view, event, mode, now, around)
     if isinstance(event, StopAsked):
-        return Step(view.replace(next=Life.STOPPING, again=False, because=event.because), (), event.because)
+        return Step(view.replace(next=Life.STOPPING, again=False, because=event.because, lacks=""), (), event.because)
     if isinstance(event, RestartAsked):
         again = view.again or event.whole
         goal = Life.STOPPING if again else Life.CYCLING
-        return Step(view.replace(next=goal, again=again, because=event.because), (), event.because)
+        return Step(view.replace(next=goal, again=again, because=event.because, lacks=""), (), event.because)
     if isinstance(event, StartAsked) and (view.again or view.next is Life.CYCLING):
         return Step(view, ignored="it is so already")
     if isinstance(event, UserStuck) and view.failed:

@@ -321,14 +321,14 @@ def test_postnet_stop_comes_after_the_last_stop_and_in_reverse() -> None:
             "web",
             {"web": L.ONLINE, "db": L.CYCLING},
             L.ONLINE,
-            NeedGone("db, which it needs, goes down: before"),
+            NeedGone("db, which it needs, goes down: before", "db"),
         ),
         (
             OFFLINE_RESTART,
             "web",
             {"web": L.STARTING, "db": held("db", L.STOPPING)},
             L.ONLINE,
-            NeedGone("db, which it needs, goes down: asked"),
+            NeedGone("db, which it needs, goes down: asked", "db"),
         ),
         (OFFLINE_RESTART, "web", {"web": L.STOPPING, "db": L.CYCLING}, L.ONLINE, None),
         (OFFLINE_RESTART, "web", {"web": L.ONLINE}, L.ONLINE, None),
@@ -465,7 +465,7 @@ def test_who_needs_what_goes_down_here_goes_first_and_hears_why(where: str) -> N
     assert order.around(made, "db", lives.get).in_use == "waits until web is down"
     assert "web" in order.concerned(made, "db")
     said = order.news(made, "web", "db", L.ONLINE, lives.get)
-    assert said == NeedGone(f"db, which it needs, goes down: {lives['db'].because}")
+    assert said == NeedGone(f"db, which it needs, goes down: {lives['db'].because}", "db")
     lives["web"] = ResourceView("web", L.CYCLING)
     coming = ANYWHERE if where in ("ANY_NODE", "FROM_RG_AFFINITIES") else "db"
     assert order.unmet(made, "web", lives.get) == f"waits for {coming}", "it is restarted"
@@ -476,7 +476,7 @@ def test_who_needs_what_goes_down_here_goes_first_and_hears_why(where: str) -> N
 def test_a_need_that_goes_down_without_a_reason_says_how_it_is() -> None:
     made = tied()
     lives = {**views(web=L.ONLINE, db=L.OFFLINE), ANYWHERE: ResourceView(ANYWHERE, L.STOPPING)}
-    gone = NeedGone(f"{ANYWHERE}, which it needs, goes down: it is STOPPING")
+    gone = NeedGone(f"{ANYWHERE}, which it needs, goes down: it is STOPPING", ANYWHERE)
     assert order.news(made, "web", ANYWHERE, L.ONLINE, lives.get) == gone
 
 

@@ -574,6 +574,25 @@ def test_what_it_waits_for_stands_in_its_reason_and_status() -> None:
     assert public(made.view, True, False) is ResourceState.STOPPING
 
 
+def test_what_it_went_down_for_is_why_it_is_up_again() -> None:
+    def told(before: ResourceView, event: Event, around: Around = ALONE) -> Step:
+        return step(before, event, FailoverMode.NONE, "refuse: nowhere", 10.0, around)
+
+    gone = NeedGone("db, which it needs, goes down: asked", "db")
+    waits = told(told(view(L.ONLINE), gone).view, StopSucceeded(), UNMET).view
+    assert (waits.life, waits.lacks, waits.because) == (L.AWAITING, "db", gone.because)
+    starts = told(waits, NeedsMet())
+    assert (starts.view.life, starts.view.lacks) == (L.STARTING, "")
+    assert starts.because == starts.view.because == "db, which it needs, is up again"
+    assert starts.orders == (commands.RunStart("db, which it needs, is up again"),)
+    at_once = told(told(view(L.ONLINE), gone).view, StopSucceeded())
+    assert at_once.view.because == "db, which it needs, is up again", "who was restarted is back already"
+    held = told(view(L.ONLINE), gone, IN_USE).view
+    for event in (StopAsked("why"), RestartAsked("why")):
+        changed = told(told(held, event, IN_USE).view, UsersGone()).view
+        assert (changed.because, changed.lacks) == ("why", ""), "somebody asked in between"
+
+
 def test_a_refused_giveover_waits_for_those_who_use_it_too() -> None:
     made = step(view(L.ONLINE), GiveoverAsked("why"), SOFT, "refuse", NOW, IN_USE)
     assert (made.view.life, made.view.next, made.view.status) == (L.HELD, L.CYCLING, ResourceStatus.FAULTED)
