@@ -39,8 +39,7 @@ CODES = {
     "one-node": "This asks for several nodes, and without an engine in the settings there is one.",
     "output-directory": "The directory for an output file is not there, or is none where root would write.",
     "output-shared": "Two outputs go into one file and one of them rotates it, so lines will end up in an old file.",
-    "port-twice": "A port is declared twice; two applications cannot listen on it at once, unless on different "
-    "addresses.",
+    "port-twice": "A port is declared twice; two applications can listen on it only on different addresses.",
     "probe-exit-status": "The probe command ends in a program that fails with a small exit status. Sun's scale takes "
     'it for a score: 1 is one hundredth of a failure. exit_map = "pass-fail" makes every failure a complete one.',
     "probe-timeout": "A probe may take longer than the interval between two probes.",
