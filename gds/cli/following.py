@@ -13,10 +13,16 @@ from gds.linux.logfile import kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import IO
+    from typing import IO, Protocol
 
-    Out = IO[bytes]
     In = IO[bytes]
+
+    class Out(Protocol):
+        """Where it is written to."""
+
+        def write(self, data: bytes, /) -> object: ...
+        def flush(self) -> object: ...
+
 
 POLL = 0.2
 """Seconds between two looks at a file that does not grow."""

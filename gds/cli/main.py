@@ -32,7 +32,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "node": ("gds.cli.nodes", "node", "evacuate, drain or resume a node"),
     "why": ("gds.cli.tell", "why", "the chain of facts behind the present state"),
     "history": ("gds.cli.tell", "history", "the decisions, with times and reasons"),
-    "logs": ("gds.cli.tell", "logs", "what an application printed"),
+    "logs": ("gds.cli.logs", "main", "what an application printed"),
     "plan": ("gds.cli.plan", "main", "what if a node died: where would each group run, and why"),
     "lab": ("gds.cli.lab", "main", "several nodes on this machine, to try failover before production"),
     "convert": ("gds.cli.convert", "main", "the pcs or crm commands that put descriptors under Pacemaker"),

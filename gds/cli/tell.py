@@ -1,4 +1,4 @@
-"""The verbs that tell: why, history, logs."""
+"""The verbs that tell: why, history."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ HISTORY = """usage: gds history [NAME] [OPTION...]
   --json            the decisions as one JSON document
   --export          a scenario of what happened and was decided, which `gds simulate FILE` replays; no arguments of
                     commands, no environment and no users are in it
-  --state-dir DIR   read the history that a runner keeps there, and ask nobody
+  --state-dir DIR   read the history that a runner keeps there, and ask nobody: also where it runs no more, or hangs
   --socket PATH     ask this runner
 
 Without a runner the history in the state directory is read."""
@@ -183,6 +183,9 @@ def _since(text: str) -> str:
         raise UsageError(said) from None
 
 
+_KEPT = "--state-dir DIR reads what it kept, without asking it"
+
+
 def _recorded(typed: options.Options, most: int, since: str, facts: bool) -> list[dict[str, Any]]:
     """The records: from the runners, else from where they are kept. Raises GdsError."""
     if "state_dir" in typed.values:
@@ -192,16 +195,19 @@ def _recorded(typed: options.Options, most: int, since: str, facts: bool) -> lis
         for path, names in owners(typed.names, typed).items():
             request = {"verb": "history", "names": names, "most": most, "since": since, "facts": facts}
             found += answered(path, request)["history"]
+    except client.NoAnswer as error:
+        raise client.NoAnswer(f"{error}; {_KEPT}") from None
     except client.NoRunner as error:
-        if "socket" in typed.values or os.environ.get("GDS_SOCKET"):
-            raise
+        if "socket" in typed.values or ("runtime_dir" not in typed.values and os.environ.get("GDS_SOCKET")):
+            raise client.NoRunner(f"{error}; {_KEPT}") from None
         from gds.config import places
 
         top = places.state_dir(os.environ.get("GDS_STATE_DIR", ""), os.environ, os.geteuid())
         where = _stores(top)
         if not where:
             raise client.NoRunner(f"{error}; and there is no history in {top} (--state-dir names another)") from None
-        print(f"gds: no runner answers; this was kept in {', '.join(where)}", file=sys.stderr)
+        kept = ", ".join(where)
+        print(f"gds: no runner answers; this was kept in {kept} (--state-dir names another)", file=sys.stderr)
         return _kept(where, typed.names, most, since, facts)
     return found
 
@@ -265,60 +271,3 @@ def _export(records: list[dict[str, Any]], name: str) -> int:
             "gds: replayed, it does not lead to the same decisions: please report it, with this file", file=sys.stderr
         )
     return 0
-
-
-LOGS = "usage: gds logs NAME [-f] [-n LINES] [--stderr] [--socket PATH]"
-
-
-@options.door(LOGS)
-def logs(argv: list[str]) -> int:
-    """gds logs NAME [-f]: what the application printed, where the runner keeps it."""
-    flags = {"-f": "follow", "--follow": "follow", "--stderr": "stderr"}
-    typed = options.parse(argv, flags, {**WHERE, "-n": "most", "--lines": "most"})
-    if len(typed.names) != 1:
-        raise UsageError(f"cannot show logs: give one name\n{LOGS}")
-    most = typed.values.get("most", "20")
-    if not most.isdigit():
-        raise UsageError(f"cannot show {most} lines: -n is a number")
-    name = typed.names[0]
-    ((path, _),) = owners([name], typed).items()
-    kept = answered(path, {"verb": "logs", "names": [name]})["logs"]
-    stream = "stderr" if "stderr" in typed.flags else "stdout"
-    told = kept.get(name) or next(iter(kept.values()))
-    return _show(name, stream, told[stream], int(most), "follow" in typed.flags)
-
-
-def _show(name: str, stream: str, told: dict[str, Any], most: int, follow: bool) -> int:
-    kind = told["kind"]
-    if kind == "inherit":
-        print(
-            f"gds: cannot show it: {stream} of {name} goes to the runner's own {stream}, which keeps nothing;"
-            f' `{stream} = {{path = "…", rotate = "10MiB"}}` would keep it',
-            file=sys.stderr,
-        )
-        return 1
-    if kind == "null":
-        print(f'gds: cannot show it: {stream} of {name} is "null"', file=sys.stderr)
-        return 1
-    if kind == "journal":
-        words = ["journalctl", "-t", name, "-n", str(most), *(["-f"] if follow else [])]
-        try:
-            os.execvp(words[0], words)
-        except OSError as error:
-            print(f"gds: cannot run {' '.join(words)}: {error.strerror}", file=sys.stderr)
-            return 1
-    from gds.cli import following
-
-    path = told["file"]
-    try:
-        with following.current(path) as file:
-            sys.stdout.buffer.write(following.last(path, file, most))
-            sys.stdout.buffer.flush()
-            if follow:
-                following.follow(path, file, sys.stdout.buffer)
-            return 0
-    except BrokenPipeError:
-        raise  # nobody reads what we print: not the file's fault
-    except OSError as error:
-        print(f"gds: cannot read {path}: {error.strerror}", file=sys.stderr)
-        return 77 if isinstance(error, PermissionError) else 1

@@ -244,6 +244,10 @@ def test_why_and_history_tell_the_chain_of_facts_and_survive_the_runner(shop: Ru
     assert {"at", "resource", "event", "because"} <= set(records[0])
     assert STAMP.fullmatch(records[0]["at"])
     assert len(shop.gds("history", "-n", "3").stdout.splitlines()) == 3
+    assert shop.end() == 0
+    gone = shop.gds("history", "--socket", str(shop.socket))
+    assert (gone.returncode, "--state-dir DIR reads what it kept" in gone.stderr) == (4, True)
+    assert shop.gds("history", "web", "--state-dir", str(shop.state)).stdout.startswith(history)
 
 
 def test_a_probe_asked_by_a_person_tells_score_seconds_output_and_consequence(shop: Running) -> None:
@@ -286,6 +290,59 @@ stderr = "null"
         assert (tmp_path / "web.log.1").exists() or list(tmp_path.glob("web.log.*")), "it was rotated meanwhile"
         assert runner.gds("logs", "web", "--stderr").returncode == 1
         assert runner.gds("logs", "web", "db").returncode == 2
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_logs_as_documents_are_one_a_line(tmp_path: Path, rung: str) -> None:
+    log = tmp_path / "web.log"
+    descriptor = write(
+        tmp_path / "web.toml",
+        f"""
+start_command = "printf 'one\\\\n\\\\377two\\\\nthree'; sleep 1000"
+stdout = {{path = "{log}"}}
+""",
+    )
+    with Running(tmp_path, descriptor, rung=rung) as runner:
+        eventually(lambda: log.exists() and log.read_bytes().endswith(b"three"), "it printed")
+        shown = runner.gds("logs", "web", "--json")
+        facts = {"resource": "web", "stream": "stdout", "file": str(log)}
+        lines = ("one", "\ufffdtwo", "three")
+        assert [json.loads(line) for line in shown.stdout.splitlines()] == [{**facts, "line": each} for each in lines]
+        env = {**runner.env, "GDS_RUNTIME_DIR": str(runner.runtime)}
+        command = [*GDS, "logs", "web", "--json", "-f", "-n", "2"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=env) as follow:
+            assert follow.stdout is not None
+            try:
+                told = [json.loads(follow.stdout.readline())["line"]]
+                with log.open("ab") as file:
+                    file.write(b" and a half\nfour\n")
+                told += [json.loads(follow.stdout.readline())["line"] for _ in range(2)]
+            finally:
+                follow.terminate()
+        assert told == ["\ufffdtwo", "three and a half", "four"], "what has no end yet is waited for"
+
+
+def test_the_journal_s_lines_are_documents_of_ours(tmp_path: Path) -> None:
+    journalctl = tmp_path / "bin/journalctl"
+    journalctl.parent.mkdir()
+    entries = [
+        {"MESSAGE": "fine", "__REALTIME_TIMESTAMP": "1769860800123456", "_PID": "7", "PRIORITY": "6"},
+        {"MESSAGE": [255, 104, 105]},
+    ]
+    told = "\n".join([json.dumps(entry) for entry in entries])
+    journalctl.write_text(f"#!/bin/sh\n[ \"$*\" = '-t web -n 5 -o json' ] || exit 9\ncat <<'E'\n{told}\nE\n")
+    journalctl.chmod(0o755)
+    text = 'start_command = "sleep 1000"\nstdout = "journal"\n'
+    with Running(tmp_path, write(tmp_path / "web.toml", text)) as runner:
+        runner.env["PATH"] = f"{journalctl.parent}:{runner.env['PATH']}"
+        shown = runner.gds("logs", "web", "--json", "-n", "5")
+        assert (shown.returncode, [json.loads(line) for line in shown.stdout.splitlines()]) == (
+            0,
+            [
+                {"resource": "web", "at": "2026-01-31T12:00:00.123Z", "pid": 7, "line": "fine"},
+                {"resource": "web", "line": "\ufffdhi"},
+            ],
+        )
 
 
 def test_output_that_is_inherited_cannot_be_shown_and_it_is_said_why(shop: Running) -> None:
