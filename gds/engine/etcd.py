@@ -188,6 +188,8 @@ class EtcdEngine:
         if "permission denied" in told.message:
             who = f"user {self._client.user}" if self._client.user else "us (user is not set)"
             return f"etcd: permission denied to {who}; {self._prefix.rstrip('/')} must be readable and writable"
+        if "user name is empty" in told.message:
+            return f"etcd wants a user ({told.message}): set user and password_file in [runner.etcd]"
         return f"etcd: {told.message}"
 
     # -- loading ------------------------------------------------------------------------------------------------------

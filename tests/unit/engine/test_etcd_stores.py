@@ -84,6 +84,21 @@ def test_a_wrong_password_is_told_as_such_and_not_hammered(world: World, passwor
     assert len(one.of(LOGIN)) <= 2
 
 
+def test_a_store_that_wants_a_user_says_so_for_each_reason_once(world: World) -> None:
+    one = world.gateway()
+    one.script[RANGE] = failing("etcdserver: user name is empty", 3)
+    engine, heard = world.engine(one), Heard()
+    engine.begin(heard)
+    world.until(lambda: heard.is_away)
+    assert heard.reasons == ["etcd wants a user (user name is empty): set user and password_file in [runner.etcd]"]
+    one.script[RANGE] = failing("etcdserver: permission denied", 7)
+    world.until(lambda: len(heard.reasons) > 1)
+    assert "permission denied" in heard.reasons[1]
+    assert heard.words == ["away"], "it was away all the time"
+    del one.script[RANGE]
+    world.until(lambda: heard.words == ["away", "loaded", "back"])
+
+
 def test_a_store_without_passwords_is_used_and_that_is_said(world: World, password: str) -> None:
     one = world.gateway()
     one.script[LOGIN] = failing("etcdserver: authentication is not enabled", 9)
