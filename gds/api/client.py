@@ -211,7 +211,7 @@ class _Call:
             who = f"runner (pid {self._pid})" if self._pid else "runner"
             raise NoAnswer(
                 f"cannot hear from the {who} at {self._path}: it does not answer, not a word in {waited:.0f} s; is it"
-                " stopped, or overloaded? What it was asked it may still do when it goes on"
+                " stopped, or overloaded?"
             )
 
     def close(self) -> None:

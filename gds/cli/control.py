@@ -140,7 +140,10 @@ def _acted(verb: str, typed: options.Options, by_name: bool = True) -> tuple[int
     code = 0
     for path, names in _asked(verb, typed, by_name).items():
         request: dict[str, Any] = {"verb": verb, "names": names, **dict.fromkeys(typed.flags, True)}
-        answer = client.ask(path, request, talk, timeout)
+        try:
+            answer = client.ask(path, request, talk, timeout)
+        except client.NoAnswer as error:
+            raise client.NoAnswer(f"{error} What it was asked it may still do when it goes on") from None
         answers.append(answer)
         if answer.get("message"):
             say(answer["message"])

@@ -196,10 +196,10 @@ def _recorded(typed: options.Options, most: int, since: str, facts: bool) -> lis
             request = {"verb": "history", "names": names, "most": most, "since": since, "facts": facts}
             found += answered(path, request)["history"]
     except client.NoAnswer as error:
-        raise client.NoAnswer(f"{error}; {_KEPT}") from None
+        raise client.NoAnswer(f"{error} ({_KEPT})") from None
     except client.NoRunner as error:
         if "socket" in typed.values or ("runtime_dir" not in typed.values and os.environ.get("GDS_SOCKET")):
-            raise client.NoRunner(f"{error}; {_KEPT}") from None
+            raise client.NoRunner(f"{error} ({_KEPT})") from None
         from gds.config import places
 
         top = places.state_dir(os.environ.get("GDS_STATE_DIR", ""), os.environ, os.geteuid())

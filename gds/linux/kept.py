@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LARGEST_STATE = 4 << 20
 _SUM = b', "sum": "'
 
-_BEGUN = ("state.log.new.", "switches.json.new.", "control.sock.new.")
+_BEGUN = ("state.log.new.", "switches.json.new.", "control.sock.new.", ".new.")
 
 
 def append(path: str, mode: int = 0o600) -> int:

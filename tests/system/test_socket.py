@@ -93,9 +93,12 @@ def test_what_a_killed_runner_left_is_replaced(tmp_path: Path) -> None:
     eventually(lambda: pid_at(tmp_path / "s"), "it answers")
     runner.crash()
     assert (tmp_path / "s").is_socket()
+    begun = runner.runtime / ".new.0000001"
+    begun.touch()
     runner.begin(wait=False)
     eventually(lambda: runner.over() or pid_at(tmp_path / "s"), "it answers")
     assert runner.end() == 0, runner.log()
+    assert not begun.exists(), "what was not finished is swept away"
     assert sorted(os.listdir(tmp_path)) == ["second"], "nothing is left"
 
 
