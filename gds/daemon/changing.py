@@ -247,9 +247,16 @@ class Change:
             return
         told = [rgmd.apps[s.resource] for s in steps if s.what == update.UPDATE]
         if told:
-            rgmd.managing.each(told, "Update", lambda: self._end(OK))
+            rgmd.managing.each(told, "Update", lambda: self._updated(told))
         else:
             self._end(OK)
+
+    def _updated(self, told: list[App]) -> None:
+        """The change stays, whatever Update made of it (Sun: semantics.md 9.2)."""
+        for app in told:
+            if fault := self._desk.rgmd.managing.faults.get(app.name):
+                self._say(f"{app.name} was changed, and {fault}")
+        self._end(OK)
 
     def _start(self, app: App) -> None:
         rgmd = self._desk.rgmd

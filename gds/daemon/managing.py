@@ -43,6 +43,8 @@ class Managing:
         self._switches = switches
         self._joined = joined
         self._booted: set[str] = set()
+        self.faults: dict[str, str] = {}
+        """Why the last of these methods failed, by resource."""
         self.groups: Mapping[str, Group] = {}
         """As declared; set with each plan."""
 
@@ -73,6 +75,9 @@ class Managing:
         def done(result: Result) -> None:
             well = result.kind == "exit" and result.code == 0
             said = f"{method} {'done' if well else f'failed: {program_of(app.resource, method)} {result.said}'}"
+            self.faults.pop(app.name, None)
+            if not well:
+                self.faults[app.name] = said
             self._rgmd.kept.decided(app, method, said)
             (self._rgmd.log.info if well else self._rgmd.log.error)(said, resource=app.name)
             self._rgmd.busy.discard(app.name)

@@ -28,11 +28,16 @@ class OwnMonitors:
     def __init__(self, rgmd: Rgmd) -> None:
         self._rgmd = rgmd
         self._runs: dict[str, Run] = {}
-        """Methods under way, by resource."""
+        """Methods under way, by resource. Until one has ended, its resource has not come to rest."""
+        self.faults: dict[str, str] = {}
+        """Why the last method of a monitor failed, by resource."""
+        self._before: dict[str, str] = {}
+        """The reason of a resource's state before such a fault took its place."""
 
     def begin(self, app: App) -> None:
         """Monitor_start, where the type has one and it is not there already; nobody waits for it."""
         if app.own_monitor in (STARTING, UP) or not _has(app, "Monitor_start"):
+            self._forget(app)
             return
         self._cancel(app)
         app.own_monitor = STARTING
@@ -43,16 +48,18 @@ class OwnMonitors:
         and `then` hears nothing."""
         if not app.own_monitor or not _has(app, "Monitor_stop"):
             app.own_monitor = ""
+            self._forget(app)
             return None
         self._cancel(app)
 
         def ended(result: Result) -> None:
-            self._runs.pop(app.name, None)
+            self._ended(app)
             fault = "" if _is_well(result) else f"Monitor_stop {result.said}"
             if not fault:
                 app.own_monitor = ""
-                self._rgmd.kept.decided(app, "Monitor_stop", "Monitor_stop done")
+                self._well(app, "Monitor_stop")
             then(fault)
+            self._rgmd.answer(app)
 
         return self._call(app, "Monitor_stop", ended)
 
@@ -61,26 +68,48 @@ class OwnMonitors:
 
         def ended(fault: str) -> None:
             if fault:
-                self._rgmd.log.error(fault, resource=app.name)
-                self._rgmd.kept.decided(app, "Monitor_stop", fault)
+                self._failed(app, fault)
             self._rgmd.seen(app)
 
         self.end(app, ended)
 
     def _begun(self, app: App, result: Result) -> None:
-        self._runs.pop(app.name, None)
+        self._ended(app)
         if _is_well(result):
             app.own_monitor = UP
-            self._rgmd.kept.decided(app, "Monitor_start", "Monitor_start done")
+            self._well(app, "Monitor_start")
             self._rgmd.seen(app)
         else:
             app.own_monitor = FAILED
             app.monitor_failed = True
-            self._rgmd.changed(app, f"Monitor_start failed: it {result.said}")
+            self._failed(app, f"Monitor_start failed: it {result.said}")
+        self._rgmd.answer(app)
+
+    def _failed(self, app: App, fault: str) -> None:
+        if self.faults.get(app.name) != app.view.because:
+            self._before[app.name] = app.view.because
+        self.faults[app.name] = fault
+        self._rgmd.changed(app, fault)
+
+    def _well(self, app: App, method: str) -> None:
+        self._forget(app)
+        self._rgmd.kept.decided(app, method, f"{method} done")
+
+    def _forget(self, app: App) -> None:
+        """A fault of before is none any more, and no reason either."""
+        before, fault = self._before.pop(app.name, ""), self.faults.pop(app.name, "")
+        if fault and app.view.because == fault:
+            app.view = app.view.replace(because=before)
+            self._rgmd.kept.forget(app)
+
+    def _ended(self, app: App) -> None:
+        self._runs.pop(app.name, None)
+        self._rgmd.busy.discard(app.name)
 
     def _cancel(self, app: App) -> None:
-        run = self._runs.pop(app.name, None)
+        run = self._runs.get(app.name)
         if run is not None:
+            self._ended(app)
             run.cancel()
 
     def _call(self, app: App, method: str, done: Callable[[Result], None]) -> Run:
@@ -89,6 +118,7 @@ class OwnMonitors:
         words = typed.call(method, app.name, app.resource.group)
         run = self._rgmd.run_method(app, method, Command(words), typed.timeout(method), done, app.view.because)
         self._runs[app.name] = run
+        self._rgmd.busy.add(app.name)
         return run
 
 

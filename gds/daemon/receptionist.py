@@ -6,6 +6,8 @@ answer when the life of every resource concerned has come to rest. Exit statuses
 
 from __future__ import annotations
 
+from functools import partial
+
 from gds.daemon import report
 from gds.daemon.names import BUSY, DENIED, FAILED, NOT_RUNNING, OK, USAGE, Names, because_of
 from gds.daemon.updown import UpAndDown
@@ -196,7 +198,20 @@ class Receptionist:
             if fault:
                 client.tell({"line": f"kept for {app.name} only until the runner ends: {fault}"})
             self._rgmd.set_monitored(app, value, because_of(client, request["verb"]))
-        client.done(OK)
+        own = [app for app in apps if app.resource.typed is not None and app.view.life is Life.ONLINE]
+        left = {app.name for app in own}
+
+        def done(app: App) -> None:
+            left.discard(app.name)
+            if not left:
+                faults = [(each.name, self._rgmd.own_monitors().faults.get(each.name)) for each in own]
+                bad = [f"cannot {request['verb']} {name}: {fault}" for name, fault in faults if fault]
+                client.done(FAILED if bad else OK, "\n".join(bad))
+
+        for app in own:
+            self._rgmd.settled(app, partial(done, app))
+        if not own:
+            client.done(OK)
 
     def _probe(self, client: Client, request: dict[str, Any]) -> None:
         apps = self._names.named(client, request)
@@ -277,6 +292,9 @@ class Receptionist:
     def _giveover(self, client: Client, request: dict[str, Any]) -> None:
         apps = self._names.named(client, request)
         if apps is None:
+            return
+        if len({a.resource.group for a in apps}) > 1:
+            client.done(USAGE, "cannot give over more than one group at a time")
             return
         up = [a for a in apps if a.view.life is Life.ONLINE]
         if not up:

@@ -286,6 +286,8 @@ class UpAndDown:
                 later = "; it starts by itself as soon as it can" if app.view.life is Life.AWAITING else ""
                 hint = self._groups.ask_there(app.resource.group)
                 bad.append(f"cannot start {app.name}: {state}: {app.view.why}{later}{hint}")
+            elif goal == "start" and state is ResourceState.MONITOR_FAILED:
+                client.tell({"line": f"{app.name} is up, and not monitored: {app.view.why}"})
             elif goal == "stop" and state is not ResourceState.OFFLINE:
                 bad.append(f"cannot stop {app.name}: {state}: {app.view.why}")
         client.done(FAILED if bad else OK, "\n".join(bad))

@@ -99,3 +99,32 @@ def test_validate_is_asked_before_a_resource_is_there_and_before_it_changes_and_
         lamp.fails("Validate", fails=False)
         assert runner.gds("start", "l1").returncode == 0
         runner.until("l1", state="ONLINE")
+
+
+@pytest.mark.slow
+def test_a_monitor_that_fails_is_told_to_who_asked_and_forgotten_when_it_works(tmp_path: Path) -> None:
+    lamp = Noting(tmp_path)
+    failed = "Monitor_start failed: it exited with status 7: told to fail"
+    with lamp.runner() as runner:
+        runner.until("l1", state="ONLINE")
+        lamp.fails("Monitor_start")
+        made = runner.gds("restart", "l1")
+        assert (made.returncode, made.stderr) == (0, f"l1 is up, and not monitored: {failed}\n")
+        assert runner.resource("l1")["state"] == "MONITOR_FAILED"
+        made = runner.gds("monitor", "l1")
+        assert (made.returncode, made.stderr) == (1, f"gds: cannot monitor l1: {failed}\n")
+        lamp.fails("Monitor_start", fails=False)
+        assert runner.gds("monitor", "l1").returncode == 0
+        assert runner.resource("l1")["because"].startswith("restart asked by ")
+        lamp.fails("Monitor_stop")
+        made = runner.gds("unmonitor", "l1")
+        stuck = "Monitor_stop exited with status 7: told to fail"
+        assert (made.returncode, made.stderr) == (1, f"gds: cannot unmonitor l1: {stuck}\n")
+        assert runner.resource("l1")["because"] == stuck
+        lamp.fails("Monitor_stop", fails=False)
+        assert runner.gds("unmonitor", "l1").returncode == 0
+        assert runner.resource("l1")["because"].startswith("restart asked by ")
+        lamp.fails("Update")
+        made = runner.gds("set", "l1", "wattage=50")
+        assert made.returncode == 0
+        assert "l1 was changed, and Update failed: its method exited with status 7: told to fail\n" in made.stderr
