@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     So: TypeAlias = Callable[[Cluster], str | None]
 
 
+PATIENCE = 1.0
+"""Seconds for which something has to look hopeless before that is said: what one node knows another may not yet."""
 MOST = 50
 """Groups in one transaction: a store takes 128 operations."""
 
@@ -140,14 +142,21 @@ class NodesDesk:
             client.done(OK)
             return
 
+        hopeless: list[float] = []  # since when it is
+
         def come_about() -> bool:
             if self._tenant.member.revision < revision:
                 return False
-            if lost := contact.lost(self._tenant, self._boottime()):
+            now = self._boottime()
+            if lost := contact.lost(self._tenant, now):
                 client.done(FAILED, f"cannot tell what came of it: {lost}; it was asked, and goes on without this node")
                 return True
             why = so(self.picture())
-            if why is None:
+            if not why:
+                hopeless.clear()
+            elif not hopeless:
+                hopeless.append(now)
+            if why is None or (hopeless and now - hopeless[0] < PATIENCE):
                 return False
             client.done(FAILED if why else OK, f"cannot {verb}: {why}" if why else "")
             return True

@@ -53,8 +53,8 @@ class Outcomes:
         if decision.take or decision.leave:
             return None
         if not found:
-            # `next` waits for somebody; nobody knows for how long, unless others are on their way
-            return None if decision.next else f"{group} {decision.because}"
+            waits = decision.next and self._others_come(cluster, group)
+            return None if waits else f"{group}{':' if decision.next else ''} {decision.because}"
         return self._is_up(cluster, group, found)
 
     def switched(self, cluster: Cluster, group: str, targets: Collection[str], request: str) -> str | None:
@@ -68,8 +68,12 @@ class Outcomes:
         if set(found) == set(targets):
             return self._is_up(cluster, group, found)
         decision = placement.decide(cluster, group)
-        if goal.targets or decision.take or decision.next or decision.leave:
+        if decision.take or decision.next or decision.leave or decision.over:
             return None
+        if goal.targets:
+            # passed over, for other groups have to move before
+            waits = "; ".join([f"{node} {because}" for node, because in decision.nowhere if node in targets])
+            return None if self._others_come(cluster, group) else f"{waits}; it goes there as soon as that is so"
         able = {each.node: each.because_not for each in placement.candidates(cluster, group)}
         why = [f"{node} {able.get(node, '')}" for node in targets if node not in found and able.get(node)]
         where = f"it is on {', '.join(sorted(found))} instead" if found else "it is on no node now"
@@ -92,24 +96,40 @@ class Outcomes:
         return "" if all(state in UP for state in found.values()) else None
 
     def _others_come(self, cluster: Cluster, group: str) -> bool:
-        """One of those that its resources need may come up by itself."""
-        made = placement.plan(cluster, needed := self._needed(group))
-        moving = [name for name in needed if name in made and (made[name].take or made[name].next)]
+        """One of those that it has to wait for is moving, or may come up by itself."""
+        needed = self._needed(group)
+        made = placement.plan(cluster, needed)
+        if any(decision.take or decision.next or decision.leave for name, decision in made.items() if name in needed):
+            return True
         coming = ("", "OFFLINE", "PENDING_ONLINE", "PENDING_OFFLINE")
-        return bool(moving) or any(state in coming for name in needed for state in states(cluster, name).values())
+        return any(
+            state in coming and any(app.enabled for app in self._groups.apps(name))
+            for name in needed
+            for state in states(cluster, name).values()
+        )
 
     def _needed(self, group: str) -> set[str]:
-        """Other groups whose resources those of this one need, directly or not."""
+        """Other groups for which it, or its resources, have to wait, directly or not."""
         found: set[str] = set()
         left = [group]
         while left:
-            for need in self._needs(left.pop()):
+            name = left.pop()
+            for need in (*self._needs(name), *self._tied(name)):
                 if need not in found and need != group:
                     found.add(need)
                     left.append(need)
         return found
 
+    def _tied(self, group: str) -> Iterable[str]:
+        """By rg_dependencies and rg_affinities; also those that have to keep away from it."""
+        declared = self._groups.declared
+        if group in declared:
+            yield from declared[group].rg_dependencies
+            yield from [entry.lstrip("+-") for entry in declared[group].rg_affinities]
+        yield from [each.name for each in declared.values() if f"--{group}" in each.rg_affinities]
+
     def _needs(self, group: str) -> Iterable[str]:
+        """By the dependencies of its resources."""
         homes = {name: each.name for each in self._groups.declared.values() for name in each.resources}
         for app in self._groups.apps(group):
             of = app.resource

@@ -166,6 +166,26 @@ def test_online_waits_until_it_is_up_or_says_why_it_is_not() -> None:
         assert "web stays down: n1, n2, n3: takes no group" in nowhere.message
 
 
+def test_who_waits_for_a_group_that_does_not_come_hears_that() -> None:
+    after = ONE.replace(rg_dependencies=("store",))
+    db = Resource("db", Command(("db",)), group="store", resource_dependencies=(Need("idle"),))
+    idle = Resource("idle", Command(("idle",)), group="idle")
+    store = Group("store", resources=("db",), nodelist=("n1",))
+    waits = Group("idle", resources=("idle",), nodelist=NODES, auto_start_on_new_cluster=False)
+    with nodes(WEB, db, idle, groups=(after, store, waits)) as cluster:
+        cluster.settled()
+        heard = cluster.ask("n3", "rg.switch", "web", "n2")
+        assert (heard.code, "n2 waits until store is online" in heard.message) == (1, True), heard.message
+        assert cluster.ask("n3", "rg.offline", "web").code == 0
+        drained = cluster.ask("n3", "node.drain", "n1")
+        assert drained.code == 0
+        heard = cluster.ask("n3", "rg.online", "web")
+        assert heard.code == 1
+        assert heard.message == "cannot bring it online: web: n2 takes it when store is online"
+        assert cluster.ask("n3", "rg.online", "web", "idle").code == 0
+        assert cluster.masters() == ["n2"]
+
+
 def test_online_of_what_is_disabled_has_nothing_to_wait_for() -> None:
     with nodes(WEB, groups=(ONE,)) as cluster:
         cluster.settled()
