@@ -96,6 +96,7 @@ class BringUp:
             rgmd.apps[resource.name].clock_rank = rank / len(probed)
         now = rgmd.loop.now()
         self._said = {name: str(r.get("because", "")) for name, r in records.items() if r.get("wanted") is False}
+        self._said = {name: said for name, said in self._said.items() if said != "disabled"}
         lives = {name: recall(rgmd.apps[name], r, now) for name, r in records.items() if name in rgmd.apps}
         for name, incarnation in survivors.items():
             if name not in rgmd.apps:

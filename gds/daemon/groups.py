@@ -171,14 +171,14 @@ class Groups:
             self._rgmd.restart(app, because, whole=True)
         return apps
 
-    def manage(self, name: str, managed: bool, done: Callable[[str], None]) -> None:
+    def manage(self, name: str, managed: bool, done: Callable[[str], None], because: str = "asked by a person") -> None:
         """Take it under management (Init of each resource), or out of it (Fini). `done` hears why not kept for good."""
         fault = self._switches.set(MARK + name, "managed", managed)
-        self._rgmd.kept.decided(self.apps(name)[0], "managed" if managed else "unmanaged", "asked by a person")
+        self._rgmd.tell(self.apps(name)[0], "managed" if managed else "unmanaged", because)
         apps = self.apps(name, down=not managed)
         self._rgmd.managing.each(apps, "Init" if managed else "Fini", lambda: done(fault))
 
-    def suspend(self, name: str, suspended: bool) -> str:
+    def suspend(self, name: str, suspended: bool, because: str = "asked by a person") -> str:
         """Suspend_automatic_recovery: nothing is restarted, given over or tried again by itself. Who died meanwhile is
         judged when it is over. Why it could not be kept for good, or ""."""
         fault = self._switches.set(MARK + name, "suspended", suspended)
@@ -187,7 +187,7 @@ class Groups:
         else:
             self._rgmd.suspended.pop(name, None)
         for app in self.apps(name):
-            self._rgmd.kept.decided(app, "suspended" if suspended else "resumed", "asked by a person")
+            self._rgmd.tell(app, "suspended" if suspended else "resumed", because)
             if not suspended and app.is_dead and self.is_here(name):
                 self._rgmd.monitor.weigh(app, score.of_death("while automatic recovery was suspended"))
         return fault

@@ -157,7 +157,7 @@ class UpAndDown:
                 return
         if verb in ("suspend", "resume"):
             for name in names:
-                fault = self._groups.suspend(name, verb == "suspend")
+                fault = self._groups.suspend(name, verb == "suspend", because_of(client, f"rg {verb}"))
                 if fault:
                     client.tell({"line": f"kept for {name} only until the runner ends: {fault}"})
             client.done(OK)
@@ -191,7 +191,7 @@ class UpAndDown:
                     client.done(OK)
 
             for name in names:
-                self._groups.manage(name, verb == "manage", partial(done, name))
+                self._groups.manage(name, verb == "manage", partial(done, name), because_of(client, f"rg {verb}"))
             return
         act = {"online": self._groups.online, "offline": self._groups.offline, "restart": self._groups.restart}[verb]
         apps = [app for name in names for app in act(name, because_of(client, f"rg {verb}"))]

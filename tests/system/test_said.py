@@ -26,6 +26,10 @@ def test_what_moves_nothing_is_said_in_the_log_as_in_the_history(tmp_path: Path)
         for words in asked.values():
             assert words in runner.log()
             assert words in history
+        for verb in ("suspend", "resume"):
+            assert runner.gds("rg", verb, "web").returncode == 0
+            assert f"rg {verb} asked by {WHO}" in runner.log()
+            assert f"rg {verb} asked by {WHO}" in runner.gds("history", "web").stdout
 
 
 def test_who_stopped_it_is_known_after_a_crash_too(tmp_path: Path) -> None:
