@@ -116,13 +116,19 @@ class UpAndDown:
                 said = f"nothing of it runs on this node; {masters} masters {app.resource.group}: ask there"
                 client.done(FAILED, f"cannot stop {app.name}: {said}")
                 return
+        self._tell_who_goes_on(client, apps)
         for app in self._ordered(apps, down=True):
-            goes_on = order.goes_on(self._rgmd.graph, app.name, self._look)
-            if left := [n for n in goes_on if n not in {a.name for a in apps}]:
-                go = "goes" if len(left) == 1 else "go"
-                client.tell({"line": f"{order.needing(left)} {app.name}, and {go} on running without it"})
             self._rgmd.stop(app, because_of(client, "stop"))
         self._wait(client, request, apps, "stop")
+
+    def _tell_who_goes_on(self, client: Client, going: list[App]) -> None:
+        """Who needs what goes down, and is neither stopped with it nor by that."""
+        names = {app.name for app in going}
+        for app in going:
+            goes_on = order.goes_on(self._rgmd.graph, app.name, self._look)
+            if app.view.life is Life.ONLINE and (left := [n for n in goes_on if n not in names]):
+                go = "goes" if len(left) == 1 else "go"
+                client.tell({"line": f"{order.needing(left)} {app.name}, and {go} on running without it"})
 
     def _look(self, name: str) -> ResourceView | None:
         app = self._rgmd.apps.get(name)
@@ -140,7 +146,11 @@ class UpAndDown:
         """gds rg VERB GROUP..."""
         names = request.get("names") or []
         groups = {a.resource.group for a in self._rgmd.apps.values()}
-        if not isinstance(names, list) or not names:
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            client.done(USAGE, "cannot read the request: names is not a list of strings")
+            return
+        names = list(dict.fromkeys(names))  # once each: Fini is not run twice, and one answer is enough
+        if not names:
             client.done(USAGE, f"cannot {doing(verb, 'a group')}: none is given")
             return
         for name in names:
@@ -193,6 +203,8 @@ class UpAndDown:
             for name in names:
                 self._groups.manage(name, verb == "manage", partial(done, name), because_of(client, f"rg {verb}"))
             return
+        if verb == "offline":
+            self._tell_who_goes_on(client, [app for name in names for app in self._groups.apps(name)])
         act = {"online": self._groups.online, "offline": self._groups.offline, "restart": self._groups.restart}[verb]
         apps = [app for name in names for app in act(name, because_of(client, f"rg {verb}"))]
         self._wait(client, request, apps, "stop" if verb == "offline" else "start")

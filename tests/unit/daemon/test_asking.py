@@ -245,3 +245,71 @@ def test_a_group_that_refuses_says_so_in_words(desk: Make) -> None:
     one.begin("start", "a")
     assert one.begin("rg.offline", "g").said().startswith("75 cannot take g offline: it is busy: a is STARTING")
     assert one.begin("rg.online").said() == "2 cannot bring a group online: none is given"
+
+
+def test_who_goes_on_without_a_group_that_goes_offline_is_told_once(desk: Make) -> None:
+    user = resource("u", "other", resource_dependencies=needs("b"))
+    one = desk(A, B, user)
+    assert one.ask("start", "g", "u") == (0, [])
+    assert one.ask("rg.offline", "g", "g") == (0, ["u needs b, and goes on running without it"])
+    assert one.ask("stop", "g") == (0, []), "it is down already"
+    assert one.life("u") is Life.ONLINE
+
+
+def test_one_group_is_given_over_at_a_time(desk: Make) -> None:
+    one = desk(A, B, resource("u", "other"))
+    assert one.ask("start", "g", "u") == (0, [])
+    assert one.ask("giveover", "a", "u") == (2, ["cannot give over more than one group at a time"])
+    code, said = one.ask("giveover", "a", "b")
+    assert (code, said[0].partition(":")[0]) == (1, "cannot give over a")
+
+
+# -- twice the same, groups and resources mixed, and who is unknown ---------------------------------------------------
+
+VERBS = ("start", "stop", "restart", "disable", "enable", "monitor", "unmonitor", "clear")
+OF_GROUPS = ("online", "offline", "restart", "suspend", "resume", "clear")
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("u", "u"), ("g", "g"), ("a", "g"), ("g", "u")], ids="-".join)
+def test_each_verb_answers_once_whatever_is_named(desk: Make, names: tuple[str, ...]) -> None:
+    one = desk(A, B, resource("u", "u"))
+    for verb in VERBS:
+        assert one.ask(verb, *names) == (0, []), verb
+        assert one.ask(verb, *names) == (0, []), f"{verb} again"
+
+
+@pytest.mark.parametrize("names", [("g",), ("g", "g"), ("g", "u")], ids="-".join)
+def test_each_verb_of_groups_answers_once_whatever_is_named(desk: Make, names: tuple[str, ...]) -> None:
+    one = desk(A, B, resource("u", "u"))
+    for verb in OF_GROUPS:
+        assert one.ask(f"rg.{verb}", *names) == (0, []), verb
+        assert one.ask(f"rg.{verb}", *names) == (0, []), f"{verb} again"
+    assert one.ask("stop", *names) == (0, [])
+    assert one.ask("disable", *names) == (0, [])
+    for verb in ("unmanage", "unmanage", "manage", "manage"):
+        assert one.ask(f"rg.{verb}", *names) == (0, []), verb
+
+
+def test_what_is_no_name_of_a_group_is_no_request(desk: Make) -> None:
+    client: Any = Root()
+    desk(A).receptionist.answer(client, {"verb": "rg.offline", "names": [["g"]]})
+    assert client.said() == "2 cannot read the request: names is not a list of strings"
+
+
+def test_fini_runs_once_for_a_group_that_is_named_twice(desk: Make) -> None:
+    one = desk(A.replace(fini_command=Command(("fini",))), fini=ends(0))
+    assert one.ask("start", "a") == (0, [])
+    assert one.ask("disable", "a") == (0, [])
+    assert one.ask("rg.unmanage", "g", "g") == (0, [])
+    assert one.here.forest.count("a:Fini") == 1
+
+
+def test_one_unknown_name_is_enough_to_do_nothing(desk: Make) -> None:
+    one = desk(A, B)
+    for verb in (*VERBS, "giveover", "probe", "set"):
+        code, said = one.ask(verb, "a", "nobody")
+        assert (code, said) == (4, ["cannot find nobody: no resource or group of this runner has that name"]), verb
+    for verb in (*OF_GROUPS, "manage", "unmanage"):
+        code, said = one.ask(f"rg.{verb}", "g", "nobody")
+        assert (code, said) == (4, ["cannot find nobody: no group of this runner has that name"]), verb
+    assert (one.life("a"), one.here.app("a").enabled) == (Life.OFFLINE, True)
