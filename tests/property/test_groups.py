@@ -345,9 +345,10 @@ class SomeGroups(RuleBasedStateMachine):
         if not self.graph.far:
             return
         name = data.draw(st.sampled_from(sorted(self.graph.far)))
-        view = (
-            said.replace(name=name) if said is not None and not self.gone else ResourceView(name, because="no master")
-        )
+        self._is_told(name, None if self.gone else said, anew)
+
+    def _is_told(self, name: str, said: ResourceView | None, anew: bool = False) -> None:
+        view = said.replace(name=name) if said is not None else ResourceView(name, because="no master")
         before = self.elsewhere.get(name, ResourceView(name))
         self.elsewhere[name] = view
         if said is None and not self.graph.far[name][1]:
@@ -374,7 +375,11 @@ class SomeGroups(RuleBasedStateMachine):
 
     @rule()
     def everything_works_from_now_on(self) -> None:
-        """Then everything comes to rest, and nobody waits for what is there."""
+        """Then everything comes to rest, on the other nodes first, and nobody waits for what is there."""
+        for name in sorted(self.elsewhere):
+            after = {Life.STARTING: Life.ONLINE, Life.STOPPING: Life.OFFLINE}.get(self.elsewhere[name].life)
+            if after is not None and name in self.graph.far:
+                self._is_told(name, ResourceView(name, after, "told"))
         for _ in range(200):
             waiting = [n for n, v in self.views.items() if v.life is Life.WAITING]
             if self.running:
