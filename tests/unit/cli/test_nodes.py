@@ -101,3 +101,16 @@ def test_what_the_node_believes(changes: dict[str, Any], line: str) -> None:
 def test_mistakes_are_told(words: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == code
     assert said in capsys.readouterr().err
+
+
+def test_of_a_node_that_is_cut_off_is_shown_what_it_knew_and_how_old_that_is() -> None:
+    why = "this node has had no contact with the cluster for 8 s (etcd is away: no answer)"
+    told = cluster(node="n1", cut_off=why, old_seconds=8.4, away="no answer", may_run_seconds=0.0)
+    assert nodes._table(told) == [
+        "NODE  STATE         MASTERS  VERSION",
+        "n1    cut off       shop     1",
+        "n2    dead 8 s ago  -        -",
+        "    n2: silent",
+        "cluster: member by etcd; its tenure is over, and nothing may run here",
+        f"cluster: {why}: this is what it knew then",
+    ]
