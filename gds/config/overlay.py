@@ -81,6 +81,9 @@ def lay(declared: Sequence[Declared], entries: Iterable[Entry], path: str) -> La
             faults += found
             made.append(over)
             continue
+        if table.given:
+            made.append(table)  # of a registered type, and broken: what was set is nothing to that
+            continue
         over, found = read_table(table.keys, table.name, values, path, group=table.group)
         faults += found
         made.append(table.replace(values={**table.values, **over.values}, broken=table.broken | over.broken))

@@ -81,7 +81,7 @@ class _Block:
         if "extension" in self.entries:
             return self._extension(system)
         if system is None:
-            hint = "; a property of the type's own has EXTENSION; and a type"
+            hint = "; one of the type's own is declared with EXTENSION and a type, such as INT"
             known = [s.declaration.name for s in SYSTEM.values() if s.presence is not Presence.RGM]
             text = "Sun's RGM defines no property of this name" + self.notes.near(self.name, known, hint)
             self.fault(self.entries["property"].name.offset, "", text)

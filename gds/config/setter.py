@@ -163,7 +163,7 @@ class _Asking:
             key = str(fault.keys[2])
             self._error(shown_keys(fault.keys[2:]), fault.message)
             self.errors[-1]["fixed"] = value_of(typed, key) is not None and tunable_of(typed, key) in FIXED
-        if self.errors:
+        if faults:
             return {"errors": self.errors}
         after = self._judged(before, "resource", table.values, list(_declared(before).values))
         if self.errors:
@@ -237,6 +237,7 @@ class _Asking:
         for problem in files.problems:
             if (problem.key, problem.message) not in known:
                 self._error("", f"with the files as they are now, the next start would be refused: {problem}")
+                self.errors[-1]["of_files"] = problem.message
 
     def _judged(self, before: Resource | Group, kind: str, over: dict[str, Any], unset: list[str]) -> Resource | Group:
         """What it would be; faults that were not there before go to the errors."""
@@ -252,6 +253,9 @@ class _Asking:
             if (fault.keys, fault.message) not in told:
                 own = fault.keys[:2] == changed.keys
                 self._error(shown_keys(fault.keys[2:] if own else fault.keys), fault.message)
+        # what is wrong with what runs need not be told of the files too
+        here = {each["message"] for each in self.errors}
+        self.errors = [each for each in self.errors if each.get("of_files") not in here]
         if self.errors:
             return before
         if isinstance(before, Group):

@@ -67,10 +67,10 @@ def read_typed(
         hint = did_you_mean(asked, known, "; `gds rt register FILE` registers an RTR file")
         said = f"no type {asked} is registered{hint}" if isinstance(found, NoSuchType) else str(found)
         fault = Fault(path, (*keys, "type"), said)
-        return Declared(name, path, keys, {}, False, BROKEN | set(values)), [fault]
+        return Declared(name, path, keys, {}, False, BROKEN | set(values), frozenset(values)), [fault]
     if found.is_built_in:
         fault = Fault(path, (*keys, "type"), f"write type = {shown(found.type.resource_type)}, not {shown(asked)}")
-        return Declared(name, path, keys, {}, False, BROKEN | set(values)), [fault]
+        return Declared(name, path, keys, {}, False, BROKEN | set(values), frozenset(values)), [fault]
     types.used(found)
     kind = found.type
     settled = settle(kind, values)

@@ -29,6 +29,15 @@ MANAGED = "initialised"
 """The switch that says that Init has run, and Fini has not since."""
 
 
+REASONS = {
+    "Init": "it becomes managed",
+    "Boot": "the node has booted",
+    "Fini": "it is managed no longer",
+    "Update": "its properties have changed",
+}
+"""Why these methods are called."""
+
+
 def command_of(resource: Resource, method: str) -> tuple[Command | None, float]:
     """The command of a method, and its timeout (seconds)."""
     name = method.lower()
@@ -85,7 +94,7 @@ class Managing:
             self._rgmd.answer(app)
 
         self._rgmd.busy.add(app.name)
-        self._rgmd.run_method(app, method, command, limit, done, method)
+        self._rgmd.run_method(app, method, command, limit, done, REASONS[method])
 
     def each(self, apps: Sequence[App], method: str, then: Callback) -> None:
         """The method of each, side by side; `then` when all have ended."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gds.daemon.fed import Fed, Result
     from gds.daemon.rgmd import Rgmd
     from gds.daemon.world import Log
+    from gds.model.resource import Resource
     from gds.model.settings import Settings
     from gds.ports import Scheduler
 
@@ -188,12 +189,13 @@ class OwnLife:
         self.code = GIVEOVER
         self._stop_all(because)
 
-    def abort(self, because: str) -> None:
-        """End this node by node_abort_command; without it no descriptor with HARD compiles."""
+    def abort(self, because: str, resource: Resource) -> None:
+        """End this node by node_abort_command, for that resource; without it no descriptor with HARD compiles."""
         command = self._settings.node_abort_command
         node = self._settings.node
         self._log.error(f"ending this node, {command}: {because}")
         env = {"PATH": self._environ.get("PATH", DEFAULT_PATH), "GDS_NODE": node, "GDS_REASON": because}
+        env |= {"GDS_RESOURCE": resource.name, "GDS_GROUP": resource.group, "GDS_TYPE": resource.type}
         self.fed.run(
             "gds:NodeAbort",
             lambda out: Launch(("/bin/sh", "-c", command), env, out, out),

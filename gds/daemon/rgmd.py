@@ -246,7 +246,7 @@ class Rgmd:
             else:
                 self._world.leave(wanted.because)
         elif isinstance(wanted, commands.AbortNode):
-            self._world.abort(wanted.because)
+            self._world.abort(wanted.because, app.resource)
         else:
             unreachable(wanted)
 

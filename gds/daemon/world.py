@@ -143,7 +143,7 @@ class World:
     on_giveover: str
     leave: Callable[[str], None]
     cluster: Cluster | None
-    abort: Callable[[str], None]
+    abort: Callable[[str, Resource], None]
     observed: Callable[[App], None]
     wall: Callable[[], float]
     chance: Callable[[], float]

@@ -216,7 +216,7 @@ stop_timeout = 1
 """,
     )
     aborted = tmp_path / "aborted"
-    env = {"GDS_NODE_ABORT_COMMAND": f"echo $GDS_REASON > {aborted}"}
+    env = {"GDS_NODE_ABORT_COMMAND": f"echo $GDS_RESOURCE: $GDS_REASON > {aborted}"}
     with Running(tmp_path, descriptor, rung=rung, env=env) as runner:
         runner.until("web", state="ONLINE")
         stopped = runner.gds("stop", "web")
@@ -226,7 +226,7 @@ stop_timeout = 1
         assert runner.status()["groups"][0]["state"] == "ERROR_STOP_FAILED"
         assert runner.gds("start", "web").returncode == 1, "nothing starts from there"
         if mode == "HARD":
-            eventually(lambda: aborted.exists() and "Stop failed" in aborted.read_text(), "the node is ended")
+            eventually(lambda: aborted.exists() and "web: Stop failed" in aborted.read_text(), "the node is ended")
         assert runner.gds("clear", "web").returncode == 0
         assert runner.resource("web")["state"] == "OFFLINE"
         assert aborted.exists() == (mode == "HARD")

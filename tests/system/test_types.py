@@ -128,3 +128,22 @@ def test_a_monitor_that_fails_is_told_to_who_asked_and_forgotten_when_it_works(t
         made = runner.gds("set", "l1", "wattage=50")
         assert made.returncode == 0
         assert "l1 was changed, and Update failed: its method exited with status 7: told to fail\n" in made.stderr
+
+
+@pytest.mark.slow
+def test_one_fault_is_told_once_and_what_was_set_is_no_fault_of_a_broken_table(tmp_path: Path) -> None:
+    lamp = Noting(tmp_path)
+    with lamp.runner() as runner:
+        runner.until("l1", state="ONLINE")
+        refused = runner.gds("set", "l1", "resource_dependencies=nix")
+        said = "gds: cannot set l1: resource_dependencies[0]: no resource nix is declared\ngds: nothing was changed\n"
+        assert (refused.returncode, refused.stderr) == (78, said)
+        assert runner.gds("set", "l1", "wattage=50").returncode == 0
+        write(lamp.descriptor, lamp.descriptor.read_text() + "Colour = 3\n")
+        refused = runner.gds("reload")
+        line = f"gds: {lamp.descriptor}:5:1: resource.l1.colour: type ACME.lamp:1.0 has no such property"
+        assert refused.returncode == 78
+        assert [each.partition(";")[0] for each in refused.stderr.splitlines()] == [
+            line,
+            "gds: cannot reload: nothing was touched",
+        ]

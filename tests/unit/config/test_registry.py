@@ -109,7 +109,7 @@ def test_a_bad_file_is_told_line_by_line_and_nothing_is_registered(desk: Desk) -
     assert out == (
         'bad.rtr:2:12: Failover: expected TRUE or FALSE, not "perhaps"\n'
         "bad.rtr:3:3: Wick: Sun's RGM defines no property of this name;"
-        " a property of the type's own has EXTENSION; and a type\n"
+        " one of the type's own is declared with EXTENSION and a type, such as INT\n"
     )
     assert err == "gds: cannot use bad.rtr: 2 errors\n"
     assert not (desk.state / "rt").exists()

@@ -179,7 +179,7 @@ class Here:
         world.socket = "/run/gds/control.sock"
         world.on_giveover = on_giveover
         world.leave = self.hands.left.append
-        world.abort = self.hands.aborted.append
+        world.abort = lambda because, _resource: self.hands.aborted.append(because)
         world.observed = lambda app: self.hands.observed.append((app.name, str(self.rgmd.public(app))))
         world.wall = self.clock.monotonic
         world.chance = lambda: 0.5
