@@ -136,6 +136,13 @@ def test_another_type_or_the_same_version_is_no_upgrade() -> None:
     assert not TYPED.is_upgraded_by(TYPED.replace(kind=LATER.replace(vendor_id="SUNW")))
 
 
+def test_validate_of_what_comes_into_being_is_handed_everything_and_its_group() -> None:
+    call = TYPED.call_of_creation("r", "g", (Setting("Failback", True),))
+    assert call[:8] == ("/opt/web/validate", "-c", "-R", "r", "-T", "ACME.web:1.0", "-G", "g")
+    assert call[8::2] == ("-r", "-r", "-x", "-x", "-x", "-X", "-g")
+    assert call[-1] == "Failback=TRUE"
+
+
 def test_validate_of_an_upgrade_is_handed_the_version() -> None:
     call = TYPED.call_of_change(TYPED.replace(kind=LATER), "r", "g")
     assert call[1:] == ("-u", "-R", "r", "-T", "ACME.web:2.0", "-G", "g", "-r", "Type_version=2.0")
