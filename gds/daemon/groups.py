@@ -62,6 +62,11 @@ class Groups:
         if self.cluster is not None:
             self.cluster.redeclared()
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The paths of the files that declare what there is."""
+        return tuple([each.path for each in self._plan.sources])
+
     def take_again(self) -> None:
         """There is a cluster now: the same, seen as spread over several nodes."""
         self.take(self._plan)

@@ -228,14 +228,12 @@ class Reload:
 
     def _is_unmounted(self, warnings: list[dict[str, Any]]) -> str:
         """Why what is not declared any more is not stopped for that; "" = it may be."""
-        empty = [str(each["path"]) for each in warnings if each.get("code") == "empty-directory"]
-        gone = [d.name for d in self._todo if d.act == "stop"]
-        if not empty or not gone:
-            return ""
-        return (
-            f"cannot reload: no *.toml file is left in {', '.join(empty)}, and {', '.join(gone)} would be stopped (is it"
-            " mounted?); nothing was touched. If that is meant, end the runner"
-        )
+        before = {path.rpartition("/")[0] for path in self._groups.files}
+        paths = [str(each["path"]) for each in warnings if each.get("code") == "empty-directory"]
+        empty = ", ".join([path for path in paths if path.rstrip("/") in before])
+        gone = ", ".join([d.name for d in self._todo if d.act == "stop"])
+        why = f"cannot reload: no *.toml file is left in {empty}, and {gone} would be stopped (is it mounted?); nothing"
+        return f"{why} was touched. If that is meant, end the runner" if empty and gone else ""
 
     def _validate(self) -> None:
         assert self._plan is not None

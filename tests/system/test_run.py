@@ -218,7 +218,9 @@ def test_a_directory_that_has_become_empty_stops_nothing(tmp_path: Path, rung: s
     directory.mkdir()
     descriptor = write(directory / "web.toml", 'start_command = ["sleep", "1000"]\n')
     beside = write(tmp_path / "other.toml", 'start_command = ["sleep", "1000"]\n')
-    with Running(tmp_path, directory, beside, rung=rung) as runner:
+    always = tmp_path / "always-empty.d"
+    always.mkdir()
+    with Running(tmp_path, directory, beside, always, rung=rung) as runner:
         pid = runner.until("web", state="ONLINE")["main_pid"]
         descriptor.unlink()
         refused = runner.gds("reload")
