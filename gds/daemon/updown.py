@@ -142,17 +142,16 @@ class UpAndDown:
             self._rgmd.restart(app, because_of(client, "restart"), whole=app.name not in request["names"])
         self._wait(client, request, apps, "start")
 
-    def _change_group(self, verb: str, client: Client, request: dict[str, Any]) -> None:
-        """gds rg VERB GROUP..."""
+    def _groups_named(self, verb: str, client: Client, request: dict[str, Any]) -> list[str] | None:
+        """The groups of a request, once each; None: the client has been told what is wrong."""
         names = request.get("names") or []
         groups = {a.resource.group for a in self._rgmd.apps.values()}
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             client.done(USAGE, "cannot read the request: names is not a list of strings")
-            return
-        names = list(dict.fromkeys(names))  # once each: Fini is not run twice, and one answer is enough
+            return None
         if not names:
             client.done(USAGE, f"cannot {doing(verb, 'a group')}: none is given")
-            return
+            return None
         for name in names:
             if name not in groups:
                 of = (
@@ -160,11 +159,18 @@ class UpAndDown:
                     if name in self._rgmd.apps
                     else ""
                 )
-                nearest = of or self._names.nearest(str(name))
+                nearest = of or self._names.nearest(name)
                 client.done(
                     UNKNOWN, f"cannot find {name}: no group of this runner has that name{nearest}", unknown=name
                 )
-                return
+                return None
+        return list(dict.fromkeys(names))
+
+    def _change_group(self, verb: str, client: Client, request: dict[str, Any]) -> None:
+        """gds rg VERB GROUP..."""
+        names = self._groups_named(verb, client, request)
+        if names is None:
+            return
         if verb in ("suspend", "resume"):
             for name in names:
                 fault = self._groups.suspend(name, verb == "suspend", because_of(client, f"rg {verb}"))
@@ -187,27 +193,29 @@ class UpAndDown:
             if ruling.nothing:
                 so_already.add(name)
         if verb in ("manage", "unmanage"):
-            names = [name for name in names if name not in so_already]  # neither Init nor Fini runs twice
-            left = list(names)
-            if not left:
-                client.done(OK)
-                return
-
-            def done(name: str, fault: str) -> None:
-                left.remove(name)
-                if fault:
-                    client.tell({"line": f"kept for {name} only until the runner ends: {fault}"})
-                if not left:
-                    client.done(OK)
-
-            for name in names:
-                self._groups.manage(name, verb == "manage", partial(done, name), because_of(client, f"rg {verb}"))
+            # neither Init nor Fini runs twice
+            self._manage(client, [name for name in names if name not in so_already], verb)
             return
         if verb == "offline":
             self._tell_who_goes_on(client, [app for name in names for app in self._groups.apps(name)])
         act = {"online": self._groups.online, "offline": self._groups.offline, "restart": self._groups.restart}[verb]
         apps = [app for name in names for app in act(name, because_of(client, f"rg {verb}"))]
         self._wait(client, request, apps, "stop" if verb == "offline" else "start")
+
+    def _manage(self, client: Client, names: list[str], verb: str) -> None:
+        left = set(names)
+        if not left:
+            client.done(OK)
+
+        def done(name: str, fault: str) -> None:
+            left.discard(name)
+            if fault:
+                client.tell({"line": f"kept for {name} only until the runner ends: {fault}"})
+            if not left:
+                client.done(OK)
+
+        for name in names:
+            self._groups.manage(name, verb == "manage", partial(done, name), because_of(client, f"rg {verb}"))
 
     def _enable(self, client: Client, request: dict[str, Any]) -> None:
         apps = self._names.named(client, request)
