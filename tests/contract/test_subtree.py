@@ -28,9 +28,15 @@ def here(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
 def below(here: World) -> tuple[Planted, CgroupTree]:
     """One that lives in a cgroup below a cgroup below its own, with a child and a daemon."""
     planted = here.stubborn("below", env={"PATH": PATH, "MOUNT": mount_point()}).until_said(b"ready")
-    here.until(lambda: len(marked(planted.mark)) == 3, lambda: str(marked(planted.mark)))
-    assert isinstance(planted.tree, CgroupTree)
-    return planted, planted.tree
+    tree = planted.tree
+    assert isinstance(tree, CgroupTree)
+
+    def settled() -> bool:
+        parents = sorted(tree.parents().values())
+        return parents == sorted([os.getpid(), os.getpid(), tree.main_pid])  # who made the daemon is gone
+
+    here.until(settled, lambda: str(tree.parents()))
+    return planted, tree
 
 
 def test_members_and_parents_are_those_of_the_whole_subtree(here: World) -> None:

@@ -61,7 +61,8 @@ class Runner:
         prctl.become_subreaper()
         self.loop = Loop()
         self.reaper = Reaper(self.loop)
-        self.forest = CgroupForest(self.loop, self.reaper, ident, lambda: Zygote(self.loop, self.reaper))
+        again = os.environ.pop("AGAIN", "") == "yes"
+        self.forest = CgroupForest(self.loop, self.reaper, ident, lambda: Zygote(self.loop, self.reaper), again)
         log = Log("text", 2)
         self.guard = Guard(
             self.loop, self.reaper, self.forest, runtime_dir, watchdog, log, margin=1.0, linger=float(linger)
@@ -125,6 +126,7 @@ class Runner:
 
     def again(self) -> None:
         """The same process in new clothes, as `gds upgrade` leaves it."""
+        os.environ["AGAIN"] = "yes"
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
     def close(self) -> None:
