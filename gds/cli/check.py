@@ -90,7 +90,7 @@ def _print(paths: list[str], found: dict[str, Any], faulty: bool, strict: bool) 
         sys.stdout.flush()
         print(f"gds: cannot use {shown}: {told}", file=sys.stderr)
     else:
-        print(f"{shown}: {_count(len(_names(found['plan'])), 'resource')}, {told or 'nothing wrong'}")
+        print(f"{shown}: {_count(len(_names(found['plan'])), 'resource')}, {told or 'nothing wrong'}", flush=True)
 
 
 def _count(number: int, what: str) -> str:

@@ -2,11 +2,12 @@
 
 **Whose rights.** The runner may be root while a directory on the way belongs to somebody else, who could put a link in
 the place of the file. So: in directories that only root (or ourselves) may write, links are root's own doing and are
-followed. Where others can exchange what a directory on the way holds, the last one or one further up, the file is
-opened, renamed and removed with the rights of the application's user, and the kernel judges; root without a `user`
-refuses. They can where it belongs to one of them, and where they can write it and it is not sticky. In a sticky one
-(/tmp) they can only add: there a file of ours with one name is taken, and no link. A group counts among the others when
-it is the application's, or one of people; a system group (Ubuntu's /var/log belongs to syslog's) does not.
+followed. Where the last directory can be written by others (a volume of a container is 0777), the file is opened,
+renamed and removed with the rights of the application's user, and the kernel judges; without a `user`, only a file of
+ours with one name is taken, and no link. Where others can exchange what a directory further up holds, they could put
+another directory there: root without a `user` refuses. They can where it belongs to one of them, and where they can
+write it and it is not sticky. A group counts among the others when it is the application's, or one of people; a system
+group (Ubuntu's /var/log belongs to syslog's) does not.
 
 **Whose file.** 0640, never readable by the world. A file handed to the application belongs to its user, so that it can
 open /dev/stdout anew. A file that the runner writes stays ours, with the group of the application's user: it can read
@@ -77,18 +78,16 @@ class _Way:
     """The way to a file, link by link, and who else could change it on the way.
 
     `path` has no links of ours left; `open_here`: others can put files into its directory; `exposed`: a directory
-    further up in which others could exchange what is followed ("" = none); `loose`: the first of all, the last one
-    among them, in which others could exchange what it holds, and how that comes ("" = none).
+    further up in which others could exchange what is followed, and how that comes ("" = none).
     """
 
-    __slots__ = ("_gid", "_ours", "exposed", "loose", "open_here", "path")
+    __slots__ = ("_gid", "_ours", "exposed", "open_here", "path")
 
     def __init__(self, path: str, gid: int) -> None:
         self._ours = {0, os.geteuid(), os.stat("/").st_uid}
         self._gid = gid
         self.exposed = ""
         self.open_here = False
-        self.loose = ""
         here = "/"
         names = os.path.abspath(path).split("/")[1:]
         links = 0
@@ -108,10 +107,8 @@ class _Way:
                     raise
                 facts = None
             safe, how = self._is_safe(here, None if last else facts)
-            if how:
-                self.loose = f"{here} can be written by others ({how})"
             if not safe and not last:
-                self.exposed = here
+                self.exposed = f"{here} can be written by others ({how})"
                 break
             if facts is not None and stat.S_ISLNK(facts.st_mode) and safe:
                 links += 1
@@ -128,7 +125,7 @@ class _Way:
 
     def _is_safe(self, directory: str, child: os.stat_result | None) -> tuple[bool, str]:
         """(Only root and we can change what the name of `child` in `directory` stands for, None: any name; how others
-        could change what it stands for even if it were ours)."""
+        could)."""
         facts = os.stat(directory)
         if facts.st_uid not in self._ours:
             return False, f"it belongs to uid {facts.st_uid}"
@@ -142,8 +139,7 @@ class _Way:
         if not facts.st_mode & stat.S_ISVTX:
             return False, how
         # in a sticky directory nobody can rename what is ours
-        safe = child is not None and child.st_uid in self._ours
-        return safe, how if child is not None and not safe else ""
+        return child is not None and child.st_uid in self._ours, how
 
 
 def _of_people(gid: int) -> bool:
@@ -175,10 +171,10 @@ class Place:
         self.gid = gid
         other = uid >= 0 and uid != os.geteuid() and os.geteuid() == 0
         self.rights = uid if (way.open_here or way.exposed) and other else -1
-        if way.loose and not other and (way.exposed or os.geteuid() == 0):
+        if way.exposed and not other:
             raise PermissionError(
                 errno.EPERM,
-                f"{way.loose}, who could put another file in its place; set user, or choose directories that only root"
+                f"{way.exposed}, who could put another file in its place; set user, or choose directories that only root"
                 " can write, or that are sticky as /tmp is",
             )
 
