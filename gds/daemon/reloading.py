@@ -43,13 +43,14 @@ def told(problem: dict[str, Any]) -> str:
 
 class Difference(Value):
     """What a reload would do to one resource: `act` is start, stop, change (live) or restart; `keys` what differs.
-    `runs`: there is something to stop now; `comes`: nobody keeps it from running afterwards."""
+    `runs`: there is something to stop now; `comes`: nobody keeps it from running afterwards, else `waits` says so."""
 
     name: str
     act: str
     keys: tuple[str, ...] = ()
     runs: bool = True
     comes: bool = True
+    waits: str = "it stays stopped"
 
     def __str__(self) -> str:
         change = f"change {', '.join(self.keys)}"
@@ -58,10 +59,10 @@ class Difference(Value):
                 "stop, no descriptor names it any more" if self.runs else "forget it, no descriptor names it any more"
             )
         elif self.act == "start":
-            steps = "start, it is new" if self.comes else "it is new; it stays stopped"
+            steps = "start, it is new" if self.comes else f"it is new; {self.waits}"
         elif not self.runs:
             steps = f"{change}, start" if self.comes and self.act == "restart" else change
-            steps += "" if self.comes else "; it stays stopped"
+            steps += "" if self.comes else f"; {self.waits}"
         elif self.act == "change":
             steps = f"{change} while it runs"
         else:
@@ -222,8 +223,8 @@ class Reload:
         else:
             will = self._new_app(after)  # with what people switched for good
             comes = will.enabled and (app is None or app.wanted) and self._groups.is_managed(after.group)
-            cluster = self._groups.cluster
-            comes = comes and (cluster is None or not cluster.refusal(after.group))
+            if comes and self._groups.why_not_here(after.group):
+                comes, difference = False, difference.replace(waits="the cluster says where it runs")
         return difference.replace(runs=app is not None and app.view.life is not Life.OFFLINE, comes=comes)
 
     def _is_unmounted(self, warnings: list[dict[str, Any]]) -> str:

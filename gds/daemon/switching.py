@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gds.daemon.names import Client
     from gds.daemon.rgmd import Rgmd
     from gds.daemon.tenant import Tenant
+    from gds.model.resource import Group
     from gds.model.store import Answer
 
     Verb: TypeAlias = Callable[[Client, dict[str, Any]], None]
@@ -53,6 +54,9 @@ class Switching:
         self._here = {verb: here[verb] for verb in SWITCHES}
         self._busy: set[str] = set()
         self._refused: dict[tuple[str, str, bool], str] = {}
+        self._wishes = -1
+        self._declared: dict[str, Group] = {}
+        """For which goals and groups what follows from a goal was looked at."""
         self._goals: dict[str, tuple[int, bool]] = {}
         """Group -> the revision of what people want of it as it was seen last, and whether it was suspended."""
         self.acting: dict[str, Verb] = {verb: self._asked(verb) for verb in SWITCHES}
@@ -125,10 +129,12 @@ class Switching:
 
     def look(self) -> None:
         """Follow what was switched elsewhere."""
-        if self._tenant.member.revision >= 0:
-            for group in self._groups.declared:
+        board, declared = self._tenant.member.board, self._groups.declared
+        if self._tenant.member.revision >= 0 and (board.wishes != self._wishes or declared is not self._declared):
+            self._wishes, self._declared = board.wishes, declared
+            for group in declared:
                 self._follow_goal(group)
-        for group, of in self._tenant.member.board.switches.items():
+        for group, of in board.switches.items():
             if group in self._busy:
                 continue
             for name, switches in of.items():

@@ -222,9 +222,7 @@ async def _ask(path: str, ask: effects.Ask) -> dict[str, Any]:
     try:
         return await asyncio.wait_for(_asked(path, ask.request), ask.patience)
     except TimeoutError:
-        raise TimedOut(
-            f"cannot wait longer: no answer from {path} within {ask.patience:g} s; it goes on there"
-        ) from None
+        raise TimedOut(f"cannot wait longer: no answer from {path} within {ask.patience:g} s") from None
     except PermissionError:
         raise Denied(
             f"cannot open {path}: you are neither root, the runner's user, nor in the socket's group"

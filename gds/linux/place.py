@@ -174,8 +174,8 @@ class Place:
         if way.exposed and not other:
             raise PermissionError(
                 errno.EPERM,
-                f"{way.exposed}, who could put another file in its place; set user, or choose directories that only root"
-                " can write, or that are sticky as /tmp is",
+                f"{way.exposed}, who could put another file in its place; set user, or choose directories that only"
+                " root can write, or that are sticky as /tmp is",
             )
 
     def open(self, handed_over: bool) -> int:

@@ -34,6 +34,8 @@ class Board:
         self.nodes: dict[str, Node] = {}
         self.slots: dict[str, dict[int, Slot]] = {}
         self.goals: dict[str, Goal] = {}
+        self.wishes = 0
+        """How often one of the goals has changed: who follows them need not walk them all."""
         self.marks: dict[tuple[str, str], Mark] = {}
         self.drains: dict[str, tuple[str, bool]] = {}
         self.reports: dict[str, dict[str, Any]] = {}
@@ -106,6 +108,7 @@ class Board:
         match rest:
             case ["goal"]:
                 self.goals.pop(group, None)
+                self.wishes += 1
             case ["slot", index]:
                 self.slots.get(group, {}).pop(reading.index(index), None)
             case ["avoid", node]:
@@ -161,6 +164,7 @@ class Board:
             case ["check" | "files" | "switches" | "set", *_] if fault:
                 pass  # as if nobody had said anything
             case ["goal"]:
+                self.wishes += 1
                 self.goals[group] = reading.UNREADABLE if fault else reading.goal(facts)
             case ["slot", word] if (index := reading.index(word)) >= 0:
                 self.slots.setdefault(group, {})[index] = _slot(group, index, record, facts, fault)

@@ -222,7 +222,7 @@ def test_root_writes_a_file_of_its_own_into_a_directory_of_others(tree: Path, bi
     assert mode(opened(path)) == (0, 0, 0o640)
     path.unlink()
     path.symlink_to(tree / "elsewhere")
-    with pytest.raises(OSError, match="symbolic link|Too many levels"):
+    with pytest.raises(OSError, match="Too many levels"):
         opened(path)
 
 
