@@ -43,6 +43,8 @@ USAGE = """usage: gds-ocf ACTION        the resource agent ocf:gds:app; Pacemake
   start, stop, monitor, reload-agent, validate-all, meta-data
   The parameters come as OCF_RESKEY_config, …; `gds-ocf meta-data` describes them."""
 UP = ("ONLINE", "ONLINE_NOT_MONITORED", "MONITOR_FAILED")
+BUSY = 75
+"""A runner's answer while it stops everything (design.md 4)."""
 _LOOK_AGAIN = 0.02
 _PATIENCE = 0.3
 """Seconds for what is being born, or ends by itself, before a stop ends it."""
@@ -70,6 +72,9 @@ def start(asked: Asked) -> int:
         answer = client.ask(place.socket, {"verb": "start", "names": names}, timeout=deadline - time.monotonic())
     except GdsError as error:
         raise Failure(codes.GENERIC, f"cannot start {asked.config}: {_why_ended(place) or error}") from None
+    if answer["code"] == BUSY and (why := _why_ended(place)):
+        # it failed so fast that the runner has given it over already
+        raise Failure(codes.GENERIC, f"cannot start {asked.config}: {why}")
     if answer["code"]:
         raise Failure(codes.GENERIC, str(answer["message"]))
     place.promise()

@@ -473,6 +473,7 @@ def test_a_group_of_real_applications_each_killed_in_turn(shop: Path, tmp_path: 
     with Running(tmp_path, shop, rung=rung) as runner:
         runner.until("web", within=60, state="ONLINE", status="OK")
         assert states(runner) == {"shop": "ONLINE"}
+        eventually(lambda: len(runner.resource("web")["pids"]) == 2, "nginx has become a daemon with its worker")
         web = runner.resource("web")
         kill(runner, "db")
         runner.until("db", within=60, state="ONLINE", incarnation=2)

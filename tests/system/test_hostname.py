@@ -346,15 +346,15 @@ def test_serve_takes_the_address_says_so_and_ends_when_the_link_is_gone(net: Net
         told.settimeout(CANNOT_FAIL_LONGER)
         served = a.start(*a.call("serve", *BOTH), env={**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")})
         assert told.recv(100) == b"READY=1"
-    assert a.hostname("probe", *BOTH).status == 0
-    meet(client, FOUR)
-    assert client.neighbour(FOUR) == a.mac
-    net.unplug(a)
-    done = a.hostname("probe", *BOTH)
-    assert done == (100, "interface eth0: it has no carrier; look at the cable and the switch port\n", "")
-    status, out = ended(served)
-    assert status == 100
-    assert out.endswith("web-ip: interface eth0: it has no carrier; look at the cable and the switch port\n")
+        assert a.hostname("probe", *BOTH).status == 0
+        meet(client, FOUR)
+        assert client.neighbour(FOUR) == a.mac
+        net.unplug(a)
+        done = a.hostname("probe", *BOTH)
+        assert done == (100, "interface eth0: it has no carrier; look at the cable and the switch port\n", "")
+        status, out = ended(served)
+        assert status == 100
+        assert out.endswith("web-ip: interface eth0: it has no carrier; look at the cable and the switch port\n")
     down(a)
 
 
