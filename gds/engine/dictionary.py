@@ -40,5 +40,5 @@ class Dictionary:
 
     def _holds(self, compare: Compare) -> bool:
         record = self.records.get(compare.key)
-        modified, created = (record.modified, record.created) if record else (0, 0)
-        return compare.modified in (-1, modified) and compare.created in (-1, created)
+        modified, created, value = (record.modified, record.created, record.value) if record else (0, 0, "")
+        return compare.modified in (-1, modified) and compare.created in (-1, created) and compare.value in ("", value)

@@ -131,6 +131,8 @@ def transaction_body(prefix: str, transaction: Transaction) -> bytes:
             compares.append({"key": key, "target": "MOD", "result": "EQUAL", "mod_revision": str(each.modified)})
         if each.created >= 0:
             compares.append({"key": key, "target": "CREATE", "result": "EQUAL", "create_revision": str(each.created)})
+        if each.value:
+            compares.append({"key": key, "target": "VALUE", "result": "EQUAL", "value": packed(each.value)})
     operations: list[dict[str, Any]] = []
     for operation in transaction.operations:
         key = packed(prefix + operation.key)

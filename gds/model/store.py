@@ -19,11 +19,13 @@ class Record(Value):
 
 
 class Compare(Value):
-    """The key's revisions are these; 0: there is no such key; -1: not compared."""
+    """The key's revisions are these; 0: there is no such key; -1: not compared. `value`: so is what stands there; "":
+    not compared."""
 
     key: str
     modified: int = -1
     created: int = -1
+    value: str = ""
 
 
 class Put(Value):

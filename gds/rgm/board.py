@@ -50,6 +50,8 @@ class Board:
         be the same in another store."""
         self.settled: bool | None = None
         """None: nobody has made the store a cluster's yet."""
+        self.word = ""
+        """What stands in the cluster's record: by the random name of the life that wrote it no other store has it."""
         self._silent: frozenset[str] = frozenset()
         self._digests: dict[str, dict[str, str]] = {}
 
@@ -94,7 +96,7 @@ class Board:
         self.strange.pop(key, None)
         match key.split("/"):
             case ["cluster"]:
-                self.settled = None
+                self.settled, self.word = None, ""
             case ["nodes", node]:
                 self.nodes.pop(node, None)
             case ["report", node]:
@@ -134,7 +136,7 @@ class Board:
             self.strange[key] = fault
         match words:
             case ["cluster"]:
-                self.settled = facts.get("settled") is True
+                self.settled, self.word = facts.get("settled") is True, record.value
             case ["report", node]:
                 self._reported(node, facts)
             case ["drain", node]:

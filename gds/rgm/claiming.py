@@ -151,7 +151,7 @@ class Claiming:
         self.reasons[group] = because
         facts = records.encode(node=member.me, born=member.birth, because=because)
         taken = Put(records.slot_key(group, index), facts)
-        bid = Transaction((member.alive(), member.exactly(records.CLUSTER), *compares), (taken, *also))
+        bid = Transaction((member.alive(), member.same_cluster(), *compares), (taken, *also))
         member.ask(("claim", group, str(index), str(member.birth)), bid, now)
 
     def tidy(self, now: float) -> None:

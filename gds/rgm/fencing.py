@@ -57,7 +57,7 @@ class Fencing:
         """End its life, if it is as we have seen it."""
         member, key = self._member, records.node_key(node.name)
         # Revisions begin anew in a store that was wiped: only who lives in it may say that another is silent there.
-        here = () if node.name == member.me else (member.alive(),)
+        here = () if node.name == member.me else member.at_home()
         as_seen = Compare(key, node.modified, node.born)
         gone = Transaction((as_seen, *here), (Delete(key), Delete(records.report_key(node.name))))
         if member.ask(("fence", node.name, str(node.modified)), gone, now) and node.name != member.me:
@@ -123,7 +123,7 @@ class Fencing:
             member.tell(f"the store is new: nothing is taken for {seconds:.1f} s, until what ran before is surely dead")
         elif now >= member.tenure.fence_after(self._unsettled[1]):
             settled = Put(key, records.encode(settled=True, by=member.life))
-            member.ask(("settle",), Transaction((member.alive(), member.exactly(key)), (settled,)), now)
+            member.ask(("settle",), Transaction((member.alive(), member.same_cluster()), (settled,)), now)
 
     def forget(self) -> None:
         """We were fenced: whichever store there is, we have waited in it for nothing."""

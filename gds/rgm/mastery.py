@@ -328,7 +328,7 @@ class Masteries:
             for node, why in avoid.items()
         ]
         tag, as_we_took_it = ("release", group, str(slot), str(token)), Compare(key, modified=token)
-        self._member.ask(tag, Transaction((as_we_took_it, self._member.alive()), (Delete(key), *marks)), now)
+        self._member.ask(tag, Transaction((as_we_took_it, *self._member.at_home()), (Delete(key), *marks)), now)
 
     def _released(self, group: str, slot: int, token: int) -> None:
         member = self._member

@@ -209,6 +209,16 @@ class Member:
         """It is as we have seen it, and in the store in which we have seen it, as well as numbers can tell."""
         return Compare(key, self.board.modified(key), self.board.created(key))
 
+    def at_home(self) -> tuple[Compare, ...]:
+        """What takes something away depends on this: we live, and in the store whose random word we know."""
+        word = self.board.word
+        return (self.alive(), Compare(records.CLUSTER, value=word)) if word else (self.alive(),)
+
+    def same_cluster(self) -> Compare:
+        """The store is the one that we know, and as far as we have seen it: numbers may be the same in another one that
+        was made since by the same nodes, its random word is not."""
+        return self.exactly(records.CLUSTER).replace(value=self.board.word)
+
     def tell(self, because: str, group: str = "", bad: bool = False) -> None:
         """For the log and the history."""
         self.orders.append(Told(because, group, bad))

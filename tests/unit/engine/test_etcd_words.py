@@ -64,7 +64,13 @@ def test_a_prefix_ends_where_its_last_byte_is_one_more() -> None:
 
 
 def test_a_transaction_compares_what_was_asked_and_no_more() -> None:
-    compares = (Compare("a", modified=0), Compare("b", created=5), Compare("c", 7, 3), Compare("d"))
+    compares = (
+        Compare("a", modified=0),
+        Compare("b", created=5),
+        Compare("c", 7, 3),
+        Compare("d"),
+        Compare("e", value="v"),
+    )
     told = json.loads(transaction_body(P, Transaction(compares, (Put("a", "v"), Delete("b")))))
 
     assert [(b64decode(c["key"]).decode(), c["target"], c["result"]) for c in told["compare"]] == [
@@ -72,8 +78,10 @@ def test_a_transaction_compares_what_was_asked_and_no_more() -> None:
         ("/gds/b", "CREATE", "EQUAL"),
         ("/gds/c", "MOD", "EQUAL"),
         ("/gds/c", "CREATE", "EQUAL"),
+        ("/gds/e", "VALUE", "EQUAL"),
     ]
-    assert [c.get("mod_revision", c.get("create_revision")) for c in told["compare"]] == ["0", "5", "7", "3"]
+    values = [c.get("mod_revision", c.get("create_revision", c.get("value"))) for c in told["compare"]]
+    assert values == ["0", "5", "7", "3", b64("v")]
     assert told["success"] == [
         {"request_put": {"key": b64("/gds/a"), "value": b64("v")}},
         {"request_delete_range": {"key": b64("/gds/b")}},

@@ -378,7 +378,24 @@ def test_only_who_lives_in_a_store_says_of_another_that_it_is_silent_there() -> 
     [fence] = one.asked("fence")
     silent = one.member.board.nodes["n2"]
     seen = Compare("nodes/n2", silent.modified, silent.born)
-    assert fence.transaction.compares == (seen, Compare("nodes/n1", created=one.member.birth))
+    here = Compare(records.CLUSTER, value=one.member.board.word)
+    assert fence.transaction.compares == (seen, Compare("nodes/n1", created=one.member.birth), here)
+    assert here.value
+
+
+def test_what_is_under_way_when_a_store_is_wiped_does_nothing_in_the_one_after_it() -> None:
+    """The same nodes make it anew, and so the same numbers: only the word that its founder wrote differs. A claim, an
+    end of the waiting, a fence and a release of the store before compare it."""
+    one = with_other()
+    known = one.member.same_cluster()
+    assert (known.modified, known.created) == (
+        one.member.board.modified("cluster"),
+        one.member.board.created("cluster"),
+    )
+    assert known.value == one.member.board.word == one.member.at_home()[1].value
+    one.member.board.load({}, 0.0)
+    assert one.member.board.word == ""
+    assert one.member.at_home() == (one.member.alive(),)
 
 
 def test_a_pulse_we_had_not_seen_saves_it() -> None:
