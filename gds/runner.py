@@ -271,7 +271,7 @@ class Runner:
         if os.getpid() == 1:
             for name in FORWARDED:
                 number = getattr(signal, name)
-                hear(number, partial(self._forward, number))
+                hear(number, partial(lambda which: self._house.forward(which), number))
 
     def _heard(self, then: Callable[[], None]) -> None:
         """A signal is all that can be told to a runner whose socket somebody removed: each puts it back."""
@@ -282,9 +282,6 @@ class Runner:
         """Its life or status changed: the service manager and the group hear of it."""
         self._life.observed(app)
         self._groups.observed(app)
-
-    def _forward(self, number: int) -> None:
-        self._house.forward(number)
 
     def _new_app(self, resource: Resource) -> App:
         """With what people switched for good, which is stronger than the descriptor."""
@@ -298,7 +295,8 @@ class Runner:
         """Open the control socket; or see that it is in its place."""
         if self._reception is not None:
             self._reception.keep_place()
-        if self._reception is not None or not self._ground.runtime_dir:
+            return
+        if not self._ground.runtime_dir:
             return
         from gds.reception import Reception
 

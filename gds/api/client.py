@@ -44,6 +44,11 @@ class NoAnswer(TimedOut):
     code = 4
 
 
+def closed_to_us(path: str) -> str:
+    """What is told when the socket may not be opened."""
+    return f"cannot open {path}: you are neither root, the runner's user, nor in the socket's group"
+
+
 def sockets(given: str = "", runtime_dir: str = "") -> list[str]:
     """The control sockets to ask: `given`, else GDS_SOCKET, else every one under the runtime directory. A directory
     that is given on the command line outranks the variable."""
@@ -140,9 +145,7 @@ class _Call:
                 self._check_time()  # its queue is full
                 sleep(LOOK_AGAIN)
             except PermissionError:
-                raise Denied(
-                    f"cannot open {self._path}: you are neither root, the runner's user, nor in the socket's group"
-                ) from None
+                raise Denied(closed_to_us(self._path)) from None
             except OSError as error:
                 raise NoRunner(f"cannot reach a runner at {self._path}: {error.strerror or error}") from None
         self._pid = int.from_bytes(self._sock.getsockopt(SOL_SOCKET, SO_PEERCRED, 12)[:4], "little")

@@ -205,7 +205,11 @@ class NodesDesk:
         names = self._named(client, request)
         if names is None or self._is_cut_off(client, "suspend" if suspended else "resume"):
             return
-        goals = {name: self._goal(name).replace(suspended=suspended) for name in names}
+        # what is so already is not written again: a goal that is written looks like somebody's wish
+        goals = {n: goal.replace(suspended=suspended) for n in names if (goal := self._goal(n)).suspended != suspended}
+        if not goals:
+            client.done(OK)
+            return
         self._set_goals(client, request, goals, "suspend" if suspended else "resume", lambda _: "")
 
     def _switch(self, client: Client, request: dict[str, Any]) -> None:

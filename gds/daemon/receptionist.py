@@ -307,7 +307,8 @@ class Receptionist:
         if isinstance(ruling, control.Refused):
             self._rgmd.purge(app)  # surprise 7: after a giveover, even a refused one, the counters are 0
             self._rgmd.tell(app, "giveover refused", f"{because}; refused, {ruling.because}")
-            client.done(FAILED, f"cannot give over {app.name}: {ruling.because}; it stays as it is")
+            stays = "it stays as it is, its history is forgotten"
+            client.done(FAILED, f"cannot give over {app.name}: {ruling.because}; {stays}")
             return
 
         def told(why: str) -> None:

@@ -12,6 +12,7 @@ from gds.daemon.names import FAILED, OK, USAGE
 from gds.daemon.nodes import MOST
 from gds.model.store import Committed, Put, Transaction
 from gds.rgm import records
+from gds.rgm.board import THE_GROUP
 from gds.rgm.eligible import NO_GOAL
 from gds.rgm.group import doing
 
@@ -39,8 +40,6 @@ SWITCHES: dict[str, tuple[str, bool]] = {
     "rg.unmanage": ("managed", False),
 }
 MANAGED = "managed"
-THE_GROUP = ""
-"""In place of a resource's name: what is switched is the group."""
 VERBS = {said: verb for verb, said in SWITCHES.items()}
 
 
@@ -57,8 +56,8 @@ class Switching:
         self._wishes = -1
         self._declared: dict[str, Group] = {}
         """For which goals and groups what follows from a goal was looked at."""
-        self._goals: dict[str, tuple[int, bool]] = {}
-        """Group -> the revision of what people want of it as it was seen last, and whether it was suspended."""
+        self._goals: dict[str, int] = {}
+        """Group -> the revision of what people want of it as it was seen last."""
         self.acting: dict[str, Verb] = {verb: self._asked(verb) for verb in SWITCHES}
 
     def _asked(self, verb: str) -> Verb:
@@ -146,12 +145,12 @@ class Switching:
         """Whether it is suspended is what the store says. Asked for again, it is up where it only counts as up."""
         board = self._tenant.member.board
         goal = board.goals.get(group, NO_GOAL)
-        now = board.modified(records.goal_key(group)), goal.suspended
-        before = self._goals.get(group)
+        now = board.modified(records.goal_key(group))
+        before = self._goals.get(group, now)
         self._goals[group] = now
         if goal.suspended is not self._groups.is_suspended(group):
             self._groups.suspend(group, goal.suspended)
-        elif before is not None and before[0] != now[0] and goal.online and self._groups.is_here(group):
+        elif before != now and goal.online and self._groups.is_here(group):
             self._groups.revive(group, "a person wants it online")
 
     def _is(self, group: str, name: str, what: str) -> bool | None:

@@ -14,7 +14,7 @@ import signal as signals
 import socket as sockets
 import time
 
-from gds.api.client import Denied, NoRunner, TimedOut
+from gds.api.client import Denied, NoRunner, TimedOut, closed_to_us
 from gds.dsdl import asking, blocking, effects, monitoring, network, syslog, trees
 from gds.dsdl.about import About
 from gds.dsdl.children import LAST_SECOND, Child
@@ -218,15 +218,13 @@ async def perform(handle: Handle, effect: Effect) -> Any:
 
 
 async def _ask(path: str, ask: effects.Ask) -> dict[str, Any]:
-    """As api.client.ask, in the same words."""
+    """As api.client.ask, but that a runner which is silent is not asked whether it is there at all."""
     try:
         return await asyncio.wait_for(_asked(path, ask.request), ask.patience)
     except TimeoutError:
         raise TimedOut(f"cannot wait longer: no answer from {path} within {ask.patience:g} s") from None
     except PermissionError:
-        raise Denied(
-            f"cannot open {path}: you are neither root, the runner's user, nor in the socket's group"
-        ) from None
+        raise Denied(closed_to_us(path)) from None
     except OSError as error:
         raise NoRunner(f"cannot talk to the runner at {path}: {error.strerror or error}") from None
 

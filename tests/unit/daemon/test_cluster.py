@@ -291,6 +291,24 @@ def test_who_clears_a_group_forgets_what_is_held_against_nodes(verb: str, named:
         assert (cluster.ask("n3", verb, named).lines, cluster.masters()) == ([], ["n1"])
 
 
+def test_a_group_that_is_suspended_twice_is_not_brought_up_for_that() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        assert cluster.ask("n2", "rg.suspend", "web").code == 0
+        wanted = cluster["n2"].tenant.member.board.modified("rg/web/goal")
+        n1 = cluster["n1"].here
+        tree = n1.app().tree
+        assert tree is not None
+        tree.kill()
+        cluster.run(2.0)
+        assert n1.app().is_dead
+        assert cluster.ask("n3", "rg.suspend", "web").code == 0
+        assert n1.app().is_dead
+        assert cluster["n2"].tenant.member.board.modified("rg/web/goal") == wanted
+        assert cluster.ask("n3", "rg.resume", "web").code == 0
+        assert not n1.app().is_dead, "it is judged when that is over"
+
+
 def test_what_keeps_a_node_away_stays_while_processes_do_or_the_store_does_not_answer() -> None:
     with nodes(WEB, groups=(ONE,)) as cluster:
         cluster["n1"].here.forest.programs["web"] = Program(refuses=2)
