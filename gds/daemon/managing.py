@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import partial
 
 from gds.daemon.launching import program_of
-from gds.model.state import ResourceStatus
+from gds.rgm.events import StartRefused
 from gds.rgm.life import Life
 
 TYPE_CHECKING = False
@@ -165,10 +165,7 @@ class Managing:
                 then()
             else:
                 because = f"its type refuses it as it is declared: Validate {result.said}"
-                app.view = app.view.replace(life=Life.START_FAILED, status=ResourceStatus.FAULTED, status_msg=because)
-                self._rgmd.kept.forget(app)
-                self._rgmd.kept.changed(app)
-                self._rgmd.changed(app, because)
+                self._rgmd.submit(app, StartRefused(because))
             self._rgmd.answer(app)
 
         self._rgmd.busy.add(app.name)

@@ -57,6 +57,12 @@ class StartFailed(Value):
     because: str
 
 
+class StartRefused(Value):
+    """Its type refuses it as it is declared (Validate), before anything was run."""
+
+    because: str
+
+
 class StopSucceeded(Value):
     """Nothing of it is left."""
 
@@ -137,6 +143,7 @@ if TYPE_CHECKING:
         | LeftAlone
         | StartSucceeded
         | StartFailed
+        | StartRefused
         | StopSucceeded
         | StopFailed
         | DelayOver
@@ -161,6 +168,7 @@ EVENTS: tuple[type[Value], ...] = (
     LeftAlone,
     StartSucceeded,
     StartFailed,
+    StartRefused,
     StopSucceeded,
     StopFailed,
     DelayOver,

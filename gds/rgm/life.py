@@ -35,6 +35,7 @@ from gds.rgm.events import (
     RestartJudged,
     StartAsked,
     StartFailed,
+    StartRefused,
     StartSucceeded,
     StopAsked,
     StopFailed,
@@ -89,6 +90,7 @@ _L = Life
 TABLE: dict[tuple[Life, type[Value]], Life] = {
     (_L.OFFLINE, StartAsked): _L.STARTING,
     (_L.OFFLINE, RestartAsked): _L.STARTING,
+    (_L.OFFLINE, StartRefused): _L.START_FAILED,
     (_L.AWAITING, NeedsMet): _L.STARTING,
     (_L.AWAITING, StopAsked): _L.OFFLINE,
     (_L.WAITING, DelayOver): _L.STARTING,
@@ -127,6 +129,7 @@ TABLE: dict[tuple[Life, type[Value]], Life] = {
     (_L.START_FAILED, StartAsked): _L.CYCLING,
     (_L.START_FAILED, RestartAsked): _L.CYCLING,
     (_L.START_FAILED, StopAsked): _L.STOPPING,
+    (_L.START_FAILED, StartRefused): _L.START_FAILED,
     (_L.STOP_FAILED, ClearAsked): _L.OFFLINE,
     (_L.STOP_FAILED, StopAsked): _L.STOPPING,
 }
@@ -166,6 +169,7 @@ IGNORED: dict[tuple[Life, type[Value]], str] = {
     **_all((DelayOver,), _STALE, _L.WAITING),
     **_all((PrenetSucceeded, PrenetFailed), _STALE, _L.PREPARING),
     **_all((StartSucceeded, StartFailed), _STALE, _L.STARTING),
+    **_all((StartRefused,), "it is not about to be started from nothing", _L.OFFLINE, _L.START_FAILED),
     **_all((StopSucceeded, StopFailed), _STALE, _L.CYCLING, _L.STOPPING, _L.ABANDONING),
     **_all((PostnetSucceeded, PostnetFailed), _STALE, _L.CLEARING),
     **_all((ClearAsked,), "there is no failed stop to clear", _L.STOP_FAILED),

@@ -24,6 +24,7 @@ from gds.rgm.events import (
     RestartJudged,
     StartAsked,
     StartFailed,
+    StartRefused,
     StopAsked,
     UsersGone,
     UserStuck,
@@ -123,6 +124,8 @@ def step(
         return _by_more(view, event, mode, on_giveover, now, around)
     if view.again and view.life is Life.STOPPING and isinstance(event, PERSON):
         return _asked_on_the_way(view, event)
+    if isinstance(event, StartRefused):
+        view = view.replace(told=False)  # what it said of itself was said before it was declared like this
     after = TABLE.get(key)
     if after is None:
         return Step(view, ignored=IGNORED[key])

@@ -25,6 +25,7 @@ from gds.rgm.events import (
     RestartJudged,
     StartAsked,
     StartFailed,
+    StartRefused,
     StartSucceeded,
     StopAsked,
     StopFailed,
@@ -86,6 +87,8 @@ EDGES: list[tuple[Life, Event, Life, tuple[Value, ...]]] = [
     (L.ABANDONING, StopAsked("why"), L.STOPPING, ()),
     (L.ABANDONING, StartAsked("why"), L.CYCLING, ()),
     (L.ABANDONING, RestartAsked("why"), L.CYCLING, ()),
+    (L.OFFLINE, StartRefused("why"), L.START_FAILED, ()),
+    (L.START_FAILED, StartRefused("why"), L.START_FAILED, ()),
     (L.START_FAILED, StartAsked("why"), L.CYCLING, (RunStop,)),
     (L.START_FAILED, RestartAsked("why"), L.CYCLING, (RunStop,)),
     (L.START_FAILED, StopAsked("why"), L.STOPPING, (RunStop,)),
@@ -113,7 +116,7 @@ def test_each_edge_and_what_is_ordered_on_the_way(
 ) -> None:
     made, ordered, _ = go(view(life), event)
     assert (made.life, ordered) == (after, orders)
-    assert made.at == NOW
+    assert made.at == (NOW if after is not life else 0.0), "since when it lives so"
 
 
 def test_the_edges_above_are_all_of_the_table_but_the_end_of_a_failed_start() -> None:

@@ -16,6 +16,7 @@ from gds.rgm.events import (
     RestartAsked,
     StartAsked,
     StartFailed,
+    StartRefused,
     StartSucceeded,
     StopAsked,
     StopFailed,
@@ -105,3 +106,10 @@ def test_an_excused_start_that_fails_is_not_recovered(
 )
 def test_an_excuse_is_for_one_invocation(life: Life, event: Event, around: Around) -> None:
     assert not after(life, event, around, excused=True).view.excused
+
+
+@pytest.mark.parametrize("life", [L.OFFLINE, L.START_FAILED])
+def test_what_it_said_before_its_type_refused_it_holds_no_longer(life: Life) -> None:
+    made = after(life, StartRefused("Validate ended with 1"))
+    assert (made.view.status, made.view.status_msg, made.view.told) == (S.FAULTED, "Validate ended with 1", False)
+    assert (made.view.life, made.orders, made.because) == (L.START_FAILED, (), "Validate ended with 1")
