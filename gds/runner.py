@@ -79,6 +79,8 @@ class Runner:
         loop.on_error = self._our_bug
         # Before anything is started: a signal between two lines here must not kill us with a tree half made.
         self._hear_signals()
+        if handed is None:  # else what an upgrade has kept waiting comes when all is taken over
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
         self._ground = Ground(loop, settings, environ, log, facts)
         self._open_stores()

@@ -6,6 +6,15 @@ import sys
 
 from gds.errors import GdsError, InternalError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal  # plain numbers, without the enums
+
+EARLY = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+"""What a runner is told by; it waits until the runner has ears for it. As PID 1 it would be lost for ever without."""
+
 VERBS: dict[str, tuple[str, str, str]] = {
     "run": ("gds.cli.run", "main", "run applications: descriptors, directories of them, or -- COMMAND"),
     "check": ("gds.cli.check", "main", "find every error and doubtful value in descriptors, without a runner"),
@@ -49,6 +58,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run one verb; its exit status (design.md 4)."""
     words = sys.argv[1:] if argv is None else argv
     is_runner = words[:1] == ["run"] and not {"-h", "--help"} & set(words)
+    if is_runner:
+        signal.pthread_sigmask(signal.SIG_BLOCK, EARLY)
     if not is_runner or sys.stdout is None or sys.stderr is None:  # a runner starts without it, where it can
         from gds.cli import streams
 

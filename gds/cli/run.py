@@ -9,6 +9,7 @@ import os
 import sys
 
 from gds.cli import options
+from gds.cli.main import EARLY
 from gds.errors import ConfigError, EngineError, UsageError
 from gds.model.settings import ETCD, OWN, flag_of, settings_from
 
@@ -59,9 +60,10 @@ def main(argv: list[str]) -> int:
     handed = _handed_over() if "GDS_HANDOVER" in os.environ else None
     _close_inherited()
     _take_back_locale()
-    # a careless parent may have blocked SIGCHLD or SIGTERM, and then we would hear of no death and of no end
-    if handed is None:  # else what arrives now waits until the runner has ears for it
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    # a careless parent may have blocked SIGCHLD, and then we would hear of no death; what a runner is told by waits
+    # until it has ears for it (runner.py)
+    if handed is None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, EARLY)
     try:
         return _run(typed, handed)
     except EngineError as error:
@@ -192,10 +194,15 @@ def _compile(paths: list[str], flags: dict[str, str], cache_dirs: list[str]) -> 
 
 
 def _bare(command: list[str]) -> Plan:
-    """A command without a file: one resource, all defaults, named after the program."""
+    """A command without a file: one resource, all defaults, named after the program. Raises ConfigError when it cannot
+    be executed, as of a descriptor: a typing error is no failure that another node could mend."""
+    from gds.config import facts
     from gds.model.names import FIRST_LETTERS, LETTERS
     from gds.model.resource import Command, Group, Plan, Resource
 
+    said = facts.answer(("command", command[0], "", ""))
+    if said:
+        raise ConfigError(f"cannot run {command[0] or 'an empty name'}: it {said}; nothing was started")
     stem = "".join([c if c in LETTERS else "-" for c in os.path.basename(command[0])]).lstrip("-_0123456789")
     name = stem if stem and stem[0] in FIRST_LETTERS else "app"
     made = Resource(name, Command(tuple(command)), group=name)

@@ -7,16 +7,26 @@ from __future__ import annotations
 
 import marshal
 import os
+import select
+import time
+
+from gds.errors import EngineError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable
     from typing import Any
 
     from gds.linux.loop import Loop
     from gds.linux.reaper import Reaper
+else:
+    import _signal as signal  # plain numbers, without the enums
 
 
+PATIENCE = 5.0
+"""Seconds a compiler may go on that somebody waits for who was told to end: its files may hang."""
+_ENDS = frozenset((signal.SIGTERM, signal.SIGINT))
 _SILENT = "cannot compile the descriptors: the compiler ended without an answer"
 
 
@@ -31,7 +41,7 @@ def _spawn(argv: list[str], given: bytes = b"") -> tuple[int, int]:
             argv,
             os.environ,
             file_actions=[first, (os.POSIX_SPAWN_DUP2, writer, 1)],
-            setsigmask=(),
+            setsigmask=(signal.SIGINT,),  # Ctrl-C is for the runner, which ends it or waits for its answer
         )
     except BaseException:  # whatever it was, the pipe is not left open; it goes on up
         if reader >= 0:
@@ -72,10 +82,21 @@ def _understood(data: bytes) -> dict[str, Any]:
 
 
 def ask_and_wait(argv: list[str]) -> dict[str, Any]:
-    """Before there is a loop: the answer."""
+    """Before there is a loop: the answer. Raises EngineError when it does not come and we have been told to end."""
     pid, reader = _spawn(argv)
     data = b""
-    while chunk := os.read(reader, 1 << 20):
+    since = time.monotonic()
+    poll = select.poll()
+    poll.register(reader)
+    while True:
+        if not poll.poll(250):
+            if time.monotonic() - since > PATIENCE and signal.sigpending() & _ENDS:
+                os.kill(pid, signal.SIGKILL)
+                raise EngineError("cannot run: told to end while the descriptors were still being read")
+            continue
+        chunk = os.read(reader, 1 << 20)
+        if not chunk:
+            break
         data += chunk
     os.close(reader)
     os.waitpid(pid, 0)

@@ -188,17 +188,15 @@ def test_a_runner_that_says_nothing_and_one_that_goes_away(tmp_path: Path, form:
         thread.join()
 
 
-def test_a_socket_that_is_not_for_us(tmp_path: Path) -> None:
+def test_a_socket_that_is_not_for_us(open_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as theirs:
-        theirs.bind(str(tmp_path / "theirs"))
+        theirs.bind(str(open_path / "theirs"))
         theirs.listen()
-        (tmp_path / "theirs").chmod(0o600)
-        for place in (tmp_path, *tmp_path.parents[:2]):
-            place.chmod(0o755)
+        (open_path / "theirs").chmod(0o600)
         program = (
             "import os, asyncio, gds.dsdl.aio\nos.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
             "from gds.dsdl import *\nfound = []\n"
-            f"where = {str(tmp_path / 'theirs')!r}\n"
+            f"where = {str(open_path / 'theirs')!r}\n"
             "for ask in (lambda: Dsdl('a', socket=where).state(),"
             " lambda: asyncio.run(AsyncDsdl('a', socket=where).state())):\n"
             "    try:\n        ask()\n    except Denied as error:\n        found.append(str(error))\n"

@@ -120,17 +120,13 @@ retry_count = 7
         assert told(tmp_path, "Start")[0]["GDS_TIMEOUT"] == "300"
 
 
-def test_every_command_runs_as_the_user_it_is_given(tmp_path: Path, rung: str) -> None:
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents:
-        if parent.stat().st_uid == os.getuid() and str(parent) != "/" and "pytest" in str(parent):
-            parent.chmod(0o755)
-    where = tmp_path / "open"
+def test_every_command_runs_as_the_user_it_is_given(open_path: Path, rung: str) -> None:
+    where = open_path / "open"
     where.mkdir()
     where.chmod(0o777)
     tell = script(where, "tell", TELL.format(where=where))
     descriptor = write(
-        tmp_path / "web.toml",
+        open_path / "web.toml",
         f"""
 start_command = "{tell}; exec sleep 1000"
 validate_command = ["{tell}"]
@@ -149,7 +145,7 @@ probe_timeout = 5
 """,
     )
     nobody = pwd.getpwnam("nobody")
-    with Running(tmp_path, descriptor, rung=rung) as runner:
+    with Running(open_path, descriptor, rung=rung) as runner:
         runner.until("web", state="ONLINE")
         eventually(lambda: all((where / "said" / m).exists() for m in ("Start", "Probe")), "both have told it")
         assert runner.gds("stop", "web").returncode == 0

@@ -29,6 +29,51 @@ def test_an_orderly_stop_leaves_nothing_and_ends_with_0(tmp_path: Path, rung: st
         assert runner.gds("status").returncode == 4
 
 
+def begun(tmp_path: Path, rung: str) -> tuple[Running, int]:
+    """A runner that keeps what it is told for later, having no ears yet; and its pid."""
+    runner = Running(tmp_path, write(tmp_path / "two.toml", PLAIN), rung=rung).begin(wait=False)
+    assert runner.process is not None
+    return runner, runner.process.pid
+
+
+def keeps_signals(pid: int) -> bool:
+    """SIGTERM is blocked in it."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    mask = next(line.split()[1] for line in lines if line.startswith("SigBlk"))
+    return bool(int(mask, 16) & 1 << signal.SIGTERM - 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_it_is_told_before_it_has_ears_is_not_lost(tmp_path: Path, rung: str, number: signal.Signals) -> None:
+    runner, pid = begun(tmp_path, rung)
+    eventually(lambda: keeps_signals(pid), "it keeps signals for later")
+    os.kill(pid, number)
+    assert runner.wait(30) == 0
+    assert "Traceback" not in runner.log()
+
+
+def test_a_reload_asked_before_it_has_ears_does_not_end_it(tmp_path: Path, rung: str) -> None:
+    runner, pid = begun(tmp_path, rung)
+    eventually(lambda: keeps_signals(pid), "it keeps signals for later")
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        os.kill(pid, number)
+    eventually(lambda: "restarts=0" in runner.log(), "USR1 is heard")
+    runner.until("web", state="ONLINE")
+    assert runner.end() == 0
+
+
+def test_whoever_is_told_to_end_does_not_wait_for_descriptors_that_hang(tmp_path: Path, rung: str) -> None:
+    runner, pid = begun(tmp_path, rung)
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    compiler = int(eventually(children.read_text, "it asks the compiler").split()[0])
+    os.kill(compiler, signal.SIGSTOP)
+    os.kill(pid, signal.SIGTERM)
+    assert runner.wait(30) == 1
+    assert "cannot run: told to end while the descriptors were still being read" in runner.log()
+    assert not alive(compiler)
+    assert not runner.runtime.exists() or not list(runner.runtime.glob("*.lock")), "nothing was begun"
+
+
 def test_a_second_signal_kills_everything_and_ends_with_1(tmp_path: Path, rung: str) -> None:
     with Running(tmp_path, write(tmp_path / "web.toml", STUBBORN), rung=rung) as runner:
         runner.until("web", state="ONLINE")
@@ -100,7 +145,10 @@ def test_usr1_tells_the_state_and_usr2_opens_log_files_anew(tmp_path: Path, rung
         (["--engine", "etcd", "{good}"], 78, "etcd"),
         ([], 2, "usage"),
         (["--nonsense", "{good}"], 2, "--nonsense"),
-        (["--", "/nonexistent/program"], 1, "cannot execute"),
+        (["--", "/nonexistent/program"], 78, "cannot run /nonexistent/program: it does not exist"),
+        (["--", "no-such-program", "x"], 78, "cannot run no-such-program: it is not found in PATH"),
+        (["--", "/"], 78, "cannot run /: it is a directory"),
+        (["--", ""], 78, "cannot run an empty name: it "),
     ],
 )
 def test_what_cannot_be_run_ends_at_once(tmp_path: Path, rung: str, words: list[str], status: int, said: str) -> None:
@@ -109,9 +157,6 @@ def test_what_cannot_be_run_ends_at_once(tmp_path: Path, rung: str, words: list[
         "good": write(tmp_path / "good.toml", 'start_command = "sleep 1000"\n'),
         "missing": tmp_path / "missing.toml",
     }
-    if words[:1] == ["--"]:
-        # it starts, fails, is tried once more, and stays down: only a giveover ends the runner
-        words, status = ["--on-giveover", "exit", *words], 75
     env = {
         **os.environ,
         "GDS_TRACKING": rung,
