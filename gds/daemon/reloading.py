@@ -9,22 +9,23 @@ A directory without any descriptor may be one that is not mounted: what is gone 
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
+from gds.daemon.differing import differences, of_groups
 from gds.daemon.launching import program_of
 from gds.model import codec
-from gds.model.resource import Group
-from gds.model.value import Value, fields_of
 from gds.rgm import order
 from gds.rgm.events import StartAsked, StopAsked
 from gds.rgm.resource import Life
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
     from typing import Any
 
     from gds.daemon.app import App
+    from gds.daemon.differing import Difference
     from gds.daemon.fed import Result
     from gds.daemon.groups import Groups
     from gds.daemon.rgmd import Rgmd
@@ -41,81 +42,12 @@ def told(problem: dict[str, Any]) -> str:
     return f"{place}:{key} {problem['message']}"
 
 
-class Difference(Value):
-    """What a reload would do to one resource: `act` is start, stop, change (live) or restart; `keys` what differs.
-    `runs`: there is something to stop now; `comes`: nobody keeps it from running afterwards, else `waits` says so."""
-
-    name: str
-    act: str
-    keys: tuple[str, ...] = ()
-    runs: bool = True
-    comes: bool = True
-    waits: str = "it stays stopped"
-
-    def __str__(self) -> str:
-        change = f"change {', '.join(self.keys)}"
-        if self.act == "stop":
-            steps = (
-                "stop, no descriptor names it any more" if self.runs else "forget it, no descriptor names it any more"
-            )
-        elif self.act == "start":
-            steps = "start, it is new" if self.comes else f"it is new; {self.waits}"
-        elif not self.runs:
-            steps = f"{change}, start" if self.comes and self.act == "restart" else change
-            steps += "" if self.comes else f"; {self.waits}"
-        elif self.act == "change":
-            steps = f"{change} while it runs"
-        else:
-            steps = f"stop, {change}, start" if self.comes else f"stop, {change}"
-        return f"{self.name}: {steps}"
-
-
-def differences(
-    before: Iterable[Resource], after: Iterable[Resource], anytime: frozenset[str]
-) -> tuple[Difference, ...]:
-    """What differs, stops first, then changes, then starts. `anytime`: the keys that may change live."""
-    old = {r.name: r for r in before}
-    new = {r.name: r for r in after}
-    made = [Difference(name, "stop") for name in old if name not in new]
-    for name, resource in new.items():
-        if name in old and old[name] != resource:
-            keys = tuple(k for k in fields_of(type(resource)) if getattr(old[name], k) != getattr(resource, k))
-            if resource.is_address and old[name].is_address:
-                from gds.model.hostname import FOLLOW
-
-                keys = tuple([key for key in keys if key not in FOLLOW])  # its commands follow from its properties
-            live = set(keys) <= anytime
-            if "typed" in keys:
-                keys, live = _of_type(old[name], resource, keys, anytime)
-            made.append(Difference(name, "change" if live else "restart", keys))
-    made += [Difference(name, "start") for name in new if name not in old]
-    return tuple(made)
-
-
-def _of_type(
-    old: Resource, new: Resource, keys: tuple[str, ...], anytime: frozenset[str]
-) -> tuple[tuple[str, ...], bool]:
-    """The keys of a resource of a registered type that differ, and whether they may change live: its RTR file says so
-    of its properties, and what stands in our fields follows from those."""
-    if old.typed is None or new.typed is None:
-        return ("type",), False
-    names, live = old.typed.changes(new.typed)
-    if not live:
-        return names, False
-    follow = {"typed", "validate_command", "description", *names}
-    own = tuple([key for key in keys if key not in follow])
-    return (*names, *own), set(own) <= anytime
-
-
-def of_groups(before: Mapping[str, Group], after: Iterable[Group]) -> tuple[str, ...]:
-    """What differs in the groups' own properties, in words; all of it takes effect at once."""
-    made = []
-    for group in after:
-        old = before.get(group.name)
-        keys = [k for k in fields_of(Group) if k != "resources" and old and getattr(old, k) != getattr(group, k)]
-        if keys:
-            made.append(f"group {group.name}: change {', '.join(keys)}")
-    return tuple(made)
+def _absolute(path: str) -> str:
+    """However it was typed; "" = nobody knows: it was typed from a directory that is gone."""
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError:
+        return ""
 
 
 class Reload:
@@ -229,9 +161,9 @@ class Reload:
 
     def _is_unmounted(self, warnings: list[dict[str, Any]]) -> str:
         """Why what is not declared any more is not stopped for that; "" = it may be."""
-        before = {path.rpartition("/")[0] for path in self._groups.files}
+        before = {_absolute(os.path.dirname(path)) for path in self._groups.files}
         paths = [str(each["path"]) for each in warnings if each.get("code") == "empty-directory"]
-        empty = ", ".join([path for path in paths if path.rstrip("/") in before])
+        empty = ", ".join([path for path in paths if "" in before or _absolute(path) in before])
         gone = ", ".join([d.name for d in self._todo if d.act == "stop"])
         why = f"cannot reload: no *.toml file is left in {empty}, and {gone} would be stopped (is it mounted?); nothing"
         return f"{why} was touched. If that is meant, end the runner" if empty and gone else ""

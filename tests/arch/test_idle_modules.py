@@ -50,6 +50,7 @@ OURS_NEVER = (
         "gds.config.document",
     ),
     *("gds.config.load", "gds.config.lint", "gds.config.scenario", "gds.daemon.reloading", "gds.linux.probing"),
+    "gds.daemon.differing",
     *("gds.config.scenarioreading", "gds.config.scenariorecord", "gds.config.scenariovalues"),
     *("gds.linux.archive", "gds.config.recorded", "_sqlite3"),
     *("gds.daemon.tags", "gds.daemon.nametag", "gds.daemon.leftovers"),

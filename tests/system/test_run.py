@@ -213,14 +213,16 @@ def test_a_reload_says_what_stays_stopped_and_what_changes_of_groups(tmp_path: P
         assert runner.gds("reload").stderr == "z: stop, change start_command, start\n"
 
 
-def test_a_directory_that_has_become_empty_stops_nothing(tmp_path: Path, rung: str) -> None:
+@pytest.mark.parametrize("typed", ["{}", "{}/../apps.d/.", "relative"])
+def test_a_directory_that_has_become_empty_stops_nothing(tmp_path: Path, rung: str, typed: str) -> None:
     directory = tmp_path / "apps.d"
     directory.mkdir()
     descriptor = write(directory / "web.toml", 'start_command = ["sleep", "1000"]\n')
     beside = write(tmp_path / "other.toml", 'start_command = ["sleep", "1000"]\n')
     always = tmp_path / "always-empty.d"
     always.mkdir()
-    with Running(tmp_path, directory, beside, always, rung=rung) as runner:
+    named = os.path.relpath(directory) if typed == "relative" else typed.format(directory)
+    with Running(tmp_path, named, beside, always, rung=rung) as runner:
         pid = runner.until("web", state="ONLINE")["main_pid"]
         descriptor.unlink()
         refused = runner.gds("reload")

@@ -9,8 +9,8 @@ import pytest
 from gds.cli import rt
 from gds.config.addressed import PYTHON
 from gds.config.load import load
+from gds.daemon.differing import differences
 from gds.daemon.environment import hostnames_of
-from gds.daemon.reloading import differences
 from gds.model import codec
 from gds.model.hostname import LogicalHostname, commands, metric
 from gds.model.properties import RESOURCE, Tunable
