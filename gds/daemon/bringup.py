@@ -7,6 +7,7 @@ had come; what no descriptor names any more is ended. A budget that was used up 
 from __future__ import annotations
 
 from gds.daemon.app import App
+from gds.daemon.groups import HELD_BACK
 from gds.daemon.keeping import recall
 from gds.model.ending import how_it_ended
 from gds.model.names import TAG_MARK
@@ -166,6 +167,9 @@ class BringUp:
                 life=Life.START_FAILED, because=because, status=ResourceStatus.FAULTED, status_msg=because
             )
             return
+        if self._groups.is_suspended(app.resource.group) and was in (Life.OFFLINE, Life.AWAITING, Life.ONLINE):
+            self._leave_alone(app, was, ended)
+            return
         self._await_start(app.name)
         if was is Life.ONLINE and ended is not None:
             # a true death, seen by its keeper while nobody ran here: it counts as any other
@@ -182,6 +186,17 @@ class BringUp:
                 self._begin_anew(app, because)
                 return
             self._rgmd.managing.before_start(app, lambda: self._rgmd.submit(app, StartAsked(because)))
+
+    def _leave_alone(self, app: App, was: Life, ended: tuple[int, int] | None) -> None:
+        """Automatic recovery of its group is suspended: nothing is started by itself (Sun: semantics.md 13). What was
+        up is judged as if it had died under our eyes, and left alone; what was down starts when somebody asks."""
+        if was is Life.ONLINE:
+            app.view = app.view.replace(life=Life.ONLINE)
+            how = f"{how_it_ended(ended[1])}, while no runner was there" if ended else "before this runner came"
+            self._rgmd.died(app, how)
+        else:
+            app.view = app.view.replace(because=HELD_BACK)
+        self._rgmd.kept.changed(app)
 
     def _resume_unmanaged(self, app: App, was: Life, tags: tuple[str, ...]) -> None:
         """What it started has no tree to be found by, and runs for all we know: it is probed on, or ended first. What

@@ -184,8 +184,8 @@ class Groups:
         self._rgmd.managing.each(apps, "Init" if managed else "Fini", lambda: done(fault))
 
     def suspend(self, name: str, suspended: bool, because: str = "asked by a person") -> str:
-        """Suspend_automatic_recovery: nothing is restarted, given over or tried again by itself. Who died meanwhile is
-        judged when it is over. Why it could not be kept for good, or ""."""
+        """Suspend_automatic_recovery: nothing is restarted, given over or tried again by itself. When it is over,
+        who died meanwhile is judged, and who did not start with the runner starts. Why it could not be kept, or ""."""
         fault = self._switches.set(MARK + name, "suspended", suspended)
         if suspended:
             self._rgmd.suspended[name] = _SUSPENDED
@@ -193,8 +193,12 @@ class Groups:
             self._rgmd.suspended.pop(name, None)
         for app in self.apps(name):
             self._rgmd.tell(app, "suspended" if suspended else "resumed", because)
-            if not suspended and app.is_dead and self.is_here(name):
+            if suspended or not self.is_here(name):
+                continue
+            if app.is_dead:
                 self._rgmd.monitor.weigh(app, score.of_death("while automatic recovery was suspended"))
+            elif app.view.life is Life.OFFLINE and app.wanted and app.enabled and self.is_managed(name):
+                self._rgmd.start(app, "automatic recovery of its group goes on")
         return fault
 
     def revive(self, name: str, because: str) -> None:
@@ -229,3 +233,4 @@ class Groups:
 
 
 _SUSPENDED = "automatic recovery of its group is suspended"
+HELD_BACK = f"{_SUSPENDED}: it starts when that is over, or when somebody asks"

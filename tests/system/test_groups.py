@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.system.running import Running, eventually, write
+from tests.system.running import Running, alive, eventually, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -337,6 +337,33 @@ def test_update_is_run_after_a_live_change(tmp_path: Path) -> None:
         noted(tmp_path, ["db start", "db update"])
         assert runner.resource("db")["restarts"]["limit"] == 7
         assert "Update: Update done" in runner.gds("history", "db").stdout
+
+
+def test_nothing_starts_by_itself_in_a_suspended_group_with_the_next_runner(tmp_path: Path, rung: str) -> None:
+    descriptor = declared(tmp_path, DB, app("web", 'resource_dependencies = ["db"]'))
+    with Running(tmp_path, descriptor, rung=rung) as runner:
+        runner.until("web", state="ONLINE")
+        assert runner.gds("rg", "suspend", "shop").returncode == 0
+        main = runner.resource("db")["main_pid"]
+        runner.crash()
+        os.kill(main, signal.SIGKILL)
+        eventually(lambda: not alive(main), "it died while nobody was there")
+        runner.begin()
+        left = runner.until("db", state="ONLINE", status="FAULTED")
+        assert "left alone, automatic recovery of its group is suspended" in left["because"]
+        assert (left["pids"], left["restarts"]["done"]) == ([], 0)
+        assert len(runner.until("web", status="OK")["pids"]) == 1
+        assert runner.end() == 0
+        runner.begin()
+        for name in ("db", "web"):
+            held = runner.until(name, state="OFFLINE")
+            assert "it starts when that is over, or when somebody asks" in held["because"]
+        assert runner.gds("start", "db").returncode == 0
+        started = runner.until("db", state="ONLINE", status="OK")["incarnation"]
+        assert runner.resource("web")["state"] == "OFFLINE"
+        assert runner.gds("rg", "resume", "shop").returncode == 0
+        runner.until("web", state="ONLINE", status="OK")
+        assert runner.resource("db")["incarnation"] == started, "it is not touched"
 
 
 def test_suspended_recovery(tmp_path: Path, rung: str) -> None:
