@@ -109,7 +109,6 @@ class _Recorded:
         self._wall = ""
         self._judged: dict[str, dict[str, Any]] = {}
         """The last fact of each resource that a judge was told."""
-        self._cleared: dict[str, dict[str, Any]] = {}
 
     def look(self, records: list[Mapping[str, Any]]) -> None:
         """Where to begin with each resource."""
@@ -155,7 +154,7 @@ class _Recorded:
             self._fact(record, answered=_Inline(kind="unable", message=record["message"]))
             self._decided(record, "MONITOR_FAILED" if record["failed"] else "Unable")
         elif record.get("event") in PERSONS:
-            self._fact(record, asked=PERSONS[record["event"]], **self._cleared.pop(name, {}))
+            self._fact(record, asked=PERSONS[record["event"]])
         elif str(record.get("event", "")).startswith("status ") and not record.get("told"):
             self._decided(record, record["event"])
 
@@ -169,8 +168,6 @@ class _Recorded:
         if record.get("judged"):
             # it follows from what the judge was told, a moment before
             self._judged.get(name, {}).update(beside)
-        elif record["event"] == "ClearAsked":
-            self._cleared[name] = beside
         else:
             if record["with"]:
                 beside["with"] = _Inline(record["with"])

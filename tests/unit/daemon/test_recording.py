@@ -177,6 +177,22 @@ def test_a_probe_that_cannot_be_run_and_a_monitor_that_fails() -> None:
     here.close()
 
 
+def test_what_was_cleared_is_replayed_with_its_reason() -> None:
+    unmanaged = PROBED.replace(pmf_managed=False, stop_command=Command(("stop-web",)))
+    here = Here(unmanaged, web=ends(0, 1.0), stop_web=ends(1))
+    kept = Kept(here)
+    here.up_later(2.0)
+    here.rgmd.stop(here.app(), "stop asked by root")
+    here.run(1.0)
+    assert here.state().value == "STOP_FAILED"
+    assert here.rgmd.clear(here.app(), "clear asked by root") == ""
+    here.run(1.0)
+    made = kept.exported()
+    assert made.scenario.decided[-1].because == "clear asked by root"
+    replayed(made, here)
+    here.close()
+
+
 def test_a_status_that_was_told_is_replayed() -> None:
     here = Here(PROBED)
     kept = Kept(here)
