@@ -74,7 +74,7 @@ def unmet(graph: Graph, name: str, look: Look) -> str:
         elif link.kind != WEAK:
             hopeless.append(_lacking(link.need, view))
     if hopeless:
-        return "; ".join(hopeless)
+        return "; ".join(dict.fromkeys(hopeless))
     if coming:
         return f"waits for {_listed(coming)}"
     if going := _leaving(graph, name, look):
@@ -196,8 +196,8 @@ def _in_use(graph: Graph, name: str, look: Look, leaving: bool) -> tuple[str, st
             waits.append(link.user)
         elif link.kind != WEAK and view.life is Life.STOP_FAILED and not leaving:
             stuck.append(link.user)
-    said = f"waits until {_listed(waits)} {'is' if len(waits) == 1 else 'are'} down" if waits else ""
-    need = "needs" if len(stuck) == 1 else "need"
+    said = f"waits until {_listed(waits)} {'is' if len(set(waits)) == 1 else 'are'} down" if waits else ""
+    need = "needs" if len(set(stuck)) == 1 else "need"
     return said, f"{_listed(stuck)} could not be stopped, and {need} it" if stuck else ""
 
 
@@ -223,10 +223,11 @@ def _undrained(graph: Graph, name: str, look: Look) -> str:
         view = look(link.user)
         if view is not None and (view.life is Life.CLEARING or view.next is Life.CLEARING):
             first.append(link.user)
-    return f"waits until {_listed(list(dict.fromkeys(first)))} went down" if first else ""
+    return f"waits until {_listed(first)} went down" if first else ""
 
 
 def _listed(names: list[str]) -> str:
+    names = list(dict.fromkeys(names))  # once, of however many kinds its links are
     shown = ", ".join(names[:3])
     return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
 

@@ -64,6 +64,10 @@ def held(name: str, goal: Life) -> ResourceView:
 TWO = {kind: graph(resource("db"), resource("web", **{kind: "db"})) for kind in KEYS}
 
 
+TWICE = graph(resource("db"), resource("web", **{STRONG: "db", RESTART: "db"}))
+"""Two links between the same two."""
+
+
 # -- the graph --------------------------------------------------------------------------------------------------------
 
 
@@ -555,3 +559,25 @@ def test_prenet_start_waits_for_another_group_wherever_it_is(up: bool) -> None:
     lives = views(web=L.OFFLINE, db=L.ONLINE if up else L.OFFLINE)
     said = "" if up else f"needs {ANYWHERE}, which is OFFLINE (before)"
     assert order.around(made, "web", lives.get).unprepared == said
+
+
+# -- two that are linked twice ----------------------------------------------------------------------------------------
+
+
+def test_who_is_needed_in_two_ways_is_named_once() -> None:
+    assert order.unmet(TWICE, "web", views(db=L.STARTING).get) == "waits for db"
+    assert order.unmet(TWICE, "web", views().get) == "needs db, which nobody declares"
+
+
+def test_who_needs_it_in_two_ways_is_named_once() -> None:
+    going = order.around(TWICE, "db", views(db=L.ONLINE, web=L.STOPPING).get)
+    assert going.in_use == "waits until web is down"
+    event = order.news(TWICE, "db", "web", L.STOPPING, views(db=held("db", L.STOPPING), web=L.STOP_FAILED).get)
+    assert event == UserStuck("not stopped: web could not be stopped, and needs it")
+
+
+def test_who_is_prepared_before_it_in_two_ways_is_named_once() -> None:
+    db, web = resource("db", prenet_start_command=COMMAND), resource("web", prenet_start_command=COMMAND)
+    made = graph(db, web.replace(resource_dependencies=(Need("db"),), resource_dependencies_weak=(Need("db"),)))
+    around = order.around(made, "web", views(db=L.PREPARING, web=L.OFFLINE).get)
+    assert around.unprepared == "waits for Prenet_start of db"
