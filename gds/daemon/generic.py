@@ -255,6 +255,10 @@ class StopMethod:
         app = self._app
         resource = app.resource
         if resource.typed is not None and resource.stop_command is not None:
+            if app.tree is not None:
+                # a Start that nobody waits for any more: it may not bring up what Stop has just ended
+                self._follow(stopping.at_once())
+                return
             # all of the time is its own: nothing comes after it
             self._run = self._rgmd.run_method(
                 app, "Stop", resource.stop_command, resource.stop_timeout, self._typed_stopped, self._because
@@ -284,7 +288,9 @@ class StopMethod:
 
     def emptied(self) -> None:
         """Nothing of the application is left. A stop_command that still runs may finish its work."""
-        if self._run is None:
+        if self._run is None and self._app.resource.typed is not None and not self.hurried:
+            self._stop()
+        elif self._run is None:
             self._end(StopSucceeded())
 
     def _commanded(self, result: Result) -> None:

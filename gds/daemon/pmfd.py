@@ -102,6 +102,8 @@ class Pmfd:
             self.look(app)
         if app.start is not None:
             app.start.launched()
+        elif app.stop is not None and app.resource.typed is not None:
+            tree.kill()  # its Stop waits for the end of its Start
         elif app.stop is not None:
             app.stop.hurry()  # asked to stop while the start was on its way
 
