@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from gds.model.cluster import Bar, Cluster, Goal, Mastery, Peer
 from gds.rgm import reading, records
+from gds.rgm.files import Files
 from gds.rgm.placement import first_goal
 from gds.rgm.reading import text
 from gds.rgm.records import Mark, Node, Slot
@@ -53,7 +54,8 @@ class Board:
         self.word = ""
         """What stands in the cluster's record: by the random name of the life that wrote it no other store has it."""
         self._silent: frozenset[str] = frozenset()
-        self._digests: dict[str, dict[str, str]] = {}
+        self.declared = Files()
+        """What the reports say of files."""
 
     def load(self, found: Mapping[str, Record], now: float) -> None:
         """This is all there is. What is as it was keeps the time since when we have seen it so."""
@@ -172,7 +174,8 @@ class Board:
                 self.slots.setdefault(group, {})[index] = _slot(group, index, record, facts, fault)
             case ["avoid", node]:
                 because, by = text(facts, "because") or "it is marked", text(facts, "by")
-                self.marks[group, node] = Mark(group, node, because, by, record.modified, now)
+                failed = facts.get("start_failed") is not False
+                self.marks[group, node] = Mark(group, node, because, by, record.modified, now, failed)
             case ["check", node]:
                 self.checks[group, node] = facts
             case ["files", node]:
@@ -188,15 +191,8 @@ class Board:
         return True
 
     def _reported(self, node: str, facts: dict[str, Any] | None) -> None:
-        """What it says of its groups; the digests stand beside each other, so that they are compared at one look."""
-        groups = (facts or {}).get("groups")
-        groups = groups if isinstance(groups, dict) else {}
-        before = self.reports.pop(node, {"groups": {}})["groups"]
-        for group in before.keys() - groups.keys():
-            self._digests.get(group, {}).pop(node, None)
-        for group, said in groups.items():
-            digest = str(said.get("digest", "")) if isinstance(said, dict) else ""
-            self._digests.setdefault(group, {})[node] = digest
+        """What it says of its groups."""
+        groups = self.declared.say(node, self.reports.pop(node, {"groups": {}})["groups"], facts)
         if facts is not None:
             self.reports[node] = {**facts, "groups": groups}
 
@@ -225,7 +221,7 @@ class Board:
         for at, mark in self.ends(groups):
             left = f"{at - now:.0f} s more" if told else f"{at - mark.seen:g} s"
             because = f"is kept away for {left} (pingpong_interval): {mark.because}"
-            bars += [Bar(mark.group, mark.node, because, True)] if now < at else []
+            bars += [Bar(mark.group, mark.node, because, True, not mark.start_failed)] if now < at else []
         goals = {}
         for group in groups:
             for slot in self.holders(group.name):
@@ -234,7 +230,7 @@ class Board:
             goal = self.goals.get(group.name) or first_goal(group)
             is_managed = self.switches.get(group.name, {}).get(THE_GROUP, {}).get("managed", True)
             goals[group.name] = goal if is_managed else goal.replace(managed=False)
-            bars.extend(self._differing(group))
+            bars += self.declared.bars(group, self.nodes, self.holders(group.name))
         peers = tuple([self._peer(name, tenure, now) for name in sorted(names)])
         return Cluster(peers, groups, tuple(masteries), goals, tuple(bars))
 
@@ -262,31 +258,6 @@ class Board:
     def over(self, groups: tuple[Group, ...], now: float) -> list[Mark]:
         """Marks that no longer count."""
         return [mark for at, mark in self.ends(groups) if now >= at]
-
-    def _differing(self, group: Group) -> list[Bar]:
-        """Nodes whose files say something else of the group than the master's, or than most do, are barred from it."""
-        known = self._digests.get(group.name, {})
-        if len(set(known.values())) < 2:
-            return []
-        digests = {n: d for n, d in sorted(known.items()) if d and n in self.nodes}
-        right, whose = self._right(group, digests)
-        return [
-            Bar(group.name, node, f"its files differ from those of {whose}; `gds diff --cluster` shows how")
-            for node, digest in digests.items()
-            if digest != right
-        ]
-
-    def _right(self, group: Group, digests: dict[str, str]) -> tuple[str, str]:
-        for slot in sorted(self.holders(group.name), key=lambda s: s.index):
-            if slot.node in digests:
-                return digests[slot.node], f"{slot.node}, its master"
-        ranked = [n for n in group.nodelist if n in digests] + [n for n in digests if n not in group.nodelist]
-        if not ranked:
-            return "", ""
-        said = list(digests.values())
-        most = max([said.count(d) for d in said])
-        first = next(n for n in ranked if said.count(digests[n]) == most)
-        return digests[first], "most other nodes" if most > 1 else first
 
 
 def _stamp(record: Record) -> tuple[int, int, int]:

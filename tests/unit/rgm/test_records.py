@@ -27,9 +27,10 @@ def node(name: str, **facts: object) -> tuple[str, str]:
     return records.node_key(name), records.encode(**{"life": "x", "lifetime": 10.0, **facts})
 
 
-def report(name: str, **digests: str) -> tuple[str, str]:
-    """What it says of its groups."""
-    return records.report_key(name), records.encode(groups={g: {"digest": d} for g, d in digests.items()})
+def report(name: str, born: int | None = None, **digests: str) -> tuple[str, str]:
+    """What it says of its groups, in the life that began at `born`."""
+    groups = {group: {"digest": digest} for group, digest in digests.items()}
+    return records.report_key(name), records.encode(groups=groups, born=born)
 
 
 # -- values -----------------------------------------------------------------------------------------------------------
@@ -281,12 +282,12 @@ def test_whose_files_differ_may_not_take_it(
     digests: dict[str, str], master: str, barred: list[str], whose: str
 ) -> None:
     nodes = [node(name) for name in digests if name.startswith("n")]
-    reports = [report(name, **({"web": said} if said else {"web": ""})) for name, said in digests.items()]
+    reports = [report(name, None, web=said) for name, said in digests.items()]
     slots = [(records.slot_key("web", 0), records.encode(node=master, born=2))] if master else []
     made = board(*nodes, *reports, *slots)
     bars = made.cluster((WEB,), TENURE, 100.0).bars
     assert [bar.node for bar in bars] == barred
-    assert all(f"its files differ from those of {whose};" in bar.because for bar in bars)
+    assert all(f"has files that differ from those of {whose};" in bar.because for bar in bars)
 
 
 def test_a_master_that_has_not_reported_decides_nothing() -> None:
@@ -300,3 +301,49 @@ def test_a_report_of_fewer_groups_takes_back_what_was_said_of_the_others() -> No
     key, value = report("n2", db="b")
     made.change([Change(key, Record(key, value, 5, 9), 9)], 101.0)
     assert made.cluster((WEB,), TENURE, 101.0).bars == ()
+
+
+LACKING = [
+    ("it said so", ("n1", "n2"), {"n1": (2, {"web": "a"}), "n2": (3, {})}, ["n2"]),
+    ("it has not reported yet", ("n1", "n2"), {"n1": (2, {"web": "a"})}, []),
+    ("it said so in another life", ("n1", "n2"), {"n1": (2, {"web": "a"}), "n2": (1, {})}, []),
+    ("it is not in the nodelist", ("n1",), {"n1": (2, {"web": "a"}), "n2": (3, {})}, []),
+    ("an empty nodelist is every node", (), {"n1": (2, {"web": "a"}), "n2": (3, {})}, ["n2"]),
+    ("nobody lives under that name", ("n1", "gone"), {"n1": (2, {"web": "a"}), "gone": (3, {})}, []),
+    ("and others differ", ("n1", "n2", "n3"), {"n1": (2, {"web": "a"}), "n2": (3, {}), "n3": (4, {"web": "b"})}, None),
+]
+
+
+@pytest.mark.parametrize(("nodelist", "reports", "barred"), [c[1:] for c in LACKING], ids=[c[0] for c in LACKING])
+def test_whose_files_do_not_declare_a_group_may_not_take_it(
+    nodelist: tuple[str, ...], reports: dict[str, tuple[int, dict[str, str]]], barred: list[str] | None
+) -> None:
+    said = [report(name, born, **digests) for name, (born, digests) in reports.items()]
+    made = board(*[node(name) for name in ("n1", "n2", "n3")], *said)
+    bars = made.cluster((WEB.replace(nodelist=nodelist),), TENURE, 100.0).bars
+    assert [bar.node for bar in bars] == (["n3", "n2"] if barred is None else barred)
+    if bars:
+        assert bars[-1].because == "has files that do not declare it; `gds diff --cluster` shows it"
+        assert not bars[-1].is_mark, "nobody can be switched there"
+
+
+@pytest.mark.parametrize("value", ["{", records.encode(born=3), records.encode(born="3", groups={})])
+def test_a_report_that_cannot_be_read_says_nothing_of_files(value: str) -> None:
+    made = board(node("n1"), node("n2"), report("n1", 2, web="a"), (records.report_key("n2"), value))
+    assert made.cluster((WEB,), TENURE, 100.0).bars == ()
+
+
+def test_a_node_that_declares_it_again_or_leaves_is_not_barred() -> None:
+    made = board(node("n1"), node("n2"), report("n1", 2, web="a"), report("n2", 3))
+    assert made.cluster((WEB,), TENURE, 100.0).bars
+    key, value = report("n2", 3, web="a")
+    made.change([Change(key, Record(key, value, 5, 9), 9)], 101.0)
+    assert made.cluster((WEB,), TENURE, 101.0).bars == ()
+    key, value = report("n2", 3, web="b")
+    made.change([Change(key, Record(key, value, 5, 10), 10)], 102.0)
+    assert "differ" in made.cluster((WEB,), TENURE, 102.0).bars[0].because
+    key, value = report("n2", 3)
+    made.change([Change(key, Record(key, value, 5, 11), 11)], 103.0)
+    assert "do not declare" in made.cluster((WEB,), TENURE, 103.0).bars[0].because
+    made.change([Change(key, None, 12)], 103.0)
+    assert made.cluster((WEB,), TENURE, 103.0).bars == ()
