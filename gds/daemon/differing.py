@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 class Difference(Value):
     """What a reload would do to one resource: `act` is start, stop, change (live) or restart; `keys` what differs.
-    `runs`: there is something to stop now; `comes`: nobody keeps it from running afterwards, else `waits` says so."""
+    `runs`: there is something to stop now; `comes`: nobody keeps it from running afterwards, else `waits` says so;
+    `pauses`: its monitor rests while it changes, the application runs on."""
 
     name: str
     act: str
@@ -25,6 +26,7 @@ class Difference(Value):
     runs: bool = True
     comes: bool = True
     waits: str = "it stays stopped"
+    pauses: bool = False
 
     def __str__(self) -> str:
         change = f"change {', '.join(self.keys)}"
@@ -37,6 +39,8 @@ class Difference(Value):
         elif not self.runs:
             steps = f"{change}, start" if self.comes and self.act == "restart" else change
             steps += "" if self.comes else f"; {self.waits}"
+        elif self.pauses:
+            steps = f"stop its monitor, {change}, start its monitor"
         elif self.act == "change":
             steps = f"{change} while it runs"
         else:

@@ -64,7 +64,7 @@ class OwnMonitors:
         return self._call(app, "Monitor_stop", ended)
 
     def end_alone(self, app: App) -> None:
-        """Nobody wants it monitored any more; the resource stays up."""
+        """Nobody wants it monitored any more, or not just now; the resource stays up."""
 
         def ended(fault: str) -> None:
             if fault:

@@ -80,6 +80,8 @@ class Reload:
         self._todo: tuple[Difference, ...] = ()
         self._of_groups: tuple[str, ...] = ()
         self._waiting: set[str] = set()
+        self._known: set[str] = set()
+        """Resources to whose values of before the reload their types had agreed."""
         self._refused: list[str] = []
         self._applied = False
 
@@ -120,8 +122,10 @@ class Reload:
         self._validate()
 
     def _may_upgrade(self, plan: Plan) -> bool:
-        """Whether each may take the version of its type that it is given now; else all is refused. One that needs no
-        stop for it is not stopped."""
+        """Whether each may take the version of its type that it is given now; else all is refused. Nothing rests for it
+        that need not."""
+        from gds.model.typed import Rests
+
         after = {r.name: r for r in plan.resources if r.typed is not None}
         for at, each in enumerate(self._todo):
             app = self._rgmd.apps.get(each.name)
@@ -129,11 +133,12 @@ class Reload:
             old, new = (r.typed if r is not None else None for r in (app.resource if app else None, resource))
             if app is None or resource is None or old is None or new is None or not old.is_upgraded_by(new):
                 continue
-            why, live = old.upgrade(new, self._standing(app))
+            why, rests = old.upgrade(new, self._standing(app))
             if why:
                 self._refused.append(f"{each.name}: {why}")
-            elif live and resource.group == app.resource.group:
-                self._todo = (*self._todo[:at], each.replace(act="change"), *self._todo[at + 1 :])
+            elif rests is not Rests.APPLICATION and resource.group == app.resource.group:
+                each = each.replace(act="change", pauses=rests is Rests.MONITOR)
+                self._todo = (*self._todo[:at], each, *self._todo[at + 1 :])
         if self._refused:
             self._end(1, "\n".join([*self._refused, "cannot reload: nothing was touched"]))
         return not self._refused
@@ -193,10 +198,10 @@ class Reload:
         assert self._plan is not None
         before = self._groups.declared.get(resource.group)
         group = next((each for each in self._plan.groups if each.name == resource.group), None)
-        app = self._rgmd.apps.get(resource.name)
-        if act == "change" and app is not None and app.resource.typed is not None:
-            return validating.of_change(app.resource, resource, before, group)
-        if act:
+        old = app.resource if (app := self._rgmd.apps.get(resource.name)) is not None else None
+        if act and old is not None and validating.is_change(old, resource) and self._rgmd.managing.is_validated(old):
+            return validating.of_change(old, resource, before, group)
+        if act:  # what its type has never agreed to still comes into being
             return validating.of_creation(resource, group)
         return validating.of_change(resource, resource, before, group) if validating.differ(before, group) else None
 
@@ -223,12 +228,12 @@ class Reload:
         self._waiting = {d.name for d in self._todo}
         # what goes is still ordered by what it needed, what comes by what it needs
         gone = {d.name for d in self._todo if d.act in ("stop", "restart")}
-        known = [app.name for app in rgmd.apps.values() if rgmd.managing.is_validated(app.resource)]
+        self._known = {app.name for app in rgmd.apps.values() if rgmd.managing.is_validated(app.resource)}
         ranks = {name: rank for rank, name in enumerate(order.stop_order(rgmd.graph, gone))}
         stops = sorted([d for d in self._todo if d.name in gone], key=lambda d: ranks[d.name])
         self._groups.take(self._plan, [app.resource for app in rgmd.apps.values() if app.name not in after])
         self._followed(self._stands)
-        for name in [name for name in after if name in known or name in self._waiting]:
+        for name in [name for name in after if name in self._known or name in self._waiting]:
             rgmd.managing.validated(after[name])
         ranks = {name: rank for rank, name in enumerate(order.start_order(rgmd.graph, after))}
         rest = sorted([d for d in self._todo if d.name not in gone], key=lambda d: (d.act != "change", ranks[d.name]))
@@ -237,6 +242,8 @@ class Reload:
             if each.act == "start":
                 app = rgmd.apps[each.name] = self._new_app(after[each.name])
                 self._up(app, because)
+            elif each.pauses:
+                self._pause(rgmd.apps[each.name], after[each.name], because)
             elif each.act == "change":
                 self._change(rgmd.apps[each.name], after[each.name], because)
             else:
@@ -269,6 +276,21 @@ class Reload:
                 app.view = app.view.replace(because="disabled")
             self._rested(app)
 
+    def _pause(self, app: App, resource: Resource, because: str) -> None:
+        """The change, while its monitor rests."""
+        own = self._rgmd.own_monitors()
+
+        def ended() -> None:
+            if not app.own_monitor:
+                self._change(app, resource, because)
+            elif fault := own.faults.get(app.name):
+                self._stays(app, f"{fault}; it was not changed")
+            else:
+                self._pause(app, resource, because)  # it was started again meanwhile
+
+        own.end_alone(app)
+        self._rgmd.settled(app, ended)
+
     def _change(self, app: App, resource: Resource, because: str) -> None:
         rgmd = self._rgmd
         was_enabled, was_monitored = app.enabled, app.monitored
@@ -285,18 +307,32 @@ class Reload:
             if app.view.life is Life.ONLINE:
                 rgmd.monitor.end(app)
                 rgmd.monitor.begin(app, False)
-                if resource.typed is not None and app.monitored is not was_monitored:
+                if was_monitored and not app.monitored and resource.typed is not None:
                     rgmd.switch_own_monitor(app)
                 if resource.update_command is not None:
-                    rgmd.managing.run(app, "Update", lambda: self._rested(app))
+                    rgmd.managing.run(app, "Update", lambda: self._monitor_again(app))
                     return
+            self._monitor_again(app)
+
+    def _monitor_again(self, app: App) -> None:
+        """After Update: it reads what has changed as it starts."""
+        if app.view.life is not Life.ONLINE or app.resource.typed is None or not app.monitored or app.own_monitor:
             self._rested(app)
+            return
+        own = self._rgmd.own_monitors()
+
+        def begun() -> None:
+            if fault := own.faults.get(app.name):
+                self._refused.append(f"{app.name} was changed, and {fault}")
+            self._rested(app)
+
+        own.begin(app)
+        self._rgmd.settled(app, begun)
 
     def _down(self, app: App, resource: Resource | None, because: str) -> None:
         rgmd = self._rgmd
         if app.view.life is Life.STOP_FAILED:
-            self._refused.append(f"{app.name}: {app.view.because}")
-            self._rested(app)
+            self._stays(app, app.view.because)
         elif app.view.life is not Life.OFFLINE:
             rgmd.settled(app, lambda: self._down(app, resource, because))
         elif resource is None:
@@ -312,6 +348,13 @@ class Reload:
             app.resource = resource
             app.enabled, app.monitored = fresh.enabled, fresh.monitored
             self._up(app, because)
+
+    def _stays(self, app: App, fault: str) -> None:
+        """It could not be changed, and is what it was."""
+        self._refused.append(f"{app.name}: {fault}")
+        if app.name in self._known:
+            self._rgmd.managing.validated(app.resource)
+        self._rested(app)
 
     def _rested(self, app: App) -> None:
         self._waiting.discard(app.name)

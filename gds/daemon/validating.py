@@ -36,6 +36,14 @@ def of_change(before: Resource, after: Resource, group: Group | None = None, the
     return Command(before.typed.call_of_change(after.typed, after.name, after.group, _differing(group, then)))
 
 
+def is_change(before: Resource, after: Resource) -> bool:
+    """The one becomes the other, be it with another version of its type: nothing comes into being. As at Sun, another
+    type or group is another resource."""
+    if before.typed is None or after.typed is None or before.group != after.group:
+        return False
+    return before.typed.kind.unversioned.lower() == after.typed.kind.unversioned.lower()
+
+
 def differ(group: Group | None, then: Group | None) -> bool:
     """The group has properties of Sun's that change."""
     return bool(_differing(group, then))

@@ -7,6 +7,8 @@ in the fields of `Resource` as well, under the names that the generic type has f
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from gds.model.methodcall import About, Setting, changed, method_call, validate_call
 from gds.model.restype import ResourceType, Standing, may_upgrade
 from gds.model.sysprops import properties_of
@@ -18,6 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gds.model.restype import PropertyValue
+
+
+class Rests(StrEnum):
+    """What has to rest while a resource takes another version of its type."""
+
+    NOTHING = "nothing"
+    MONITOR = "its monitor"
+    APPLICATION = "the application"
 
 
 class Typed(Value):
@@ -54,14 +64,19 @@ class Typed(Value):
         old, new = self.kind, after.kind
         return old.unversioned.lower() == new.unversioned.lower() and old.rt_version != new.rt_version
 
-    def upgrade(self, after: Typed, now: Standing) -> tuple[str, bool]:
-        """Why a resource may not take that version of its type, though it may be stopped for it; "" = it may. And
-        whether it may as it stands, without a stop (Sun: semantics.md 14.4)."""
+    def upgrade(self, after: Typed, now: Standing) -> tuple[str, Rests]:
+        """Why a resource may not take that version of its type, whatever rests for it; "" = it may. And the least that
+        has to rest, as it stands (Sun: semantics.md 14.4)."""
         version = self.kind.rt_version
         why = may_upgrade(after.kind, version, now.replace(monitored=False, online=False, enabled=False))
         if why:
-            return f'{why}; type = "{self.kind.unversioned}:{version}" stays with the version it has', False
-        return "", not may_upgrade(after.kind, version, now) and self._changes_live(after)
+            why = f'{why}; type = "{self.kind.unversioned}:{version}" stays with the version it has'
+            return why, Rests.APPLICATION
+        if self._changes_live(after):
+            for rests, standing in ((Rests.NOTHING, now), (Rests.MONITOR, now.replace(monitored=False))):
+                if not may_upgrade(after.kind, version, standing):
+                    return "", rests
+        return "", Rests.APPLICATION
 
     def _changes_live(self, after: Typed) -> bool:
         """All that differs may change at any time; what a version brings along by its defaults is not asked."""

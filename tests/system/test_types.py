@@ -9,6 +9,7 @@ import pytest
 from tests.system.running import Running, write
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
 
@@ -147,3 +148,93 @@ def test_one_fault_is_told_once_and_what_was_set_is_no_fault_of_a_broken_table(t
             line,
             "gds: cannot reload: nothing was touched",
         ]
+
+
+def reload_to(runner: Running, lamp: Noting, old: str, new: str) -> subprocess.CompletedProcess[str]:
+    """With that written instead into the descriptor."""
+    write(lamp.descriptor, lamp.descriptor.read_text().replace(old, new))
+    return runner.gds("reload")
+
+
+@pytest.mark.slow
+def test_a_reload_asks_validate_of_what_changes_and_of_all_only_where_it_has_not_agreed(tmp_path: Path) -> None:
+    """Sun: semantics.md 9.1: -u is a change, whether or not it needs a stop; -c is what comes into being."""
+    lamp = Noting(tmp_path)
+    own = "{ PROPERTY = Socket; EXTENSION; STRING; DEFAULT = E27; TUNABLE = WHEN_DISABLED; }\n"
+    write(lamp.rtr, lamp.rtr.read_text() + own)
+    write(lamp.descriptor, lamp.descriptor.read_text() + 'socket = "E40"\n')
+    changed = ["Validate -u -R l1 -T ACME.lamp:1.0 -G g -x Socket=E14"]
+    with lamp.runner() as runner:
+        runner.until("l1", state="ONLINE")
+        lamp.calls()
+        lamp.fails("Validate")
+        assert reload_to(runner, lamp, "E40", "E14").returncode == 1
+        assert lamp.calls() == changed
+        lamp.fails("Validate", fails=False)
+        made = runner.gds("reload")
+        assert (made.returncode, made.stderr) == (0, "l1: stop, change socket, start\n")
+        validated, *others = lamp.calls()
+        assert [validated] == changed
+        assert [each.split()[0] for each in others] == [
+            "Monitor_stop",
+            "Stop",
+            "Prenet_start",
+            "Start",
+            "Monitor_start",
+        ]
+        write(
+            lamp.descriptor, lamp.descriptor.read_text() + '[group.h]\n[resource.l2]\ngroup = "h"\ntype = "ACME.lamp"\n'
+        )
+        assert runner.gds("reload").returncode == 0
+        assert lamp.calls()[0].startswith("Validate -c -R l2 ")
+        # to another group it comes anew
+        assert reload_to(runner, lamp, 'group = "h"', 'group = "g"').returncode == 0
+        assert lamp.calls()[0].startswith("Validate -c -R l2 ")
+    with lamp.runner() as runner:
+        runner.end()
+        lamp.fails("Validate")
+        write(lamp.descriptor, lamp.descriptor.read_text().replace("E14", "E5"))
+        runner.begin()
+        runner.until("l1", state="START_FAILED")
+        lamp.fails("Validate", fails=False)
+        lamp.calls()
+        assert reload_to(runner, lamp, "E5", "B22").returncode == 0
+        assert lamp.calls()[0].startswith("Validate -c -R l1 "), "its type had not agreed to what it was"
+        runner.until("l1", state="ONLINE")
+
+
+@pytest.mark.slow
+def test_for_an_upgrade_that_wants_no_monitor_only_the_monitor_rests(tmp_path: Path) -> None:
+    """Sun: semantics.md 14.4, WHEN_UNMONITORED."""
+    lamp = Noting(tmp_path)
+    text = lamp.rtr.read_text().replace('"1.0"', '"2.0"')
+    line = '#$upgrade\n#$upgrade_from "1.0" WHEN_UNMONITORED\n'
+    later = write(tmp_path / "later.rtr", text.replace("#$upgrade\n", line))
+    write(lamp.descriptor, lamp.descriptor.read_text().replace("lamp", "lamp:1.0"))
+    with lamp.runner() as runner:
+        assert runner.gds("rt", "register", str(later)).returncode == 0
+        runner.until("l1", state="ONLINE")
+        lamp.calls()
+        lamp.fails("Monitor_stop")
+        made = reload_to(runner, lamp, ":1.0", ":2.0")
+        plan = "l1: stop its monitor, change type, start its monitor\n"
+        stuck = "Monitor_stop exited with status 7: told to fail"
+        assert (made.returncode, made.stderr) == (1, f"{plan}gds: l1: {stuck}; it was not changed\n")
+        assert runner.resource("l1")["type"] == "ACME.lamp:1.0"
+        lamp.fails("Monitor_stop", fails=False)
+        lamp.fails("Monitor_start")
+        lamp.calls()
+        made = runner.gds("reload")
+        failed = "Monitor_start failed: it exited with status 7: told to fail"
+        assert (made.returncode, made.stderr) == (1, f"{plan}gds: l1 was changed, and {failed}\n")
+        assert lamp.calls() == [
+            "Validate -u -R l1 -T ACME.lamp:2.0 -G g -r Type_version=2.0",
+            "Monitor_stop -R l1 -T ACME.lamp:1.0 -G g",
+            "Update -R l1 -T ACME.lamp:2.0 -G g",
+            "Monitor_start -R l1 -T ACME.lamp:2.0 -G g",
+        ]
+        found = runner.resource("l1")
+        assert (found["type"], found["state"], found["incarnation"]) == ("ACME.lamp:2.0", "MONITOR_FAILED", 1)
+        lamp.fails("Monitor_start", fails=False)
+        assert runner.gds("monitor", "l1").returncode == 0
+        assert runner.resource("l1")["state"] == "ONLINE"

@@ -12,7 +12,7 @@ from gds.model.methodcall import Setting
 from gds.model.resource import Command, Plan, Resource
 from gds.model.restype import PropertyDeclaration, PropertyType, ResourceType, Standing, Upgrade, UpgradeWhen
 from gds.model.tunable import Tunable
-from gds.model.typed import Typed
+from gds.model.typed import Rests, Typed
 
 KIND = ResourceType(
     "web",
@@ -103,32 +103,33 @@ def later(when: UpgradeWhen, *settings: Setting) -> Typed:
 
 
 @pytest.mark.parametrize(
-    ("after", "now", "live"),
+    ("after", "now", "rests"),
     [
-        (later(UpgradeWhen.ANYTIME), Standing(), True),
-        (later(UpgradeWhen.ANYTIME, Setting("Colour", "")), Standing(), True),
-        (later(UpgradeWhen.ANYTIME, Setting("Colour", "red")), Standing(), False),
-        (with_setting("Level", 2).replace(kind=LATER), Standing(), True),
-        (with_setting("Place", "/opt").replace(kind=LATER), Standing(), False),
-        (later(UpgradeWhen.WHEN_UNMONITORED), Standing(), False),
-        (later(UpgradeWhen.WHEN_UNMONITORED), Standing(monitored=False), True),
-        (later(UpgradeWhen.WHEN_OFFLINE), Standing(), False),
-        (later(UpgradeWhen.WHEN_DISABLED), Standing(), False),
-        (later(UpgradeWhen.WHEN_UNMANAGED), Standing(managed=False), True),
+        (later(UpgradeWhen.ANYTIME), Standing(), Rests.NOTHING),
+        (later(UpgradeWhen.ANYTIME, Setting("Colour", "")), Standing(), Rests.NOTHING),
+        (later(UpgradeWhen.ANYTIME, Setting("Colour", "red")), Standing(), Rests.APPLICATION),
+        (with_setting("Level", 2).replace(kind=LATER), Standing(), Rests.NOTHING),
+        (with_setting("Place", "/opt").replace(kind=LATER), Standing(), Rests.APPLICATION),
+        (later(UpgradeWhen.WHEN_UNMONITORED), Standing(), Rests.MONITOR),
+        (later(UpgradeWhen.WHEN_UNMONITORED, Setting("Colour", "red")), Standing(), Rests.APPLICATION),
+        (later(UpgradeWhen.WHEN_UNMONITORED), Standing(monitored=False), Rests.NOTHING),
+        (later(UpgradeWhen.WHEN_OFFLINE), Standing(), Rests.APPLICATION),
+        (later(UpgradeWhen.WHEN_DISABLED), Standing(), Rests.APPLICATION),
+        (later(UpgradeWhen.WHEN_UNMANAGED), Standing(managed=False), Rests.NOTHING),
     ],
 )
-def test_a_version_is_taken_with_or_without_a_stop(after: Typed, now: Standing, live: bool) -> None:
+def test_no_more_rests_than_a_version_asks_for(after: Typed, now: Standing, rests: Rests) -> None:
     """Sun: semantics.md 14.4; what a version brings along by its defaults asks for no stop."""
     assert TYPED.is_upgraded_by(after)
-    assert TYPED.upgrade(after, now) == ("", live)
+    assert TYPED.upgrade(after, now) == ("", rests)
 
 
 @pytest.mark.parametrize("when", [UpgradeWhen.WHEN_UNMANAGED, UpgradeWhen.AT_CREATION])
 def test_a_version_that_no_stop_lets_in_is_refused(when: UpgradeWhen) -> None:
-    why, live = TYPED.upgrade(later(when), Standing())
+    why, rests = TYPED.upgrade(later(when), Standing())
     assert why.startswith(f"cannot upgrade from version 1.0 to ACME.web:2.0: that is allowed {when}, and ")
     assert why.endswith('; type = "ACME.web:1.0" stays with the version it has')
-    assert not live
+    assert rests is Rests.APPLICATION
 
 
 def test_another_type_or_the_same_version_is_no_upgrade() -> None:
