@@ -77,6 +77,8 @@ class BringUp:
         """Why what nobody wants up is down, as the runner before us had it."""
         self._doubt = ""
         """Behind what was read of a resource, where it may be older than what was true at last."""
+        self._dead: dict[str, str] = {}
+        """What the runner before us had left alone when it died, and why."""
         self._unknown: Set[str] = frozenset()
         """Those of which nothing is known, though there may have been something."""
 
@@ -98,6 +100,7 @@ class BringUp:
         now = rgmd.loop.now()
         self._said = {name: str(r.get("because", "")) for name, r in records.items() if r.get("wanted") is False}
         self._said = {name: said for name, said in self._said.items() if said != "disabled"}
+        self._dead = {name: str(r.get("because", "")) for name, r in records.items() if r.get("dead") is True}
         lives = {name: recall(rgmd.apps[name], r, now) for name, r in records.items() if name in rgmd.apps}
         for name, incarnation in survivors.items():
             if name not in rgmd.apps:
@@ -166,6 +169,13 @@ class BringUp:
             app.view = app.view.replace(
                 life=Life.START_FAILED, because=because, status=ResourceStatus.FAULTED, status_msg=because
             )
+            return
+        if was is Life.ONLINE and app.name in self._dead:
+            because = self._dead[app.name]
+            app.view = app.view.replace(
+                life=Life.ONLINE, because=because, status=ResourceStatus.FAULTED, status_msg=because
+            )
+            self._rgmd.kept.changed(app)
             return
         if self._groups.is_suspended(app.resource.group) and was in (Life.OFFLINE, Life.AWAITING, Life.ONLINE):
             self._leave_alone(app, was, ended)

@@ -123,6 +123,8 @@ def record_of(app: App) -> dict[str, object]:
     }
     if app.view.last_try:
         record["last_try"] = True
+    if app.is_dead:
+        record["dead"] = True  # it was left alone, and is by the next runner too
     if app.tags:
         record["tags"] = list(app.tags)
     if history.restarts.marks:

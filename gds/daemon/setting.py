@@ -169,7 +169,7 @@ class Setting:
         source, words = self._source(row, hides)
         return {
             "key": row["key"],
-            "value": dict.fromkeys(row["value"], "...") if hides else row["value"],
+            "value": dict.fromkeys(row["value"], "...") if hides and row["value"] else row["value"],
             "text": row["open"] if hides else row["text"],
             "from": source,
             "source": words,

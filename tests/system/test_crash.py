@@ -34,6 +34,29 @@ def test_a_crash_in_the_one_more_try_does_not_buy_another(tmp_path: Path, rung: 
 
 
 @pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize(
+    ("policy", "why"),
+    [
+        ('failover_mode = "LOG_ONLY"', "left alone, failover_mode is LOG_ONLY"),
+        ('failover_mode = "RESTART_ONLY"\nretry_count = 0', "left alone after 0 restarts"),
+        ("failover_enabled = false\nretry_count = 0", "failover_enabled is false"),
+    ],
+)
+def test_what_was_left_alone_is_left_alone_by_the_next_runner(tmp_path: Path, rung: str, policy: str, why: str) -> None:
+    descriptor = write(tmp_path / "web.toml", f'start_command = ["sleep", "1000"]\n{policy}\n')
+    with Running(tmp_path, descriptor, rung=rung) as runner:
+        os.kill(runner.until("web", state="ONLINE", status="OK")["main_pid"], signal.SIGKILL)
+        left = runner.until("web", status="FAULTED")
+        assert why in left["because"]
+        runner.crash()
+        runner.begin()
+        still = runner.until("web", state="ONLINE", status="FAULTED", incarnation=1)
+        assert (still["because"], still["pids"]) == (left["because"], [])
+        assert runner.gds("start", "web").returncode == 0
+        runner.until("web", state="ONLINE", status="OK", incarnation=2)
+
+
+@pytest.mark.parametrize("rung", RUNGS)
 def test_fifos_of_what_is_no_longer_declared_are_removed(tmp_path: Path, rung: str) -> None:
     one = '[resource.{0}]\nstart_command = ["sleep", "1000"]\nstdout = {{path = "{1}/{0}.log", rotate = "1MiB"}}\n'
     descriptor = write(tmp_path / "apps.toml", one.format("web", tmp_path) + one.format("db", tmp_path))

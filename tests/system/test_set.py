@@ -568,6 +568,9 @@ environment_files = ["{public}/secrets"]
             assert "hush" not in json.dumps(answer), request
         answer = ask_as(runner, {"verb": "get", "names": ["web"], "keys": ["environment"]}, gid=group)
         assert answer["properties"][0]["value"] == {"COLOUR": "..."}
+        assert runner.gds("set", "web", "environment={}", "--restart").returncode == 0
+        answer = ask_as(runner, {"verb": "get", "names": ["web"], "keys": ["environment"]}, gid=group)
+        assert not answer["properties"][0]["value"], "there is nothing to hide"
         refused = {"verb": "set", "names": ["web"], "pairs": [["retry_count", "5"]]}
         assert ask_as(runner, refused, gid=group)["code"] == 77
         assert gds_as(runner, "status", gid=group) == 0
