@@ -200,15 +200,14 @@ def _gives_over(play: Play, fact: GivesOver) -> None:
             willing = each
             break
         refused[each] = f"its Monitor_check says no: {why}"
-    if found.because or not (willing or found.elsewhere):
+    if found.because or not willing:
         reasons = "; ".join([f"{n} {why}" for n, why in refused.items()])
         play.say(fact.group, "decided", f"stays on {node}: {found.because or reasons or 'there is no other node'}")
         return
     for each in [n for n in refused if n in found.candidates]:
-        play.mark(found.group, each, refused[each])
-    play.mark(found.group, node, f"gave it over at {play.now:g} s: {fact.because}")
-    to = f"{willing} can take it" if willing else f"it runs on {', '.join(found.elsewhere)} as well"
+        play.mark(found.group, each, refused[each], True)
+    play.mark(found.group, node, f"gave it over at {play.now:g} s: {fact.because}", True)
     goes = "" if found.group == fact.group else f", by a giveover of {found.group}"
-    play.say(found.group, "decided", f"{node} gives it up{goes}: {fact.because}; {to}")
+    play.say(found.group, "decided", f"{node} gives it up{goes}: {fact.because}; {willing} can take it")
     slot = next(s for s in play.slots if s.group == found.group and s.node == node)
     play.stop(slot)

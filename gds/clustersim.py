@@ -4,7 +4,8 @@ The model: the store answers at once, and every node that reaches it sees the sa
 `renew` seconds. One that is cut off ends everything at its last renewal + L - M; the others may take its groups 1.01 L
 after that renewal, and so they may those of one that died. One that is healed before it was fenced keeps what it has;
 what it had ended it starts again. The first node that can take a group claims it at once, number k after k x 0.3 s.
-A failed Start, a giveover, and a Monitor_check that said no to one mark the node for pingpong_interval.
+A failed Start, a giveover, and a Monitor_check that said no to one mark the node for pingpong_interval; but for the
+failed Start, that is no hindrance when no other node can take the group.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class Play:
         self.nodes = {n: Node(n, Tenure(script.lifetime, script.margin, 0.0, 0.0)) for n in script.nodes}
         self.slots: list[Slot] = []
         self.goals: dict[str, Goal] = {group.name: first_goal(group) for group in script.groups}
-        self.marks: dict[tuple[str, str], tuple[float, str]] = {}
+        self.marks: dict[tuple[str, str], tuple[float, str, bool]] = {}
         self.courses: dict[tuple[str, str, str], tuple[str, int]] = {}
         self.opened: dict[str, float] = {}
         self.said: dict[str, str] = {}
@@ -133,8 +134,8 @@ class Play:
         ]
         held = [Mastery(s.group, s.node, s.token, True, s.state, s.slot) for s in self.slots]
         bars = [
-            Bar(g, n, f"is kept away until {until:g} s (pingpong_interval): {why}", True)
-            for (g, n), (until, why) in self.marks.items()
+            Bar(g, n, f"is kept away until {until:g} s (pingpong_interval): {why}", True, is_mild)
+            for (g, n), (until, why, is_mild) in self.marks.items()
             if until > self.now
         ]
         return Cluster(tuple(peers), self.script.groups, tuple(held), self.goals, tuple(bars))
@@ -249,9 +250,10 @@ class Play:
             self.courses[group, node, method] = (why, times - 1)
         return why
 
-    def mark(self, group: str, node: str, because: str) -> None:
+    def mark(self, group: str, node: str, because: str, is_mild: bool = False) -> None:
+        """`is_mild`: see Bar."""
         until = self.now + self.web.wishes[group].group.pingpong_interval
-        self.marks[group, node] = (until, because)
+        self.marks[group, node] = (until, because, is_mild)
         self.at(until, lambda: None, quiet=True)
 
     def reckon(self, group: str) -> None:

@@ -55,12 +55,14 @@ class Goal(Value):
 class Bar(Value):
     """A node may not take a group, and why: it gave it over within pingpong_interval, a Start failed there, its files
     differ, its Monitor_check said no. `is_mark`: it is over by itself after pingpong_interval, and is no hindrance to a
-    switch (Sun: semantics.md 13.1)."""
+    switch. `is_mild`: nothing failed to start there: it speaks against a giveover and a failback, and when no other
+    node can take the group it is no hindrance (Sun: semantics.md 13.1)."""
 
     group: str
     node: str
     because: str
     is_mark: bool = False
+    is_mild: bool = False
 
 
 class Cluster(Value):

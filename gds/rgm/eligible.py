@@ -41,7 +41,7 @@ class Decision(Value):
 class View:
     """A picture laid out for looking things up: made once, asked for many groups."""
 
-    __slots__ = ("bars", "goals", "held", "names", "peers", "web")
+    __slots__ = ("bars", "goals", "held", "mild", "names", "peers", "web")
 
     def __init__(self, cluster: Cluster, web: Web) -> None:
         self.web = web
@@ -50,11 +50,13 @@ class View:
         self.names = tuple(sorted(self.peers))
         self.held: dict[str, list[Mastery]] = {}
         self.bars: dict[tuple[str, str], str] = {}
+        self.mild: dict[tuple[str, str], str] = {}
+        """Those bars that count only as long as another node can take the group."""
         for mastery in cluster.masteries:
             if mastery.live:
                 self.held.setdefault(mastery.group, []).append(mastery)
         for bar in cluster.bars:
-            self.bars.setdefault((bar.group, bar.node), bar.because)
+            (self.mild if bar.is_mild else self.bars).setdefault((bar.group, bar.node), bar.because)
 
     def alive(self) -> tuple[str, ...]:
         """The nodes that live, by name."""
@@ -63,13 +65,8 @@ class View:
     def without(self, groups: list[str], node: str) -> View:
         """The same without these groups' masteries on that node."""
         made: View = object.__new__(View)
-        made.web, made.goals, made.peers, made.names, made.bars = (
-            self.web,
-            self.goals,
-            self.peers,
-            self.names,
-            self.bars,
-        )
+        made.web, made.goals, made.peers, made.names = self.web, self.goals, self.peers, self.names
+        made.bars, made.mild = self.bars, self.mild
         made.held = dict(self.held)
         for name in groups:
             made.held[name] = [m for m in self.held.get(name, ()) if m.node != node]
@@ -164,8 +161,8 @@ class Pass:
         far = [t for t in wish.far if not wish.group.failback or before(t, wish)]
         return sum([node in self.will(t) for t in near]) - sum([node in self.will(t) for t in far])
 
-    def why_not(self, wish: Wish, node: str) -> str:
-        """Why the node cannot take the group ("" = it can)."""
+    def why_not(self, wish: Wish, node: str, last: bool = False) -> str:
+        """Why the node cannot take the group ("" = it can). `last`: no other node can."""
         group, goal = wish.group, self.view.goals.get(wish.group.name, NO_GOAL)
         if not goal.managed:
             return "the group is unmanaged"
@@ -173,7 +170,8 @@ class Pass:
             return "the group is to be offline"
         if goal.suspended and node not in goal.targets:
             return "the group is suspended: it is moved only by a switch"
-        return self._unfit(group, node) or self._offended(wish, node)
+        mild = "" if last else self.view.mild.get((group.name, node), "")
+        return self._unfit(group, node) or mild or self._offended(wish, node)
 
     def _unfit(self, group: Group, node: str) -> str:
         peer = self.view.peers.get(node)

@@ -2,8 +2,9 @@
 
 Every candidate is asked its Monitor_check first, through the store. It happens when the best of those that do not
 refuse has said yes, for that one takes it. If all refuse, or say nothing in time, it is cancelled, with each reason.
-Those that refused, and we, are marked for pingpong_interval. A trial (CHECK_GIVEOVER) asks the same, and nothing is
-done. Sun: semantics.md 7.2, 7.3.
+Those that refused, and we, are marked for pingpong_interval; that it failed to start here is in the mark, for only
+that counts when no other node is left. A trial (CHECK_GIVEOVER) asks the same, and nothing is done. Sun: semantics.md
+7.2, 7.3, 13.1.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class Giving:
             if not trial:
                 member.tell(f"{because}; {group} is given over in its place", asked)
             because = f"{asked}: {because}"
+        if not trial:
+            masteries.held[group].start_failed = masteries.locals[asked].failed or masteries.locals[group].failed
         if group in self.limits:
             self._ask(group, able, because, now, trial)
         elif trial:

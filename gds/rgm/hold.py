@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from gds.model.store import Put
 from gds.model.value import Value
+from gds.rgm import records
 from gds.rgm.nodeorders import FOREVER
 
 UP, DOWN, ASKING, LEAVING = "up", "down", "asking", "leaving"
@@ -22,6 +24,11 @@ class Local(Value):
     incarnations: tuple[tuple[str, int], ...] = ()
     """(name, how often it was started here) of each that was: one start is told from another by it."""
 
+    @property
+    def failed(self) -> bool:
+        """It has not come up here: something of it did not start, or never got so far."""
+        return self.state == "PENDING_ONLINE" or any(state == "START_FAILED" for _, state, _ in self.resources)
+
 
 class Hold:
     """A slot of ours."""
@@ -32,7 +39,8 @@ class Hold:
         self.phase = phase
         self.because = ""
         self.avoid: dict[str, str] = {}
-        """Nodes to be marked when it is given up, and why."""
+        """Nodes to be marked when it is given up, and why; `start_failed`: it failed to start on ours."""
+        self.start_failed = False
         self.request = ""
         self.until = FOREVER
         self.able: tuple[str, ...] = ()
@@ -43,3 +51,13 @@ class Hold:
         self.told = False
         self.slow: dict[str, int] = {}
         """Nodes that should have taken it, lived, and did not; and since which revision they live."""
+
+    def marks(self, group: str, me: str) -> list[Put]:
+        """What is to be written of them."""
+        return [
+            Put(
+                records.avoid_key(group, node),
+                records.encode(by=me, because=why, start_failed=self.start_failed and node == me),
+            )
+            for node, why in self.avoid.items()
+        ]

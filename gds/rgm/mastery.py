@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from gds.model.store import Committed, Compare, Conflict, Delete, Put, Transaction
+from gds.model.store import Committed, Compare, Conflict, Delete, Transaction
 from gds.rgm import placement, records
 from gds.rgm.claiming import Claiming
 from gds.rgm.giving import Giving
@@ -25,11 +25,11 @@ from gds.rgm.telling import Report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from gds.model.cluster import Cluster
     from gds.model.resource import Group
-    from gds.model.store import Answer
+    from gds.model.store import Answer, Put
     from gds.rgm.member import Member
     from gds.rgm.placement import Decision
     from gds.rgm.records import Slot
@@ -234,7 +234,7 @@ class Masteries:
         hold, how = self.held.get(group), self.locals.get(group, Local())
         if hold is not None:
             if hold.slot != slot.index:
-                self._release(group, slot.index, slot.token, {}, now)
+                self._release(group, slot.index, slot.token, (), now)
         elif resumed and not how.down:
             # its release cannot be under way, for it is not down; what was being stopped is started again when it is
             stopping = how.stuck or how.state == "PENDING_OFFLINE"
@@ -245,7 +245,7 @@ class Masteries:
                 self._down(group, "the runner before was stopping it")
         elif group not in self.declared:
             if how.down:
-                self._release(group, slot.index, slot.token, {}, now)
+                self._release(group, slot.index, slot.token, (), now)
         elif how.down and may_run:
             key = records.slot_key(group, slot.index)
             self.claiming.bid(group, slot.index, slot.because, (Compare(key, slot.token),), (), now)
@@ -294,7 +294,7 @@ class Masteries:
             hold.phase = UP
             self._member.orders.append(Online(group, hold.token, f"master with token {hold.token}"))
         elif hold.phase == LEAVING and how.down:
-            self._release(group, hold.slot, hold.token, hold.avoid, now)
+            self._release(group, hold.slot, hold.token, hold.marks(group, self._member.me), now)
         elif hold.phase in (LEAVING, DOWN):
             self._down(group, hold.because or "it may not run now")  # also what was started meanwhile
             if hold.phase == LEAVING and how.stuck and not hold.told:
@@ -321,12 +321,8 @@ class Masteries:
         self._member.tell(because, group)
         self._down(group, because)
 
-    def _release(self, group: str, slot: int, token: int, avoid: Mapping[str, str], now: float) -> None:
+    def _release(self, group: str, slot: int, token: int, marks: Iterable[Put], now: float) -> None:
         key = records.slot_key(group, slot)
-        marks = [
-            Put(records.avoid_key(group, node), records.encode(by=self._member.me, because=why))
-            for node, why in avoid.items()
-        ]
         tag, as_we_took_it = ("release", group, str(slot), str(token)), Compare(key, modified=token)
         self._member.ask(tag, Transaction((as_we_took_it, *self._member.at_home()), (Delete(key), *marks)), now)
 

@@ -7,7 +7,8 @@ Rules, in this order:
 - A switch names nodes until the group is on exactly these, or cannot be (`over`); every later failover is by nodelist.
   How many it named is how many there are to be, until somebody brings the group online: then it is desired_primaries.
 - A node can take a group if it lives, is not drained, is not barred, and no strong affinity and no rg_dependency
-  (the other is online on some node, or coming up on this one) stands against it.
+  (the other is online on some node, or coming up on this one) stands against it. That it gave the group over, or its
+  Monitor_check refused it, bars it only from giveovers, and as long as another node can take the group.
 - Among those: what a switch names, then weak affinities, then the nodelist; an empty one is every node by name.
 - Never more masters than maximum_primaries: what must leave has to be gone first. The target of a strong negative
   affinity waits until the source has left the node.
@@ -21,8 +22,9 @@ from __future__ import annotations
 from gds.model.cluster import Goal
 from gds.model.value import Value
 from gds.rgm.affinity import web_of
-from gds.rgm.eligible import NO_GOAL, Pass, View, listed, reasons
+from gds.rgm.eligible import NO_GOAL, Pass, View, listed
 from gds.rgm.eligible import Decision as Decision
+from gds.rgm.placed import because_of, why_less
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,14 +48,13 @@ class Candidate(Value):
 class GiveOver(Value):
     """What becomes of it when `node` gives a group up. `group`: the one that is given over, another than asked for when
     that one hands its failovers on (+++). `candidates`: who could take it, the best first: ask their Monitor_check.
-    `refused`: (node, why) of the others. `along`: groups that go with it. `elsewhere`: who is master of it beside.
-    `because`: why it cannot be given over, whoever could take it."""
+    `refused`: (node, why) of the others. `along`: groups that go with it. `because`: why it cannot be given over,
+    whoever could take it."""
 
     group: str
     candidates: tuple[str, ...] = ()
     refused: tuple[tuple[str, str], ...] = ()
     along: tuple[str, ...] = ()
-    elsewhere: tuple[str, ...] = ()
     because: str = ""
 
 
@@ -102,7 +103,17 @@ def candidates(cluster: Cluster | View, group_name: str) -> tuple[Candidate, ...
         why = "is its master already" if known.holds(group_name, node) else known.why_not(wish, node)
         waits = "" if why else known.waits_for(wish, node)
         found.append(Candidate(node, rank, f"waits until {waits}" if waits else why, bool(waits)))
-    return tuple(found)
+    return tuple(_last_resort(known, wish, found))
+
+
+def _last_resort(known: Pass, wish: Wish, found: list[Candidate]) -> list[Candidate]:
+    """With those that can take it because too few others can."""
+    mild = {c.node for c in found if (wish.group.name, c.node) in known.view.mild}
+    decision = _decide(known, wish) if mild else Decision()
+    if mild.isdisjoint((*decision.take, *decision.next)):
+        return found
+    able = {n for n in mild if not (known.holds(wish.group.name, n) or known.why_not(wish, n, True))}
+    return [Candidate(c.node, c.rank) if c.node in able and not known.waits_for(wish, c.node) else c for c in found]
 
 
 def give_over(cluster: Cluster | View, group_name: str, node: str) -> GiveOver:
@@ -117,7 +128,7 @@ def give_over(cluster: Cluster | View, group_name: str, node: str) -> GiveOver:
     root = chain[-1]
     without = view.without(chain, node)
     known = _decided(without, without.web.upstream(root)[:-1])
-    elsewhere = tuple([m.node for m in without.held[root]])
+    elsewhere = [m.node for m in without.held[root]]
     fit: list[str] = []
     refused: list[tuple[str, str]] = []
     for each in known.ordered(wishes[root]):
@@ -126,7 +137,7 @@ def give_over(cluster: Cluster | View, group_name: str, node: str) -> GiveOver:
         why = known.why_not(wishes[root], each) or _why_left_behind(without, chain, each)
         refused.append((each, why)) if why else fit.append(each)
     along = _dragged(view, root, node)
-    return GiveOver(root, tuple(fit), tuple(refused), along, elsewhere)
+    return GiveOver(root, tuple(fit), tuple(refused), along)
 
 
 def _decided(view: View, names: Iterable[str]) -> Pass:
@@ -156,12 +167,12 @@ def _decide(known: Pass, wish: Wish) -> Decision:
     chosen, nowhere = _choose(known, wish, tuple(stay), wanted)
     new = [node for node in chosen if node not in stay]
     less = tuple([node for node in stay if node not in chosen])
-    leave += [(node, _why_less(goal, chosen, new, wanted)) for node in less]
+    leave += [(node, why_less(goal, chosen, new, wanted)) for node in less]
     room = max(0, group.maximum_primaries - len(held))
     free = [node for node in new if not known.waits_for(wish, node)][:room]
     later = [node for node in new if node not in free]
     stays = [node for node in chosen if node in stay]
-    because = _because(known, wish, stays, free, later, nowhere, wanted)
+    because = because_of(known, wish, stays, free, later, nowhere, wanted)
     failback = less if new and not goal.targets else ()
     # a target that is passed over, though it can take it, is one that has to wait for other groups
     waits = [node for node in goal.targets if node not in chosen and not known.why_not(wish, node)]
@@ -201,57 +212,21 @@ def _choose(
 ) -> tuple[list[str], tuple[tuple[str, str], ...]]:
     """Its nodes, the best first, and why others are passed over."""
     chosen: list[str] = []
-    nowhere: list[tuple[str, str]] = []
-    for node in known.ordered(wish, stay):
+    nowhere: dict[str, str] = {}
+    ordered = known.ordered(wish, stay)
+    mild = [node for node in ordered if (wish.group.name, node) in known.view.mild and node not in stay]
+    for place, node in enumerate([*ordered, *mild]):
         if len(chosen) >= wanted:
             break
-        why = "" if node in stay else known.why_not(wish, node)
+        why = "" if node in stay else known.why_not(wish, node, last=place >= len(ordered))
         if stay and not why and node not in stay and (waits := known.waits_on(wish, node)):
             why = f"waits until {waits}"  # and it runs on where it is meanwhile
         if why:
-            nowhere.append((node, why))
+            nowhere[node] = why
         else:
+            nowhere.pop(node, None)
             chosen.append(node)
-    return chosen, tuple(nowhere)
-
-
-# -- reasons ----------------------------------------------------------------------------------------------------------
-
-
-def _why_less(goal: Goal, chosen: list[str], new: list[str], wanted: int) -> str:
-    named = [node for node in chosen if node in goal.targets]
-    if named:
-        return f"switched to {listed(named)}"
-    return f"{new[0]} is preferred (failback)" if new else f"it is to run on {wanted} node{'s' if wanted > 1 else ''}"
-
-
-def _because(
-    known: Pass,
-    wish: Wish,
-    stays: list[str],
-    free: list[str],
-    later: list[str],
-    nowhere: tuple[tuple[str, str], ...],
-    wanted: int,
-) -> str:
-    said = [f"runs on {listed(stays)}"] if stays else []
-    if free:
-        said.append(f"{listed(free)} should take it: {_why_best(known, wish, free[0])}")
-    for node in later:
-        gone = listed([m.node for m in known.view.held.get(wish.group.name, ()) if m.node not in stays])
-        said.append(f"{node} takes it when {known.waits_for(wish, node) or f'{gone} gave it up'}")
-    if len(stays) + len(free) + len(later) < wanted:
-        why = reasons(nowhere) or "there is no node"
-        said.append(f"{'no other node can take it' if said else 'stays down'}: {why}")
-    return "; ".join(said)
-
-
-def _why_best(known: Pass, wish: Wish, node: str) -> str:
-    goal = known.view.goals.get(wish.group.name, NO_GOAL)
-    if node in goal.targets:
-        return "a switch names it"
-    weak = f"{', after its affinities,' if wish.near or wish.far else ''}"
-    return f"the first{weak} {'of its nodelist' if wish.group.nodelist else 'by name'} that can"
+    return chosen, tuple(nowhere.items())
 
 
 # -- giving over ------------------------------------------------------------------------------------------------------

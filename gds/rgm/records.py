@@ -8,7 +8,7 @@ Keys (engines.md 5.4; without the cluster's prefix). Every value is a JSON objec
     drain/N            an operator's: N takes nothing more ("evacuate": it also gives up what it has)
     rg/G/slot/I        N, born then, is master of G; `modified` is the fencing token. Removed when it is given up
     rg/G/goal          an operator's: online, suspended, managed, where to
-    rg/G/avoid/N       N may not take G for pingpong_interval, and why
+    rg/G/avoid/N       N may not take G for pingpong_interval, and why; "start_failed" false: see model.cluster.Bar
     rg/G/check/N       Monitor_check: asked by the master, answered by N
     rg/G/files/N       what the files of N, and what was set there, say of G; for `gds diff --cluster`
     rg/G/switches      enabled and monitored of each resource of G, where somebody has switched them
@@ -93,7 +93,8 @@ class Slot(Value):
 
 
 class Mark(Value):
-    """rg/G/avoid/N: written by `by`, seen by us since `seen` (seconds, our clock)."""
+    """rg/G/avoid/N: written by `by`, seen by us since `seen` (seconds, our clock). `start_failed`: it failed to start
+    there; so it is with one that does not say (an older gds wrote none)."""
 
     group: str
     node: str
@@ -101,6 +102,7 @@ class Mark(Value):
     by: str
     modified: int
     seen: float
+    start_failed: bool = True
 
 
 class Node(Value):

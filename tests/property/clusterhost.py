@@ -395,6 +395,8 @@ class Host:
 
     def _tell_now(self, group: str) -> None:
         app = self.apps.get(group)
-        how = Local() if app is None else Local(app.state, "", False, app.state == "ERROR_STOP_FAILED")
+        state = "" if app is None else app.state
+        resources = (("r", "START_FAILED", "FAULTED"),) if state == "ONLINE_FAULTED" else ()
+        how = Local() if app is None else Local(state, "", False, state == "ERROR_STOP_FAILED", resources)
         self.masteries.local(group, how)
         self.look()

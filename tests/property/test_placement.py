@@ -78,7 +78,7 @@ def clusters(draw: st.DrawFn, signs: tuple[str, ...] = SIGNS, stuck: bool = Fals
             live = node in up or draw(lost)
             masteries.append(Mastery(group.name, node, 1, live, draw(states), slot))
     bars = [
-        Bar(draw(st.sampled_from(groups)).name, draw(st.sampled_from(names)), "a Start failed there")
+        Bar(draw(st.sampled_from(groups)).name, draw(st.sampled_from(names)), "marked", is_mild=draw(st.booleans()))
         for _ in range(draw(st.integers(0, 5)))
     ]
     goals = {group.name: draw(goals_of(names)) for group in groups if draw(st.booleans())}
@@ -112,7 +112,7 @@ def alive(cluster: Cluster, node: str) -> bool:
 def check(cluster: Cluster, made: dict[str, Decision]) -> None:
     """What no plan may do."""
     known = {peer.name: peer for peer in cluster.nodes}
-    barred = {(bar.group, bar.node) for bar in cluster.bars}
+    barred = {(bar.group, bar.node) for bar in cluster.bars if not bar.is_mild}
     groups = {group.name: group for group in cluster.groups}
     for name, decision in made.items():
         group, goal = groups[name], cluster.goals.get(name, NO_GOAL)
@@ -240,7 +240,7 @@ def test_what_can_be_online_is_online(cluster: Cluster) -> None:
     up = {peer.name for peer in cluster.nodes if peer.alive}
     over = tuple([m for m in cluster.masteries if m.node in up])
     rest, made = settled(cluster.replace(goals=goals, masteries=over))
-    barred = {(bar.group, bar.node) for bar in rest.bars}
+    barred = {(bar.group, bar.node) for bar in rest.bars if not bar.is_mild}
     for group in rest.groups:
         there = held(rest, group.name)
         if not rest.goals.get(group.name, NO_GOAL).online:
@@ -271,7 +271,8 @@ def test_whoever_could_take_a_group_given_over_may_take_it(cluster: Cluster) -> 
         if found.candidates and found.group == mastery.group:
             marked = rest.replace(
                 masteries=tuple([m for m in rest.masteries if m != mastery]),
-                bars=(*rest.bars, Bar(mastery.group, mastery.node, "it gave it over")),
+                bars=(*rest.bars, Bar(mastery.group, mastery.node, "it gave it over", True, True)),
             )
             made = decide(marked, mastery.group)
             assert set(made.will) & set(found.candidates), made
+            assert mastery.node not in made.will

@@ -542,12 +542,53 @@ def test_without_monitor_check_it_is_given_over_at_once_and_we_are_marked() -> N
     one.run()
     assert not one.store.has(SLOT)
     mark = json.loads(one.store.dictionary.records["rg/web/avoid/n1"].value)
-    assert mark == {"schema": 1, "by": "n1", "because": "its probe says so"}
+    assert mark == {"schema": 1, "by": "n1", "because": "its probe says so", "start_failed": False}
+    one.run(9.0)
+    assert not one.did(Online)
+    one.run(22.0)
+    assert not one.store.has("rg/web/avoid/n1")
+
+
+def test_who_gave_it_over_takes_it_again_when_all_others_are_dead() -> None:
+    one = giver()
+    one.masteries.giveover("web", "its probe says so", one.now)
+    one.run()
+    one.local()
+    one.run(9.0)
+    assert not one.did(Online), "n2 or n3 takes it"
+    one.run(2.0)
+    assert one.did(Online)
+    assert "n1 should take it: no other node can, and pingpong_interval" in one.told()
+
+
+@pytest.mark.parametrize(
+    "failed",
+    [Local("ONLINE_FAULTED", "", False, False, (("web", "START_FAILED", "FAULTED"),)), Local("PENDING_ONLINE")],
+)
+def test_who_failed_to_start_it_does_not_before_pingpong_interval(failed: Local) -> None:
+    one = giver()
+    one.local(failed.replace(down=False))
+    one.masteries.giveover("web", "Start failed", one.now)
+    one.run()
+    one.local()
     one.run(29.0)
+    assert json.loads(one.store.dictionary.records["rg/web/avoid/n1"].value)["start_failed"]
     assert not one.did(Online)
     one.run(2.0)
     assert not one.store.has("rg/web/avoid/n1")
     assert one.did(Online)
+
+
+def test_a_mark_of_an_older_gds_counts_as_that_of_a_failed_start() -> None:
+    one = master()
+    old = Put("rg/web/avoid/n2", records.encode(by="n1", because="who knows"))
+    new = Put("rg/web/avoid/n3", records.encode(by="n1", because="sick", start_failed=False))
+    one.store.put(old, new)
+    one.run()
+    assert [(b.node, b.is_mark, b.is_mild) for b in one.masteries.picture(one.now).bars] == [
+        ("n2", True, False),
+        ("n3", True, True),
+    ]
 
 
 def test_with_nowhere_to_go_it_is_cancelled() -> None:
@@ -588,7 +629,9 @@ def test_the_best_yes_lets_it_happen_and_who_refused_is_marked_too() -> None:
     one.local()
     one.run()
     assert one.store.has("rg/web/avoid/n1")
-    assert "Monitor_check says: no disk" in one.store.dictionary.records["rg/web/avoid/n2"].value
+    refused = json.loads(one.store.dictionary.records["rg/web/avoid/n2"].value)
+    assert "Monitor_check says: no disk" in refused["because"]
+    assert refused["start_failed"] is False
 
 
 def test_if_all_refuse_it_is_cancelled_with_each_reason() -> None:

@@ -391,10 +391,71 @@ def test_it_is_refused_where_it_is_not_and_when_suspended() -> None:
     assert give_over(suspended, "a", "n1").because == "a is suspended"
 
 
-def test_one_of_several_masters_may_just_go() -> None:
+def test_who_is_master_beside_takes_nothing() -> None:
     cluster = picture(group("a", maximum_primaries=2), at=(on("a", "n1"), on("a", "n2")), down="n3")
     found = give_over(cluster, "a", "n1")
-    assert (found.candidates, found.elsewhere) == ((), ("n2",))
+    assert (found.candidates, found.refused) == ((), (("n3", "is dead"),))
+
+
+# -- pingpong_interval. Sun: semantics.md 13.1 ------------------------------------------------------------------------
+
+GAVE = Bar("a", "n1", "gave it over", True, True)
+SPARED = "no other node can, and pingpong_interval keeps it away only from giveovers"
+
+
+def test_who_gave_it_over_does_not_take_it_as_long_as_another_can() -> None:
+    cluster = picture(group("a"), bars=(GAVE,))
+    assert taken(cluster) == ("n2",)
+    assert [c.because_not for c in candidates(cluster, "a")] == ["gave it over", "", ""]
+    waits = picture(group("a"), group("b", "--a"), at=(on("b", "n2"),), bars=(GAVE,), down="n3")
+    assert decide(waits, "a").next == ("n2",), "when b has left"
+    assert [c.because_not for c in candidates(waits, "a")][:2] == [
+        "gave it over",
+        "waits until b, which must not be with it, has left n2",
+    ]
+
+
+def test_who_gave_it_over_takes_it_when_no_other_node_can() -> None:
+    cluster = picture(group("a"), bars=(GAVE,), down="n2 n3")
+    made = decide(cluster, "a")
+    assert (made.take, made.because) == (("n1",), f"n1 should take it: {SPARED}")
+    assert made.nowhere == (("n2", "is dead"), ("n3", "is dead"))
+    assert [c.because_not for c in candidates(cluster, "a")] == ["", "is dead", "is dead"]
+
+
+def test_who_failed_to_start_it_does_not_even_then() -> None:
+    failed = Bar("a", "n1", "a Start failed there", True)
+    for bars in ((failed,), (GAVE, failed)):
+        cluster = picture(group("a"), bars=bars, down="n2 n3")
+        assert not taken(cluster)
+        assert candidates(cluster, "a")[0].because_not == "a Start failed there"
+        assert dict(decide(cluster, "a").nowhere)["n1"] == "a Start failed there"
+
+
+def test_of_two_that_gave_it_over_the_first_that_can() -> None:
+    bars = (GAVE, Bar("a", "n2", "its Monitor_check says: no disk", True, True))
+    assert taken(picture(group("a"), bars=bars, down="n3")) == ("n1",)
+    drained = (Peer("n1", drained="work"), Peer("n2"), Peer("n3", alive=False))
+    cluster = picture(group("a"), bars=bars, nodes=drained)
+    assert taken(cluster) == ("n2",)
+    assert [c.because_not for c in candidates(cluster, "a")] == ["takes no group: work", "", "is dead"]
+
+
+def test_a_second_master_is_looked_for_there_too_but_nothing_fails_back_or_is_given_over() -> None:
+    two = group("a", maximum_primaries=2, desired_primaries=2)
+    one_left = picture(two, at=(on("a", "n2"),), bars=(GAVE,), down="n3")
+    assert decide(one_left, "a").will == ("n2", "n1")
+    assert [c.because_not for c in candidates(one_left, "a")] == ["", "is its master already", "is dead"]
+    back = picture(group("a", failback=True), at=(on("a", "n2"),), bars=(GAVE,))
+    assert decide(back, "a").will == ("n2",)
+    alone = picture(group("a"), at=(on("a", "n2"),), bars=(GAVE,), down="n3")
+    assert give_over(alone, "a", "n2").refused == (("n1", "gave it over"), ("n3", "is dead"))
+
+
+def test_its_master_stays_though_it_gave_it_over_once() -> None:
+    cluster = picture(group("a", failback=True), at=(on("a", "n1"),), bars=(GAVE,), down="n2 n3")
+    assert decide(cluster, "a").stay == ("n1",)
+    assert candidates(cluster, "a")[0].because_not == "is its master already"
 
 
 def test_strong_positive_cannot_leave_alone_but_hands_its_failover_on() -> None:
