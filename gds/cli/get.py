@@ -90,9 +90,15 @@ def _between_nodes(typed: options.Options) -> int:
         print(json.dumps({"schema": 1, "differences": found}, ensure_ascii=False))
         return 1 if found else 0
     for each in found:
-        said = ", ".join(f"{node}: {text or 'not given'}" for node, text in each["nodes"].items())
-        print(f"{each['name']}: {each['key']} differs: {said}")
+        print(between_nodes(each))
     return 1 if found else 0
+
+
+def between_nodes(each: dict[str, Any]) -> str:
+    """What the files of nodes say differently, in one line."""
+    missing = "not given" if each["key"] else "not declared"
+    said = ", ".join(f"{node}: {text or missing}" for node, text in each["nodes"].items())
+    return f"{each['name']}: {each['key']} differs: {said}" if each["key"] else f"{each['name']}: {said}"
 
 
 def _line(each: dict[str, Any]) -> str:

@@ -14,21 +14,24 @@ from __future__ import annotations
 import os
 
 from gds.daemon.names import BUSY, FAILED, OK
-from gds.model.store import Committed, Put, Transaction, Unknown
+from gds.model.store import Committed, Delete, Put, Transaction, Unknown
 from gds.model.value import Value, fields_of
 from gds.rgm import records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, TypeAlias
 
     from gds.daemon.groups import Groups
     from gds.daemon.names import Client
     from gds.daemon.rgmd import Rgmd
     from gds.daemon.setting import Setting
     from gds.daemon.tenant import Tenant
-    from gds.model.store import Answer
+    from gds.model.store import Answer, Operation
+
+    Says: TypeAlias = dict[str, dict[str, str]]
+    """[group.G] or [resource.R] -> key -> value in words."""
 
 CHECK, APPLY, DROP = "check", "apply", "drop"
 PATIENCE = 120.0
@@ -95,9 +98,12 @@ class Agreement:
             return
         if self._published_as != member.birth:
             self._published_as = member.birth
-            self._published.clear()
+            # what a life before this one said is said anew, or taken back
+            self._published = {group: "" for group, node in member.board.files if node == member.me}
         for group in self._groups.declared:
             self._publish(group)
+        for group in self._published.keys() - self._groups.declared.keys():
+            self._take_back(group)
         for (group, node), facts in list(member.board.sets.items()):
             if not node:
                 self._take_part(group, facts)
@@ -109,20 +115,35 @@ class Agreement:
     def _publish(self, group: str) -> None:
         member = self._tenant.member
         said = records.encode(born=member.birth, says=self._says(group))
-        if self._published.get(group) == said or group in self._publishing:
+        if self._published.get(group) != said:
+
+            def done() -> None:
+                self._published[group] = said
+
+            self._tell_files(group, Put(records.files_key(group, member.me), said), done)
+
+    def _take_back(self, group: str) -> None:
+        """Its files do not declare it any more."""
+
+        def done() -> None:
+            self._published.pop(group, None)
+
+        self._tell_files(group, Delete(records.files_key(group, self._tenant.member.me)), done)
+
+    def _tell_files(self, group: str, change: Operation, done: Callable[[], None]) -> None:
+        if group in self._publishing:
             return
         self._publishing.add(group)
 
-        def done(answer: Answer) -> None:
+        def answered(answer: Answer) -> None:
             self._publishing.discard(group)
-            if isinstance(answer, Committed):
-                self._published[group] = said
-            self._tenant.look()
+            if isinstance(answer, Committed):  # else it is tried again at the next turn, whenever that comes
+                done()
+                self._tenant.look()
 
-        key = records.files_key(group, member.me)
-        self._tenant.commit(Transaction((member.alive(),), (Put(key, said),)), done)
+        self._tenant.commit(Transaction((self._tenant.member.alive(),), (change,)), answered)
 
-    def _says(self, group: str) -> dict[str, dict[str, str]]:
+    def _says(self, group: str) -> Says:
         """Name -> key -> value in words; what is the default is left out."""
         told = {f"[group.{group}]": _given(self._groups.declared[group])}
         for app in self._groups.apps(group):
@@ -135,11 +156,16 @@ class Agreement:
         wanted = {self._rgmd.apps[n].resource.group if n in self._rgmd.apps else n for n in names}
         board = self._tenant.member.board
         found: list[dict[str, Any]] = []
-        for group in sorted({g for g, _node in board.files} | set(self._groups.declared)):
-            says = {n: f.get("says") or {} for (g, n), f in sorted(board.files.items()) if g == group}
-            says = {node: said for node, said in says.items() if node in board.nodes}
-            if (not wanted or group in wanted) and len(says) > 1:
-                found += _differences(says)
+        told: dict[str, dict[str, Says]] = {}
+        for (group, node), facts in sorted(board.files.items()):
+            if node in board.nodes and facts.get("born") == board.nodes[node].born:
+                told.setdefault(group, {})[node] = _readable(facts.get("says"))
+        for group, says in sorted(told.items()):
+            if not wanted or group in wanted:
+                lists = [said.get(f"[group.{group}]", {}).get("nodelist", "") for said in says.values()]
+                named = () if "" in lists else {node for each in lists for node in each.split(", ")}
+                lacking = board.declared.without(group, named, board.nodes)
+                found += _differences(dict(sorted({**dict.fromkeys(lacking, _NOTHING), **says}.items())))
         client.done(FAILED if found else OK, differences=found)
 
     # -- set: the node that is asked ----------------------------------------------------------------------------------
@@ -163,7 +189,11 @@ class Agreement:
             return
         member = self._tenant.member
         nodes = self._present(group)
-        away = [n for n in self._groups.declared[group].nodelist if n not in nodes]
+        nodelist = self._groups.declared[group].nodelist
+        lacking = member.board.declared.without(group, nodelist, member.board.nodes)
+        if lacking:
+            client.tell({"line": f"{', '.join(lacking)}: its files do not declare {group}; nothing is set there"})
+        away = [n for n in nodelist if n not in nodes and n not in lacking]
         if away:
             client.tell({"line": f"{', '.join(away)} cannot be told now, and will differ until the same is set there"})
         asked = Asked(client, f"{member.me}.{os.urandom(6).hex()}", nodes, self._boottime() + PATIENCE)
@@ -303,12 +333,29 @@ def _words(found: object) -> str:
     return str(found)
 
 
-def _differences(says: dict[str, dict[str, dict[str, str]]]) -> list[dict[str, Any]]:
+_NOTHING: Says = {}
+
+
+def _readable(says: object) -> Says:
+    """What a node says of a group; what is not written as we write it is nothing."""
+    found = says.items() if isinstance(says, dict) else ()
+    return {
+        name: {key: text for key, text in of.items() if isinstance(text, str)}
+        for name, of in found
+        if isinstance(of, dict)
+    }
+
+
+def _differences(says: dict[str, Says]) -> list[dict[str, Any]]:
+    """Where not all nodes say the same. `key` "": some do not declare it; of those that do the keys are compared."""
     found = []
     for name in sorted({name for said in says.values() for name in said}):
-        keys = sorted({key for said in says.values() for key in said.get(name, {})})
-        for key in keys or [""]:
-            values = {node: said.get(name, {}).get(key, "") for node, said in says.items()}
+        if not all(name in said for said in says.values()):
+            nodes = {node: "declared" if name in said else "" for node, said in says.items()}
+            found.append({"name": name, "key": "", "nodes": nodes})
+        having = {node: said[name] for node, said in says.items() if name in said}
+        for key in sorted({key for of in having.values() for key in of}):
+            values = {node: of.get(key, "") for node, of in having.items()}
             if len(set(values.values())) > 1:
                 found.append({"name": name, "key": key, "nodes": values})
     return found
