@@ -139,7 +139,9 @@ class Change:
         app = rgmd.apps[self.name]
         life = app.view.life
         down = life in (Life.OFFLINE, Life.START_FAILED)
-        now = update.Situation(app.enabled, app.wanted, life is Life.ONLINE, down, busy, stuck)
+        # who masters it starts it, and this node when it becomes master
+        wanted = app.wanted and self._desk.groups.is_here(self.group)
+        now = update.Situation(app.enabled, wanted, life is Life.ONLINE, down, busy, stuck)
         return update.of_resource(app.resource, after, keys, tunable, now, self._restart)
 
     def _tell_plan(self) -> None:
@@ -260,8 +262,8 @@ class Change:
 
     def _start(self, app: App) -> None:
         rgmd = self._desk.rgmd
-        managed = self._desk.groups.is_managed(app.resource.group)
-        if not (app.enabled and app.wanted and managed) or self._desk.refuses():
+        may = self._desk.groups.is_managed(self.group) and self._desk.groups.is_here(self.group)
+        if not (app.enabled and app.wanted and may) or self._desk.refuses():
             self._end(OK)
             return
         rgmd.managing.before_start(app, lambda: rgmd.submit(app, StartAsked(self.because)))

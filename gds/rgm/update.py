@@ -28,9 +28,9 @@ VALIDATE, STOP, CHANGE, START, UPDATE = "Validate", "Stop", "change", "Start", "
 
 
 class Situation(Value):
-    """How the resource, or the group, stands now. `wanted`: no person stopped it; `online`: Update has somebody to talk
-    to; `down`: nothing of it runs, and nothing needs to be stopped. `busy` and `stuck` are what its group says against
-    any change ("" = nothing)."""
+    """How the resource, or the group, stands now. `wanted`: this node is to run it, and no person stopped it; `online`:
+    Update has somebody to talk to; `down`: nothing of it runs, and nothing needs to be stopped. `busy` and `stuck` are
+    what its group says against any change ("" = nothing)."""
 
     enabled: bool = True
     wanted: bool = True
