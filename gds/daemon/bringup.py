@@ -19,7 +19,7 @@ from gds.rgm.resource import Life, ResourceView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Set
+    from collections.abc import Callable, Iterable, Mapping, Set
     from typing import Any, Protocol
 
     from gds.daemon.environment import Account
@@ -102,20 +102,39 @@ class BringUp:
         self._said = {name: said for name, said in self._said.items() if said != "disabled"}
         self._dead = {name: str(r.get("because", "")) for name, r in records.items() if r.get("dead") is True}
         lives = {name: recall(rgmd.apps[name], r, now) for name, r in records.items() if name in rgmd.apps}
+        if self._memory is not None:
+            self._memory.begin()
+        there = self._find(lives, survivors, {n: int(r.get("pid", 0)) for n, r in records.items()})
         for name, incarnation in survivors.items():
             if name not in rgmd.apps:
                 self._end_stray(name, incarnation)
-        if self._memory is not None:
-            self._memory.begin()
-        for app in list(rgmd.apps.values()):
-            if app.name in survivors:
-                pid = records.get(app.name, {}).get("pid", 0)
-                self._take_back(app, lives.get(app.name, Life.OFFLINE), survivors[app.name], int(pid))
+        # all that is up is known now: what has to stop waits for those that use it
+        for name in order.stop_order(rgmd.graph, there):
+            app, was = rgmd.apps[name], lives.get(name, Life.OFFLINE)
+            if name in survivors:
+                self._take_back(app, was)
+            else:
+                self._resume_unmanaged(app, was)
         self._outputs.tidy({r.name for r in plan.resources})
         # then the others, each after what it needs
-        for name in order.start_order(rgmd.graph, list(rgmd.apps)):
-            if name not in survivors:
-                self._bring_up(rgmd.apps[name], lives.get(name, Life.OFFLINE))
+        for name in order.start_order(rgmd.graph, [r.name for r in plan.resources if r.name not in there]):
+            self._bring_up(rgmd.apps[name], lives.get(name, Life.OFFLINE))
+
+    def _find(self, lives: Mapping[str, Life], survivors: Mapping[str, int], pids: Mapping[str, int]) -> list[str]:
+        """Those that are up as far as can be seen: whose processes live, and what has no tree to be found by."""
+        there = []
+        for app in list(self._rgmd.apps.values()):
+            was = lives.get(app.name, Life.OFFLINE)
+            if app.name in survivors:
+                because = "taken back from the runner before this one"
+                app.view = app.view.replace(life=Life.ONLINE, because=because)
+                self._rgmd.pmfd.take_back(app, survivors[app.name], pids.get(app.name, 0))
+            elif not app.resource.pmf_managed and was not in _DOWN:
+                app.view = app.view.replace(life=Life.ONLINE, because="taken over from the runner before this one")
+            else:
+                continue
+            there.append(app.name)
+        return there
 
     def _tell_losses(self, plan: Plan, known: Set[str], alive: Set[str]) -> None:
         """What the runner before us knew and we do not, to the log and the history; no reason may claim to know it."""
@@ -135,13 +154,10 @@ class BringUp:
     def _bring_up(self, app: App, was: Life) -> None:
         gone = getattr(self._rgmd.forest, "gone", None)
         ended = gone(app.name) if gone is not None else None
-        tags, app.tags = app.tags, ()  # tags end with the runner that has them
+        app.tags = ()  # tags end with the runner that has them
         if was is Life.STOP_FAILED:
             because = "its last stop failed, and that was not cleared; nothing of it is found now"
             app.view = app.view.replace(life=Life.OFFLINE, because=because)
-        if not app.resource.pmf_managed and was not in (Life.OFFLINE, Life.START_FAILED, Life.STOP_FAILED):
-            self._resume_unmanaged(app, was, tags)
-            return
         elsewhere = self._groups.cluster is not None and (
             was is Life.OFFLINE or not self._groups.is_started_by_itself(app.resource.group)
         )
@@ -208,10 +224,10 @@ class BringUp:
             app.view = app.view.replace(because=HELD_BACK)
         self._rgmd.kept.changed(app)
 
-    def _resume_unmanaged(self, app: App, was: Life, tags: tuple[str, ...]) -> None:
+    def _resume_unmanaged(self, app: App, was: Life) -> None:
         """What it started has no tree to be found by, and runs for all we know: it is probed on, or ended first. What
         its Start had left under nametags has ended with them."""
-        app.view = app.view.replace(life=Life.ONLINE, because="taken over from the runner before this one")
+        tags, app.tags = app.tags, ()
         because = f"the runner before this one ended while it was {_seen(was)}{self._doubt}"
         if not (app.enabled and app.wanted):
             self._rgmd.submit(app, StopAsked(because))
@@ -226,11 +242,9 @@ class BringUp:
 
     # -- its processes live -------------------------------------------------------------------------------------------
 
-    def _take_back(self, app: App, was: Life, incarnation: int, pid: int) -> None:
+    def _take_back(self, app: App, was: Life) -> None:
         """Followed again where its life was at rest, ended and started anew where it was not."""
         rgmd = self._rgmd
-        app.view = app.view.replace(life=Life.ONLINE, because="taken back from the runner before this one")
-        rgmd.pmfd.take_back(app, incarnation, pid)
         if was is Life.STOP_FAILED:
             because = "its stop failed under the runner before this one"
             app.view = app.view.replace(
@@ -245,7 +259,7 @@ class BringUp:
             if app.resource.wants_notify:
                 self._notifies.open(app.name, account.uid)
             self._go_on(app)
-            rgmd.log.info(app.view.because, resource=app.name, pid=pid)
+            rgmd.log.info(app.view.because, resource=app.name, pid=app.tree.main_pid)
             rgmd.monitor.begin(app, False)
         elif app.name in self._unknown:
             self._begin_anew(app, "what the runner before this one knew of it is lost")
@@ -274,6 +288,9 @@ class BringUp:
         rgmd.pmfd.take_back(stray, incarnation, 0)
         rgmd.submit(stray, StopAsked("no descriptor names it any more"))
         rgmd.settled(stray, lambda: rgmd.apps.pop(name, None))
+
+
+_DOWN = (Life.OFFLINE, Life.START_FAILED, Life.STOP_FAILED)
 
 
 def _seen(life: Life) -> str:

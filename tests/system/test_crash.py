@@ -57,6 +57,42 @@ def test_what_was_left_alone_is_left_alone_by_the_next_runner(tmp_path: Path, ru
 
 
 @pytest.mark.parametrize("rung", RUNGS)
+def test_a_stop_goes_on_in_its_order_when_the_runner_died_in_it(tmp_path: Path, rung: str) -> None:
+    told, go = tmp_path / "told", tmp_path / "go"
+    text = f"""
+[group.shop]
+[resource.db]
+group = "shop"
+start_command = ["sleep", "1000"]
+stop_command = "echo db >> {told}"
+[resource.web]
+group = "shop"
+resource_dependencies = ["db"]
+start_command = ["sleep", "1000"]
+stop_command = "until [ -e {go} ]; do sleep 0.05; done; echo web >> {told}"
+[resource.gone]
+start_command = ["sleep", "1000"]
+"""
+    descriptor = write(tmp_path / "shop.toml", text)
+    with Running(tmp_path, descriptor, rung=rung) as runner:
+        for name in ("web", "gone"):
+            runner.until(name, state="ONLINE")
+        assert runner.gds("rg", "offline", "--no-wait", "shop").returncode == 0
+        runner.until("db", state="STOPPING")
+        runner.crash()
+        write(descriptor, text[: text.index("[resource.gone]")])
+        runner.begin()
+        assert "waits until web is down" in runner.until("db", state="STOPPING")["because"]
+        assert not told.exists()
+        eventually(lambda: "gone is OFFLINE" in runner.log(), "what is declared no more is ended")
+        assert "no descriptor names it any more resource=gone" in runner.log()
+        assert "when the runner before this one ended resource=gone" not in runner.log(), "no stop of it was under way"
+        go.touch()
+        runner.until("db", state="OFFLINE")
+        assert told.read_text() == "web\ndb\n"
+
+
+@pytest.mark.parametrize("rung", RUNGS)
 def test_fifos_of_what_is_no_longer_declared_are_removed(tmp_path: Path, rung: str) -> None:
     one = '[resource.{0}]\nstart_command = ["sleep", "1000"]\nstdout = {{path = "{1}/{0}.log", rotate = "1MiB"}}\n'
     descriptor = write(tmp_path / "apps.toml", one.format("web", tmp_path) + one.format("db", tmp_path))
