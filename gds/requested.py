@@ -14,6 +14,7 @@ from gds.rgm.control import Optag
 from gds.rgm.events import ClearAsked, GiveoverAsked, RestartAsked, StartAsked, StopAsked
 from gds.rgm.group import doing
 from gds.rgm.order import needing
+from gds.rgm.life import STAYS_DEAD
 from gds.rgm.resource import Life
 
 TYPE_CHECKING = False
@@ -126,8 +127,9 @@ class Requests:
             self._play.submit(actor, ClearAsked())
         actor.history = verdict.gave_over()
         actor.failures, actor.monitor_failed = EMPTY, False
-        self._answer(actor, "its history is forgotten")
-        if actor.view.life is Life.ONLINE and actor.view.status is ResourceStatus.FAULTED:
+        dead = _is_dead(actor)
+        self._answer(actor, f"its history is forgotten; {STAYS_DEAD}" if dead else "its history is forgotten")
+        if actor.view.life is Life.ONLINE and actor.view.status is ResourceStatus.FAULTED and not dead:
             self._play.set_status(actor, ResourceStatus.UNKNOWN, "cleared, not probed since")
 
     def _switch_monitor(self, actor: Actor, monitored: bool) -> None:

@@ -14,6 +14,7 @@ from gds.daemon.updown import UpAndDown
 from gds.fault import score
 from gds.rgm import control
 from gds.rgm.group import doing
+from gds.rgm.life import STAYS_DEAD
 from gds.rgm.resource import Life
 
 TYPE_CHECKING = False
@@ -326,6 +327,9 @@ class Receptionist:
             return
         because = because_of(client, "clear")
         bad = [fault for app in apps if (fault := self._rgmd.clear(app, because))]
+        for app in apps:
+            if app.is_dead:
+                client.tell({"line": f"{app.name}: its failures are forgotten; {STAYS_DEAD}"})
         client.done(FAILED if bad else OK, "\n".join(bad))
 
     def _reload(self, client: Client, request: dict[str, Any]) -> None:

@@ -31,6 +31,7 @@ from gds.rgm.events import (
     StopSucceeded,
     UsersGone,
 )
+from gds.rgm.life import STAYS_DEAD
 from gds.rgm.resource import ALONE, Life, ResourceView
 
 TYPE_CHECKING = False
@@ -313,12 +314,12 @@ class Rgmd:
         app.history = verdict.gave_over()
         app.monitor_failures = None
         self.kept.changed(app)
-        self.tell(app, "clear", because)
+        self.tell(app, "clear", f"{because}; {STAYS_DEAD}" if app.is_dead else because)
         if app.monitor_failed:
             app.monitor_failed = False
             self.begin_monitor(app, False)
             self._world.observed(app)
-        if app.view.life is Life.ONLINE and app.view.status is ResourceStatus.FAULTED:
+        if app.view.life is Life.ONLINE and app.view.status is ResourceStatus.FAULTED and not app.is_dead:
             self.set_status(app, ResourceStatus.UNKNOWN, "cleared, not probed since")
         return ""
 

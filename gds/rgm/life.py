@@ -84,6 +84,8 @@ LIFE_HELP = {
     Life.STOP_FAILED: "something of it could not be stopped",
 }
 """What each means, in few words."""
+STAYS_DEAD = "nothing of it runs, so it stays FAULTED until somebody starts it"
+"""What is said when the failures of what was left alone, and is dead, are forgotten."""
 
 
 _L = Life
