@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
     from typing import Any
 
+    from gds.config.sources import Sources
     from gds.daemon.setting import Setting
     from gds.joining import Joining
     from gds.linux.handover import Parcel
@@ -203,6 +204,7 @@ class Runner:
             self._notifies,
             self._switches.of,
             self._settings,
+            self._sources.handed_on(),
             self._ground.locks,
             began,
             self._history.flush,
@@ -370,27 +372,6 @@ class Runner:
 
         where = "".join(traceback.format_exception(error)).strip().replace("\n", " | ")
         self._log.error(f"internal error: {error!r}; please report it: {where}")
-
-
-class Sources:
-    """Where the plan came from, and how it is read again without loading the compiler into the runner."""
-
-    def __init__(self, paths: list[str], flags: dict[str, str], cache_dirs: list[str]) -> None:
-        self.paths = paths
-        self.flags = flags
-        self.cache_dirs = cache_dirs
-
-    def command(self, was_set: str = "state") -> list[str]:
-        """The compiler's command line; `was_set`: whence it learns what people set."""
-        from gds.config import asking
-
-        return asking.command({"paths": self.paths, "flags": self.flags, "cache_dirs": self.cache_dirs, "set": was_set})
-
-    def question(self, what: str) -> list[str]:
-        """The command line of gds/config/setter.py: "set" or "look"."""
-        from gds.config import asking
-
-        return asking.command({"ask": what, "paths": self.paths, "flags": self.flags})
 
 
 def _stamp_now() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from gds import __version__, late
+from gds.config.sources import Sources
 from gds.daemon.resuming import Resume, plan_of, settings_of, understand
 from gds.linux import clock, handover
 from gds.linux.handover import Parcel as Parcel
@@ -28,9 +29,12 @@ def handed_over(environ: MutableMapping[str, str]) -> Parcel | None:
     return handover.take(environ, upgrade.FORMAT)
 
 
-def declared_before(parcel: Parcel) -> tuple[Plan, Settings]:
-    """What that runner knew to be declared, and its settings: nothing is read again."""
-    return plan_of(parcel.facts), settings_of(parcel.facts)
+def declared_before(parcel: Parcel) -> tuple[Plan, Settings, Sources | None]:
+    """What that runner knew to be declared, its settings, and whence it all came: nothing is read again. None: it is of
+    a version that does not tell that."""
+    told = parcel.facts.get("sources")
+    sources = Sources(told["paths"], told["flags"], told["cache_dirs"]) if told is not None else None
+    return plan_of(parcel.facts), settings_of(parcel.facts), sources
 
 
 def could_take_over(fd: int) -> str:

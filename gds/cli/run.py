@@ -114,18 +114,22 @@ def _handed_over() -> Parcel | None:
 
 def _run(typed: options.Options, handed: Parcel | None) -> int:
     from gds.config import cache, places
+    from gds.config.sources import Sources
 
     paths = [] if typed.after is not None else typed.names
-    named = [*paths, *[value for name, value in typed.values.items() if name in places.PATHS]]
-    if not all(os.path.isabs(each) for each in named):
-        os.getcwd()  # it may be gone: told here, before a compiler is asked what the paths mean
     cache_dirs = cache.directories(typed.values, os.environ, os.geteuid())
     if handed is None:
+        named = [*paths, *[value for name, value in typed.values.items() if name in places.PATHS]]
+        if not all(os.path.isabs(each) for each in named):
+            os.getcwd()  # it may be gone: told here, before a compiler is asked what the paths mean
         plan, settings = _declared(typed, paths, cache_dirs)
+        sources = Sources.typed(paths, typed.values, cache_dirs)
     else:
         from gds.takeover import declared_before
 
-        plan, settings = declared_before(handed)
+        plan, settings, known = declared_before(handed)
+        # where we stand may be gone, or be called otherwise now: what was typed is not looked at again
+        sources = known if known is not None else Sources(paths, typed.values, cache_dirs)
     from gds.linux.journal import Log, format_for
 
     log = Log(format_for(settings.log_format, os.environ))
@@ -137,11 +141,9 @@ def _run(typed: options.Options, handed: Parcel | None) -> int:
             continue  # it is of what one node cannot do
         place = f"{each.path}:{each.line}:{each.column}" if each.line else each.path
         log.warning(f"{place}: {each.key}: {each.message}" if each.key else f"{place}: {each.message}")
-    from gds.runner import Runner, Sources
+    from gds.runner import Runner
 
-    return Runner(
-        plan, settings, Sources([os.path.abspath(p) for p in paths], typed.values, cache_dirs), os.environ, log, handed
-    ).run()
+    return Runner(plan, settings, sources, os.environ, log, handed).run()
 
 
 def _declared(typed: options.Options, paths: list[str], cache_dirs: list[str]) -> tuple[Plan, Settings]:
@@ -176,9 +178,9 @@ def _with_socket(settings: Settings, typed: options.Options, log: Log) -> Settin
 
 
 def _compile(paths: list[str], flags: dict[str, str], cache_dirs: list[str]) -> tuple[Plan, dict[str, Any]]:
+    from gds.config.sources import Sources
     from gds.linux.compiling import ask_and_wait
     from gds.model import codec
-    from gds.runner import Sources
 
     answer = ask_and_wait(Sources(paths, flags, cache_dirs).command())
     if answer.get("errors"):

@@ -191,7 +191,9 @@ class _Run:
         problems = tuple(sorted(self.problems, key=lambda p: (order.get(p.path, -1), p.line, p.column)))
         plan = None
         if not problems:
-            sources = tuple([Source(path, sha256(content).hexdigest()) for path, content in self.files])
+            sources = tuple(
+                [Source(os.path.abspath(path), sha256(content).hexdigest()) for path, content in self.files]
+            )
             plan = compiled.plan.replace(sources=sources, warnings=tuple(warnings))
         known = tuple(sorted({**answers, **types.facts()}.items()))
         lines = self._lines(declared) if entries or lined else {}

@@ -42,14 +42,6 @@ def told(problem: dict[str, Any]) -> str:
     return f"{place}:{key} {problem['message']}"
 
 
-def _absolute(path: str) -> str:
-    """However it was typed; "" = nobody knows: it was typed from a directory that is gone."""
-    try:
-        return os.path.abspath(path)
-    except FileNotFoundError:
-        return ""
-
-
 class Reload:
     """One reload, from the question to the compiler until everything has come to rest."""
 
@@ -166,9 +158,9 @@ class Reload:
 
     def _is_unmounted(self, warnings: list[dict[str, Any]]) -> str:
         """Why what is not declared any more is not stopped for that; "" = it may be."""
-        before = {_absolute(os.path.dirname(path)) for path in self._groups.files}
-        paths = [str(each["path"]) for each in warnings if each.get("code") == "empty-directory"]
-        empty = ", ".join([path for path in paths if "" in before or _absolute(path) in before])
+        before = {os.path.dirname(path) for path in self._groups.files}
+        paths = [os.path.abspath(each["path"]) for each in warnings if each.get("code") == "empty-directory"]
+        empty = ", ".join([path for path in paths if path in before])
         gone = ", ".join([d.name for d in self._todo if d.act == "stop"])
         why = f"cannot reload: no *.toml file is left in {empty}, and {gone} would be stopped (is it mounted?); nothing"
         return f"{why} was touched. If that is meant, end the runner" if empty and gone else ""

@@ -10,7 +10,7 @@ from gds.daemon import appparcel, tagparcel
 from gds.daemon.nametag import Spec
 from gds.errors import ConfigError
 from gds.model import codec
-from gds.model.resource import Plan
+from gds.model.resource import Plan, Source
 from gds.model.settings import Settings, settings_from
 from gds.rgm.events import DelayOver
 
@@ -51,7 +51,8 @@ if TYPE_CHECKING:
 def plan_of(facts: dict[str, Any]) -> Plan:
     """What is declared, as the runner before us knew it."""
     resources = tuple([codec.unpack(plain["resource"]) for plain in facts["apps"]])
-    return Plan(resources, codec.unpack(facts["groups"]))
+    files = facts.get("sources", {}).get("files", ())  # versions before this one did not tell
+    return Plan(resources, codec.unpack(facts["groups"]), tuple([Source(path, "") for path in files]))
 
 
 def settings_of(facts: dict[str, Any]) -> Settings:

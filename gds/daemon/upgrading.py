@@ -122,6 +122,7 @@ class Upgrade:
         notifies: Streams,
         switches: dict[str, dict[str, bool]],
         settings: Settings,
+        sources: dict[str, Any],
         locks: Iterable[Lock],
         began: float,
         flush: Callable[[], None],
@@ -137,6 +138,7 @@ class Upgrade:
         self._notifies = notifies
         self._switches = switches
         self._settings = settings
+        self._sources = sources
         self._locks = list(locks)
         self._began = began
         self._flush = flush
@@ -294,6 +296,7 @@ class Upgrade:
             "apps": tuple(apps),
             "groups": codec.pack(tuple(self._groups.declared.values())),
             "settings": plain_from(self._settings),
+            "sources": {**self._sources, "files": self._groups.files},
             "switches": {name: dict(each) for name, each in self._switches.items()},
             "tags": tags,
             "server": server,

@@ -244,7 +244,7 @@ class Group(Value):
 
 
 class Source(Value):
-    """One file a Plan was made from."""
+    """One file a Plan was made from; `path` is absolute, however it was typed."""
 
     path: str
     digest: str

@@ -58,7 +58,10 @@ LAW: dict[str, tuple[str, ...]] = {
     # Desks at its door, and what a runner is composed of that goes on after another; each loaded when it is needed.
     "gds.reception": ("gds.ground", "gds.late", "gds.daemon", "gds.api", "gds.config", *WORDS),
     "gds.setdesk": ("gds.daemon", "gds.linux", *WORDS),
-    "gds.takeover": ("gds.ground", "gds.late", "gds.daemon", "gds.api", "gds.linux", "gds.rgm", *WORDS),
+    "gds.takeover": (
+        *("gds.ground", "gds.late", "gds.daemon", "gds.api", "gds.config.sources", "gds.linux", "gds.rgm"),
+        *WORDS,
+    ),
     # What a runner with an engine loads beside; no other runner loads any of it.
     "gds.joining": ("gds.ground", "gds.daemon", "gds.engine", "gds.linux", "gds.ports", *JUDGES, *WORDS),
     "gds.runner": (

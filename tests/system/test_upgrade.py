@@ -563,6 +563,32 @@ def test_a_descriptor_that_was_broken_meanwhile_is_no_reason_to_fall(tmp_path: P
         assert runner.resource("web")["restarts"]["limit"] == 7
 
 
+def test_a_relative_path_means_what_it_meant_where_the_runner_was_started(tmp_path: Path) -> None:
+    """That directory is moved by a deployment, say; and what was typed is not looked at again."""
+    release = tmp_path / "release"
+    descriptor = release / "apps.d/web.toml"
+    descriptor.parent.mkdir(parents=True)
+    write(descriptor, ENDLESS)
+    there = ("sh", "-c", 'cd "$0" && exec "$@"', str(release))
+    with Running(tmp_path, "apps.d", options=("--state-dir", "../kept"), wrapper=there) as runner:
+        before = runner.until("web", state="ONLINE")
+        release.rename(tmp_path / "before")
+        upgrade(runner)
+        upgrade(runner)
+        assert runner.resource("web") == before
+        descriptor.parent.mkdir(parents=True)
+        refused = runner.gds("reload")
+        assert refused.returncode == 78
+        assert f"no *.toml file is left in {descriptor.parent}, and web would be stopped" in refused.stderr
+        write(descriptor, f"{ENDLESS}retry_count = 7\n")
+        assert runner.gds("reload").returncode == 0
+        assert runner.resource("web")["restarts"]["limit"] == 7
+        release.rename(tmp_path / "second")
+        shutil.rmtree(tmp_path / "before")
+        upgrade(runner)
+        assert runner.resource("web")["main_pid"] == before["main_pid"]
+
+
 def test_an_interpreter_that_is_gone_when_it_counts_changes_nothing(tmp_path: Path) -> None:
     # the new code is tried, and understood; then, while a Start is waited for, the interpreter goes
     python = tmp_path / "bin" / "python"
