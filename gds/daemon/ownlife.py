@@ -225,7 +225,7 @@ class OwnLife:
         if self._manager.present:
             self._extend()
         apps = list(self.rgmd.apps.values())
-        self._left = {app.name for app in apps if app.view.life is not Life.STOP_FAILED}
+        self._left = {app.name for app in apps}  # also what could not be stopped before: it is tried again
         self.rgmd.stop_all(because)
         for app in apps:
             self.rgmd.settled(app, partial(self._settled, app))

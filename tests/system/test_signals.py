@@ -98,6 +98,26 @@ def test_an_application_that_cannot_be_stopped_makes_1(tmp_path: Path, rung: str
         assert "cannot stop web" in runner.log()
 
 
+def test_what_could_not_be_stopped_before_makes_1_too(tmp_path: Path, rung: str) -> None:
+    text = f"""
+[resource.web]
+start_command = "true"
+stop_command = "echo tried >> {tmp_path}/tried; sleep 0.5; exit 1"
+probe_command = "exit 0"
+pmf_managed = false
+stop_timeout = 5
+[resource.db]
+start_command = "exec sleep 1000"
+"""
+    with Running(tmp_path, write(tmp_path / "two.toml", text), rung=rung) as runner:
+        runner.until("web", state="ONLINE")
+        assert runner.gds("stop", "web").returncode == 1
+        runner.until("web", state="STOP_FAILED")
+        assert runner.end() == 1
+        assert "cannot stop web" in runner.log()
+        assert (tmp_path / "tried").read_text() == "tried\ntried\n", "it is tried once more"
+
+
 def test_hup_reloads_and_touches_only_what_changed(tmp_path: Path, rung: str) -> None:
     descriptor = write(tmp_path / "two.toml", PLAIN)
     with Running(tmp_path, descriptor, rung=rung) as runner:
