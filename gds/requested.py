@@ -13,8 +13,8 @@ from gds.rgm import control
 from gds.rgm.control import Optag
 from gds.rgm.events import ClearAsked, GiveoverAsked, RestartAsked, StartAsked, StopAsked
 from gds.rgm.group import doing
-from gds.rgm.order import needing
 from gds.rgm.life import STAYS_DEAD
+from gds.rgm.order import needing
 from gds.rgm.resource import Life
 
 TYPE_CHECKING = False
