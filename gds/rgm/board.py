@@ -91,6 +91,10 @@ class Board:
         """The revision at which it came to be; 0: there is no such key."""
         return self.stamp.get(key, (0, 0, 0))[0]
 
+    def stands(self, key: str, value: str) -> bool:
+        """That is what stands there, if we have heard of it at all."""
+        return key not in self.stamp or self.stamp[key][2] == hash(value)
+
     # -- one record ---------------------------------------------------------------------------------------------------
 
     def _forget(self, key: str) -> None:

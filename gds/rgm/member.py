@@ -86,7 +86,7 @@ class Member:
         """0: we are no member."""
         self._renewed_as = 0
         self._seq = 0
-        self._asking = Asking(attempt)
+        self.asking = Asking(attempt)
         self._refused: dict[str, str] = {}
         self._renew_at = 0.0
         self.fencing = Fencing(self, hook)
@@ -128,7 +128,7 @@ class Member:
 
     def answered(self, tag: tuple[str, ...], answer: Answer, now: float) -> None:
         """The answer to a Commit."""
-        sent = self._asking.end(tag, answer, now)
+        sent = self.asking.end(tag, answer, now)
         if sent is None or self.gone:
             return
         refused = answer.because if isinstance(answer, Rejected) else ""
@@ -180,7 +180,7 @@ class Member:
             return FOREVER
         if self.revision < 0:
             return self.tenure.stop_at if self.may_go_on(now) else FOREVER
-        times = [self.masteries.due(now), *self._asking.times(now), *self.fencing.times()]
+        times = [self.masteries.due(now), *self.asking.times(now), *self.fencing.times()]
         times += [self._renew_at] if self.birth else self._entering.times()
         return min([at for at in times if at > now], default=FOREVER)
 
@@ -192,7 +192,7 @@ class Member:
 
     def ask(self, tag: tuple[str, ...], transaction: Transaction, now: float) -> bool:
         """Commit, unless the same is asked already or was answered a moment ago."""
-        if not self._asking.begin(tag, transaction, now):
+        if not self.asking.begin(tag, transaction, now):
             return False
         self.orders.append(Commit(tag, transaction))
         return True
@@ -290,7 +290,7 @@ class Member:
     def _leave(self, now: float) -> None:
         """With our life end all our masteries, however many there are; their slots may stand, for nobody heeds them."""
         if not self.birth:
-            if not self._asking.is_open("join"):
+            if not self.asking.is_open("join"):
                 self._depart()
             return
         if self.masteries.all_down("the runner ends"):

@@ -25,10 +25,14 @@ class Report:
         """Something may have changed since it was written."""
 
     def step(self, now: float) -> None:
-        """Tell the others how our groups are, when that has changed."""
+        """Tell the others how our groups are, when that has changed, or what stands there is not what we said last: an
+        earlier one, whose answer was lost, may come late."""
+        member = self._member
+        if not self.is_old and not member.asking.is_open("report"):
+            self.is_old = not member.board.stands(records.report_key(member.me), self._said)
+            self._said = "" if self.is_old else self._said
         if not self.is_old:
             return
-        member = self._member
         said = records.encode(born=member.birth, groups={g.name: self._of(g.name) for g in self._masteries.groups})
         changes = Transaction((member.alive(),), (Put(records.report_key(member.me), said),))
         if said == self._said or member.ask(("report",), changes, now):

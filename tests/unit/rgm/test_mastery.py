@@ -922,3 +922,16 @@ def test_who_cannot_take_it_leaves_fencing_to_who_can() -> None:
     one = member(store, elsewhere)
     one.run(WAIT + 1.0)
     assert not one.asked("fence")
+
+
+def test_an_earlier_report_that_comes_late_is_written_over() -> None:
+    one = master()
+    one.run(1.0)
+    key, records_of = records.report_key("n1"), one.store.dictionary.records
+    right = records_of[key].value
+    one.store.put(Put(key, records.encode(born=one.member.birth, groups={})))
+    one.run(1.0)
+    written = records_of[key]
+    assert written.value == right
+    one.run(3.0)
+    assert records_of[key] == written, "once"
