@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 
 STARTING = (Life.STARTING, Life.PREPARING)
+UNRULED = ("giveover", "clear")
+"""What a busy group has no say in."""
 
 
 def _is_dead(actor: Actor) -> bool:
@@ -65,7 +67,7 @@ class Requests:
     def of_resource(self, actor: Actor, act: str) -> None:
         """A person asks for one of ACTS."""
         because = f"{act} asked by a person"
-        refusal = self._refusal(actor, act)
+        refusal = "" if self._play.recorded else self._refusal(actor, act)  # what is recorded was not refused
         if refusal:
             self._answer(actor, f"cannot {act} {actor.name}: {refusal}")
         elif act in ("start", "enable"):
@@ -98,6 +100,8 @@ class Requests:
         """Why a person may not have it; "" when it is done, or somebody else says so."""
         if self._troupe.leaving and act != "clear":
             return "the runner is stopping everything"
+        if act not in UNRULED and (busy := self._troupe.refusal_of(actor, act, self._stage.now)):
+            return busy
         if act == "disable" and (needed := self._troupe.bound_to(actor)):
             return f"{needing(list(needed))} it; disable {'that' if len(needed) == 1 else 'those'} as well"
         if act not in ("start", "restart"):

@@ -101,6 +101,12 @@ class Troupe:
         ruling = group_of.rule(group, self._cast(group, now), self.is_managed(group), Ask(act))
         return ruling.because if isinstance(ruling, Refused) else ""
 
+    def refusal_of(self, actor: Actor, act: str, now: float) -> str:
+        """Why this may not be done with one of its resources now; "" when it may."""
+        group = actor.resource.group
+        ruling = group_of.rule_of(actor.name, group, self._cast(group, now), act)
+        return ruling.because if isinstance(ruling, Refused) else ""
+
     def manage(self, group: str, managed: bool) -> None:
         """Take it under management, or out of it."""
         (self._unmanaged.discard if managed else self._unmanaged.add)(group)
@@ -124,7 +130,7 @@ class Troupe:
         return tuple([GroupStanding(n, self.state(n, now), n in self._suspended) for n in self._members])
 
     def _cast(self, group: str, now: float) -> list[Member]:
-        return [self._member(self._actors[name], now) for name in self._members[group]]
+        return [self._member(self._actors[name], now) for name in self._members.get(group, ())]
 
     def _member(self, actor: Actor, now: float) -> Member:
         view = actor.view

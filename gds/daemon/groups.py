@@ -132,6 +132,21 @@ class Groups:
         """May this be done with it now?"""
         return group_of.rule(name, self._members(self.apps(name)), self.is_managed(name), ask)
 
+    def rule_of(self, name: str, act: str) -> Granted | Refused:
+        """May that be done now with the resource of that name, or with each of the group?"""
+        app = self._rgmd.apps.get(name)
+        resource, group = ("", name) if app is None else (name, app.resource.group)
+        return group_of.rule_of(resource, group, self._members(self.apps(group)), act)
+
+    def busy(self, request: dict[str, Any], act: str) -> str:
+        """Why that is not done now with one of the names, in words; "" when nobody is busy, and for what the nodes of a
+        cluster follow: it was not refused where it was asked for."""
+        for name in () if request.get("followed") else request["names"]:
+            ruling = self.rule_of(name, act)
+            if isinstance(ruling, Refused):
+                return f"cannot {act} {name}: {ruling.because}"
+        return ""
+
     def facts(self, name: str) -> dict[str, Any]:
         """What `gds status --json` shows of it beside its state and resources."""
         return {"managed": self.is_managed(name), "suspended": self.is_suspended(name)}

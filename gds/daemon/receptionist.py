@@ -194,11 +194,15 @@ class Receptionist:
         apps = self._names.named(client, request)
         if apps is None:
             return
+        verb = "monitor" if value else "unmonitor"
+        if busy := self._groups.busy(request, verb):
+            client.done(BUSY, busy)
+            return
         for app in apps:
             fault = self._house.switch(app.name, "monitored", value)
             if fault:
                 client.tell({"line": f"kept for {app.name} only until the runner ends: {fault}"})
-            self._rgmd.set_monitored(app, value, because_of(client, request["verb"]))
+            self._rgmd.set_monitored(app, value, because_of(client, verb))
         own = [app for app in apps if app.resource.typed is not None and app.view.life is Life.ONLINE]
         left = {app.name for app in own}
 
@@ -206,7 +210,7 @@ class Receptionist:
             left.discard(app.name)
             if not left:
                 faults = [(each.name, self._rgmd.own_monitors().faults.get(each.name)) for each in own]
-                bad = [f"cannot {request['verb']} {name}: {fault}" for name, fault in faults if fault]
+                bad = [f"cannot {verb} {name}: {fault}" for name, fault in faults if fault]
                 client.done(FAILED if bad else OK, "\n".join(bad))
 
         for app in own:
@@ -314,7 +318,7 @@ class Receptionist:
 
         def told(why: str) -> None:
             if why:
-                client.done(FAILED, f"cannot give over {app.name}: {why}; it stays as it is")
+                client.done(FAILED, f"cannot give over {app.name}: {why}")
             else:
                 client.tell({"line": f"{app.resource.group} leaves this node"})
                 client.done(OK)

@@ -62,14 +62,21 @@ class UpAndDown:
         return [found[name] for name in ordered(self._rgmd.graph, list(found))]
 
     def _refused(self, client: Client, request: dict[str, Any], verb: str, ask: Ask) -> bool:
-        """A group among the names does not let that be done with it now; the client has been told."""
+        """A group, or that of a resource, does not let that be done with it now; the client has been told."""
         for name in request["names"]:
-            if name not in self._rgmd.apps:
-                ruling = self._groups.rule(name, ask)
-                if isinstance(ruling, Refused):
-                    client.done(BUSY if ruling.busy else FAILED, f"cannot {doing(verb, name)}: {ruling.because}")
-                    return True
+            one = name in self._rgmd.apps
+            ruling = self._groups.rule_of(name, verb) if one else self._groups.rule(name, ask)
+            if isinstance(ruling, Refused):
+                client.done(BUSY if ruling.busy else FAILED, f"cannot {doing(verb, name)}: {ruling.because}")
+                return True
         return False
+
+    def _busy(self, client: Client, request: dict[str, Any], verb: str) -> bool:
+        """The same where a group refuses nothing but while it is busy."""
+        busy = self._groups.busy(request, verb)
+        if busy:
+            client.done(BUSY, busy)
+        return bool(busy)
 
     def _start(self, client: Client, request: dict[str, Any]) -> None:
         apps = self._startable(client, request, "start", Ask.ONLINE)
@@ -219,7 +226,7 @@ class UpAndDown:
 
     def _enable(self, client: Client, request: dict[str, Any]) -> None:
         apps = self._names.named(client, request)
-        if apps is None:
+        if apps is None or self._busy(client, request, "enable"):
             return
         started = []
         for app in self._ordered(apps):
@@ -245,7 +252,7 @@ class UpAndDown:
 
     def _disable(self, client: Client, request: dict[str, Any]) -> None:
         apps = self._names.named(client, request)
-        if apps is None:
+        if apps is None or self._busy(client, request, "disable"):
             return
         if not request.get("followed"):  # what was disabled on another node was not refused there
             found = [(app, needed) for app in apps if (needed := self._bound_to(app, apps))]

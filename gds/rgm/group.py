@@ -7,7 +7,7 @@ Rules
   Single resources of it may still be stopped: a Start that hangs must not hold a person back.
 - PENDING_ONLINE_BLOCKED is not busy: nothing of it runs; it waits for a resource that will not come by itself.
 - ERROR_STOP_FAILED is left by a stop that works, or by `clear`; nothing is started from it.
-- Every pair of state and request is in RULES; a test walks them.
+- Every pair of state and request is in RULES; a test walks them. What is asked of its resources one by one: `rule_of`.
 
 It knows no methods and no order: those are of the resources (life.py, order.py).
 """
@@ -131,6 +131,31 @@ def rule(name: str, members: Sequence[Member], managed: bool, ask: Ask) -> Grant
         return Refused(f"it is busy: {busy_with(members)}", busy=True)
     stuck = [m.name for m in members if m.state is ResourceState.STOP_FAILED]
     return Refused(said.format(name=name, stuck=_listed(stuck)))
+
+
+WAYS_OUT = ("stop", "disable")
+"""What a resource of a busy group may be asked always: its Start may hang."""
+
+
+def rule_of(resource: str, group: str, members: Sequence[Member], act: str) -> Granted | Refused:
+    """May that be asked of this resource of the group now, or ("") of each of it? `act`: start, stop, restart, enable,
+    disable, monitor, unmonitor. A busy group lets through what changes the way of who is on its way itself, what leads
+    out, and what is so already."""
+    if state_of(members) not in (GroupState.PENDING_ONLINE, GroupState.PENDING_OFFLINE):
+        return Granted()
+    if resource and act in WAYS_OUT:
+        return Granted()
+    if all(_moves(m) or _is_so(m, act) for m in members if resource in ("", m.name)):
+        return Granted()
+    return Refused(f"{f'its group {group}' if resource else 'it'} is busy: {busy_with(members)}", busy=True)
+
+
+def _is_so(member: Member, act: str) -> bool:
+    return act in ("start", "enable") and member.enabled and member.state in _UP
+
+
+def _moves(member: Member) -> bool:
+    return member.waits or member.state in (ResourceState.STOPPING, ResourceState.STARTING)
 
 
 def doing(act: str, what: str) -> str:

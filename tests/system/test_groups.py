@@ -182,12 +182,19 @@ def test_who_needs_what_failed_to_start_stays_offline_until_it_comes(tmp_path: P
 
 def test_a_busy_group_refuses_and_says_what_it_is_busy_with(tmp_path: Path, rung: str) -> None:
     slow = app("db", "start_grace = 1000", "start_timeout = 2000")
-    with Running(tmp_path, declared(tmp_path, WEB, slow), rung=rung) as runner:
+    with Running(tmp_path, declared(tmp_path, WEB, slow, app("other")), rung=rung) as runner:
+        runner.until("other", state="ONLINE")
         until_group(runner, "shop", "PENDING_ONLINE")
         for words in (("stop", "shop"), ("rg", "offline", "shop"), ("rg", "restart", "shop"), ("rg", "online", "shop")):
             refused = runner.gds(*words)
             assert refused.returncode == 75, words
             assert "it is busy: db is STARTING since" in refused.stderr
+        for words in (("restart", "other"), ("unmonitor", "other"), ("monitor", "shop")):
+            refused = runner.gds(*words)
+            assert refused.returncode == 75, words
+            assert "is busy: db is STARTING since" in refused.stderr
+        assert runner.resource("other")["incarnation"] == 1
+        assert runner.gds("disable", "other").returncode == 0, "who leaves may leave"
         assert runner.gds("stop", "db").returncode == 0, "a single resource may be stopped: a Start may hang"
         until_group(runner, "shop", "PENDING_ONLINE_BLOCKED")
         assert runner.gds("rg", "offline", "shop").returncode == 0

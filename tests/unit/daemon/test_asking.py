@@ -247,6 +247,42 @@ def test_a_group_that_refuses_says_so_in_words(desk: Make) -> None:
     assert one.begin("rg.online").said() == "2 cannot bring a group online: none is given"
 
 
+def test_a_busy_group_lets_its_other_resources_be_stopped_and_nothing_else(desk: Make) -> None:
+    off = resource("off", enabled=False)
+    one = desk(A.replace(start_grace=100.0), resource("b"), off)
+    assert one.ask("start", "b") == (0, [])
+    one.begin("start", "a")
+    why = "its group g is busy: a is STARTING since 0 s (start asked by root)"
+    for verb, name in (("restart", "b"), ("unmonitor", "b"), ("monitor", "b"), ("enable", "off")):
+        assert one.begin(verb, name).said() == f"75 cannot {verb} {name}: {why}", verb
+        assert one.begin(verb, "a", name).said().startswith(f"75 cannot {verb} {name}"), "one of them is enough"
+    for verb in ("enable", "disable", "monitor", "unmonitor"):
+        assert one.begin(verb, "g").said().startswith(f"75 cannot {verb} g: it is busy: a is STARTING")
+    assert (one.here.app("b").incarnation, one.here.app("b").monitored, one.here.app("off").enabled) == (1, True, False)
+    assert one.begin("start", "b").said() == "0 ", "it is so already"
+    for verb in ("rg.suspend", "rg.resume", "rg.clear"):
+        assert one.begin(verb, "g").said() == "0 ", "a switch, and what is remembered: no methods"
+    assert one.begin("stop", "b").said() == "0 "
+    assert one.begin("start", "b").said().startswith("75 cannot start b: its group g is busy")
+    assert one.begin("disable", "b").said() == "0 "
+    assert one.begin("unmonitor", "a").said() == "0 ", "it is on its way itself"
+    assert one.begin("restart", "a").said() == "", "as above; it is waited for"
+    assert one.begin("disable", "a").said() == "0 "
+    assert (one.life("a"), one.life("b")) == (Life.OFFLINE, Life.OFFLINE)
+    assert one.ask("enable", "b", "off") == (0, [])
+
+
+def test_what_was_switched_on_another_node_is_followed_by_a_busy_group(desk: Make) -> None:
+    one = desk(A.replace(start_grace=100.0), resource("b"))
+    assert one.ask("start", "b") == (0, [])
+    one.begin("start", "a")
+    for verb in ("unmonitor", "disable", "enable"):
+        client: Any = Root()
+        one.receptionist.acting[verb](client, {"names": ["b"], "no_wait": True, "followed": True})
+        assert client.said() == "0 ", verb
+    assert (one.here.app("b").monitored, one.here.app("b").enabled) == (False, True)
+
+
 def test_who_goes_on_without_a_group_that_goes_offline_is_told_once(desk: Make) -> None:
     user = resource("u", "other", resource_dependencies=needs("b"))
     one = desk(A, B, user)

@@ -23,6 +23,7 @@ from gds.errors import InternalError
 from gds.fault.score import Outcome
 from gds.model.ending import SIGNALS
 from gds.model.scha import Code
+from gds.requested import UNRULED
 from gds.rgm import control
 from gds.rgm.control import Optag
 from gds.rgm.events import GiveoverAsked
@@ -308,6 +309,8 @@ class Both:
         if app.view.life is Life.STOP_FAILED:
             self.change(app)
         if act in ("start", "restart") and app.view.life is Life.STOP_FAILED:
+            return
+        if act not in UNRULED and isinstance(self.groups.rule_of(app.name, act), Refused):
             return
         managed = self.groups.is_managed(app.resource.group)
         if act in ("start", "restart") and not (managed and app.enabled):

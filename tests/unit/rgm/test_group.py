@@ -9,7 +9,7 @@ import pytest
 from gds.model.state import GroupState as G
 from gds.model.state import ResourceState as R
 from gds.model.state import ResourceStatus as S
-from gds.rgm.group import RULES, Ask, Granted, Member, Refused, doing, rule, state_of
+from gds.rgm.group import RULES, Ask, Granted, Member, Refused, doing, rule, rule_of, state_of
 
 
 def member(state: R, status: S, **more: Any) -> Member:
@@ -103,6 +103,50 @@ def test_a_group_whose_resources_only_wait_for_each_other_is_busy_as_well() -> N
 )
 def test_what_may_be_asked(members: tuple[Member, ...], managed: bool, ask: Ask, ruling: Granted | Refused) -> None:
     assert rule("shop", members, managed, ask) == ruling
+
+
+SLOW = Member("slow", R.STARTING, S.UNKNOWN, because="asked by root", since=12.4)
+OTHERS = {
+    "up": Member("web", R.ONLINE, S.OK),
+    "off": Member("web", R.OFFLINE, S.OFFLINE),
+    "disabled": Member("web", R.OFFLINE, S.OFFLINE, enabled=False),
+    "disabled, and up": Member("web", R.ONLINE, S.OK, enabled=False),
+    "failed": Member("web", R.START_FAILED, S.FAULTED),
+    "stopping": Member("web", R.STOPPING, S.UNKNOWN),
+    "waiting": Member("web", R.OFFLINE, S.OFFLINE, waits=True, coming=True),
+}
+ACTS = ("start", "stop", "restart", "enable", "disable", "monitor", "unmonitor")
+
+
+@pytest.mark.parametrize("how", OTHERS)
+@pytest.mark.parametrize("act", ACTS)
+def test_what_may_be_asked_of_one_resource_of_a_busy_group(act: str, how: str) -> None:
+    other = OTHERS[how]
+    on_its_way, out = how in ("stopping", "waiting"), act in ("stop", "disable")
+    is_so = act in ("start", "enable") and how == "up"
+    ruling = rule_of("web", "shop", (SLOW, other), act)
+    if on_its_way or out or is_so:
+        assert ruling == Granted()
+    else:
+        with_what = "slow is STARTING since 12 s (asked by root)"
+        assert ruling == Refused(f"its group shop is busy: {with_what}", busy=True)
+    assert rule_of("slow", "shop", (SLOW, other), act) == Granted(), "it is on its way itself"
+    assert rule_of("web", "shop", (other,), "stop") == Granted(), "whoever is on its way"
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_what_may_be_asked_of_each_resource_of_a_group(act: str) -> None:
+    assert rule_of("", "shop", (OTHERS["up"], OTHERS["disabled"], OTHERS["failed"]), act) == Granted(), "it is quiet"
+    assert rule_of("", "shop", (SLOW, OTHERS["waiting"]), act) == Granted(), "all are on their way"
+    busy = Refused("it is busy: slow is STARTING since 12 s (asked by root)", busy=True)
+    assert rule_of("", "shop", (SLOW, OTHERS["off"]), act) == busy
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("how", ["up", "off", "failed", "disabled"])
+def test_nobody_is_refused_because_a_group_holds_what_failed(act: str, how: str) -> None:
+    stuck = Member("stuck", R.STOP_FAILED, S.FAULTED)
+    assert rule_of("web", "shop", (stuck, OTHERS[how]), act) == Granted()
 
 
 @pytest.mark.parametrize(
