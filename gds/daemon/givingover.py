@@ -10,6 +10,7 @@ from functools import partial
 
 from gds.model.state import GroupState, ResourceStatus
 from gds.rgm.events import GiveoverAsked, StartAsked
+from gds.rgm.hold import LEAVING
 from gds.rgm.resource import Life
 
 TYPE_CHECKING = False
@@ -121,11 +122,12 @@ class GivingOver:
         asker.told.append(told)
         return True
 
-    def leaves(self, group: str) -> None:
-        """It is brought down here, for whatever reason."""
+    def leaves(self, group: str, because: str) -> None:
+        """It is brought down here: to be given up, or for another reason, which is no giveover."""
         asker = self._pop(group)
         if asker is not None:
-            asker.tell("")
+            hold = self._masteries.held.get(group)
+            asker.tell("" if hold is not None and hold.phase == LEAVING else because)
 
     def _pop(self, group: str) -> Asker | None:
         asker = self._askers.get(group)
@@ -173,4 +175,4 @@ class GivingOver:
             self._tried.add(app.name)
             rgmd.submit(app, StartAsked(f"giveover cancelled, {because}: one more try"))
         self._cancelled.pop(group, None)
-        asker.tell(because)
+        asker.tell(f"{because}; it stays as it is")

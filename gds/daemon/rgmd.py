@@ -379,11 +379,11 @@ class Rgmd:
         """Where a giveover leads. Several nodes are asked about only for events that may lead to one."""
         if self._world.cluster is None or not isinstance(event, GiveoverAsked | StopSucceeded):
             return self._world.on_giveover
-        return self._world.cluster.on_giveover(app.resource.group)
+        return self._world.cluster.on_giveover(app.resource.group, getattr(event, "by_monitor", True))
 
     def giveover_leads(self, app: App) -> str:
         """Where a giveover of it would lead now, as rgm/control.py wants it."""
-        return self._on_giveover(app, GiveoverAsked(""))
+        return self._on_giveover(app, GiveoverAsked("", by_monitor=False))
 
     def give_over(self, app: App, because: str, told: Callable[[str], None]) -> None:
         """Asked for from outside, and granted as far as anybody knows. `told` hears "" when its group begins to leave;

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from gds.daemon import contact
 from gds.daemon.afar import Afar
 from gds.daemon.aftermath import Aftermath
 from gds.daemon.givingover import GivingOver
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from gds.model.resource import Group, Resource
     from gds.model.store import Answer, Change, Record, Transaction
     from gds.ports import ClusterEngine, TimerHandle
-
 
 SHORTEST = 0.001
 """Seconds: two clocks that are rounded differently must not make us look again without end."""
@@ -173,7 +173,7 @@ class Tenant:
 
     def masters(self, group: str) -> list[str]:
         """Nodes that hold it, as far as we know."""
-        return sorted(slot.node for slot in self.member.board.holders(group))
+        return sorted(slot.node for slot in self.member.board.holders(group) if slot.node)
 
     @property
     def here(self) -> str:
@@ -197,9 +197,10 @@ class Tenant:
             return "the guard is not running, which would end it if this node lost the cluster"
         return ""
 
-    def on_giveover(self, group: str) -> str:
-        """As rgm/control.py wants it: "move", or "refuse: " and why."""
-        return self.giving_over.leads(group)
+    def on_giveover(self, group: str, by_monitor: bool) -> str:
+        """As rgm/control.py wants it: "move", or "refuse: " and why. Our own monitor's waits until contact is back."""
+        lost = "" if by_monitor else contact.lost(self, self._boottime())
+        return f"refuse: {lost}" if lost else self.giving_over.leads(group)
 
     def giveover(self, app: App, because: str, by_monitor: bool) -> None:
         """The RGM grants it, if somebody takes it."""
@@ -331,7 +332,7 @@ class Tenant:
             self._left()
 
     def _take_down(self, order: life.Offline) -> None:
-        self.giving_over.leaves(order.group)
+        self.giving_over.leaves(order.group, order.because)
         self._groups.offline(order.group, order.because)
         self._changed.add(order.group)
 
