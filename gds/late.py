@@ -232,13 +232,19 @@ class LateTags:
         if self._made is None:
             from gds.daemon.tags import Tags
 
-            self._made = Tags(self._loop, self._forest, self._log, self._decided, self._no_tags, self._tagged)
+            told = self._decided, self._no_tags, self._tagged, self._unmonitored
+            self._made = Tags(self._loop, self._forest, self._log, *told)
         return self._made
 
     def _tagged(self, resource: str, nametag: str, there: bool) -> None:
         from gds.daemon.ownmonitor import tagged
 
         tagged(self._rgmd, resource, nametag, there)
+
+    def _unmonitored(self, resource: str, nametag: str, because: str) -> None:
+        from gds.daemon.ownmonitor import unmonitored
+
+        unmonitored(self._rgmd, self._get().all, resource, nametag, because)
 
     def answer(self, client: Connection, request: dict[str, Any], stopping: bool) -> None:
         """A request of pmfadm's."""

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 DONE, NO_SUCH, TIMED_OUT, ERROR = 0, 1, 2, 3
 STARTS = ("Prenet_start", "Start")
 """Methods by whose nametags a resource is up: what they leave running there is what it is."""
+MONITORS = ("Monitor_start", "Update")
+"""Methods that leave nothing running but the monitor."""
 ANSWER_LIMIT = 30.0
 """Seconds a runner may take to answer, beside those of -w."""
 
@@ -232,6 +234,8 @@ def _create(typed: Typed) -> int:
     request["action"] = typed.values.get("a", "")
     if os.environ.get("GDS_METHOD") in STARTS:
         request["serves"] = os.environ.get("GDS_RESOURCE", "")
+    elif os.environ.get("GDS_METHOD") in MONITORS:
+        request["monitors"] = os.environ.get("GDS_RESOURCE", "")
     if "E" in typed.values:
         request["environ"] = dict(os.environ)
     else:

@@ -36,9 +36,10 @@ def nametag_of(name: str) -> str:
 
 class Spec:
     """What pmfadm -c asked for: everything a start needs, kept for all later ones. `uid` -1: as the runner.
-    `serves`: the resource whose Start asked for it, and which is up only as long as there is this tag; "" = none."""
+    `serves`: the resource whose Start asked for it, and which is up only as long as there is this tag; "" = none.
+    `monitors`: the resource whose Monitor_start, or Update, asked for it; "" = none."""
 
-    __slots__ = ("action", "argv", "cwd", "env", "gid", "groups", "level", "owner", "serves", "uid")
+    __slots__ = ("action", "argv", "cwd", "env", "gid", "groups", "level", "monitors", "owner", "serves", "uid")
 
     def __init__(self, owner: int, argv: tuple[str, ...], cwd: str, env: dict[str, str]) -> None:
         self.owner = owner
@@ -51,6 +52,7 @@ class Spec:
         self.gid = -1
         self.groups: tuple[int, ...] | None = None
         self.serves = ""
+        self.monitors = ""
 
 
 class Tag:

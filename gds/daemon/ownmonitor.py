@@ -1,8 +1,9 @@
 """The monitors that registered types bring along: Monitor_start after Start, Monitor_stop before Stop.
 
 Sun: semantics.md 9.2. The monitor itself is a program of the type, which Monitor_start leaves running under pmfadm; it
-speaks through scha_control and scha_resource_setstatus. A failed Monitor_start is MONITOR_FAILED and nothing more; a
-failed Monitor_stop before a Stop is a failed Stop. Loaded with the first resource of a registered type.
+speaks through scha_control and scha_resource_setstatus. A failed Monitor_start is MONITOR_FAILED and nothing more, and
+so is a monitor that has ended and that PMF does not start again; a failed Monitor_stop before a Stop is a failed Stop.
+Loaded with the first resource of a registered type.
 
 How far it is stands in `app.own_monitor`: "" (not begun, or ended), STARTING, UP, FAILED.
 """
@@ -13,7 +14,7 @@ from gds.model.resource import Command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from gds.daemon.app import App
     from gds.daemon.fed import Result, Run
@@ -85,6 +86,12 @@ class OwnMonitors:
             self._failed(app, f"Monitor_start failed: it {result.said}")
         self._rgmd.answer(app)
 
+    def lost(self, app: App, fault: str) -> None:
+        """What its Monitor_start had left running is gone."""
+        app.own_monitor = FAILED
+        app.monitor_failed = True
+        self._failed(app, fault)
+
     def _failed(self, app: App, fault: str) -> None:
         if self.faults.get(app.name) != app.view.because:
             self._before[app.name] = app.view.because
@@ -120,6 +127,22 @@ class OwnMonitors:
         self._runs[app.name] = run
         self._rgmd.busy.add(app.name)
         return run
+
+
+def unmonitored(rgmd: Rgmd, tags: Container[str], resource: str, nametag: str, because: str) -> None:
+    """A nametag of the monitor of a resource is gone. When no method of it has made it anew by the time that none runs,
+    nobody watches the resource any more."""
+
+    def look() -> None:
+        app = rgmd.apps.get(resource)
+        if app is not None and app.own_monitor == UP and nametag not in tags and not rgmd.leaving:
+            rgmd.own_monitors().lost(app, f"its monitor is gone, nametag {nametag}: {because}")
+
+    def wait() -> None:
+        if (app := rgmd.apps.get(resource)) is not None and app.own_monitor:
+            rgmd.settled(app, look)
+
+    rgmd.loop.soon(wait)  # in its own turn: who told us is in the middle of something
 
 
 def tagged(rgmd: Rgmd, resource: str, nametag: str, there: bool) -> None:

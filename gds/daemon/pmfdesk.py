@@ -355,8 +355,8 @@ def _spec(client: Client, asked: Asked, own: Mapping[str, str]) -> Spec:
         env.update(asked.environ("extra") or {})
     spec = Spec(client.uid, asked.command(), cwd, env)
     spec.action = asked.text("action", "")
-    if client.uid in (0, os.geteuid()):  # whom it serves is believed of those who may act on resources
-        spec.serves = asked.text("serves", "")
+    if client.uid in (0, os.geteuid()):  # whose it is is believed of those who may act on resources
+        spec.serves, spec.monitors = asked.text("serves", ""), asked.text("monitors", "")
     spec.level = asked.level()
     try:
         groups = client.groups()

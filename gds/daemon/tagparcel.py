@@ -26,9 +26,11 @@ if TYPE_CHECKING:
         gid: int
         groups: tuple[int, ...] | None
         serves: str
+        monitors: str
 
 
-SPEC = ("owner", "argv", "cwd", "env", "action", "level", "uid", "gid", "groups", "serves")
+WHOSE = ("serves", "monitors")
+SPEC = ("owner", "argv", "cwd", "env", "action", "level", "uid", "gid", "groups", *WHOSE)
 
 
 def of_spec(spec: Spec) -> dict[str, Any]:
@@ -38,9 +40,9 @@ def of_spec(spec: Spec) -> dict[str, Any]:
 
 def put_spec(spec: Spec, plain: dict[str, Any]) -> None:
     """The reverse of `of_spec`. Raises KeyError for what this version misses; who wrote it may not have known yet
-    whom a tag serves."""
+    whose a tag is."""
     for name in SPEC:
-        setattr(spec, name, plain[name] if name != "serves" else plain.get(name, ""))
+        setattr(spec, name, plain[name] if name not in WHOSE else plain.get(name, ""))
 
 
 def of_view(view: TagView) -> dict[str, Any]:

@@ -72,15 +72,18 @@ class Tags:
         decided: Callable[[str, str, str], None],
         no_tags: Callback,
         served: Callable[[str, str, bool], None],
+        unmonitored: Callable[[str, str, str], None],
     ) -> None:
         """`decided` keeps a decision: nametag, event, reason. `no_tags` is called whenever nothing is left. `served`:
-        a resource has a nametag now (True), or has it no more."""
+        a resource has a nametag now (True), or has it no more. `unmonitored`: one that monitors a resource is gone:
+        resource, nametag, reason."""
         self._loop = loop
         self._forest = forest
         self._log = log
         self._decided = decided
         self._no_tags = no_tags
         self._served = served
+        self._unmonitored = unmonitored
         self.all: dict[str, Tag] = {}
         self.had_any = False
         """Somebody has asked for a tag."""
@@ -290,6 +293,8 @@ class Tags:
         self.all.pop(one.view.nametag, None)
         if one.spec.serves:
             self._served(one.spec.serves, one.view.nametag, False)
+        if one.spec.monitors:
+            self._unmonitored(one.spec.monitors, one.view.nametag, because)
         self._over(one)
         self._tell_first(one, because)
         self._loop.soon(self._check_empty)

@@ -88,6 +88,7 @@ def start(
         path=path,
         extra={**handle.environment(), **(env or {})},
         serves=handle.resource if kind is Kind.SVC else "",
+        monitors=handle.resource if kind is Kind.MON else "",
     )
     if answer["code"] == NO_SUCH:
         raise PmfError(f"{answer['message']}: {AGAIN}")

@@ -490,6 +490,37 @@ def test_a_service_written_for_sun_cluster_may_leave(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_monitor_outlives_every_change_and_is_missed_when_it_is_gone(tmp_path: Path) -> None:
+    """Update gives it a budget of its own each time; one that PMF gives up is MONITOR_FAILED, also after an upgrade."""
+    sample = Sample(tmp_path, Monitor_retry_count="1", Monitor_retry_interval="60")
+    with sample.runner() as runner:
+        runner.until("smpl", within=60, state="ONLINE")
+        before = runner.gds("pmf", "-l", "smpl.svc").stdout
+        for seconds in ("6", "7", "8"):
+            made = runner.gds("set", "smpl", f"Probe_timeout={seconds}")
+            assert (made.returncode, made.stderr) == (0, ""), made.stderr
+            assert tags(runner) == ["smpl.monitor", "smpl.svc"]
+        assert runner.resource("smpl")["state"] == "ONLINE"
+        assert runner.gds("upgrade").returncode == 0
+        gone = "its monitor is gone, nametag smpl.monitor: "
+        for _ in range(2):
+            assert runner.gds("pmf", "-k", "smpl.monitor", "KILL").returncode == 0
+            eventually(lambda: "failures in all: 0" not in runner.gds("pmf", "-l", "smpl.monitor").stdout, "it ended")
+        found = runner.until("smpl", state="MONITOR_FAILED")
+        assert found["because"].startswith(f"{gone}killed by SIGKILL; the budget of 1 ")
+        assert runner.gds("monitor", "smpl").returncode == 0
+        found = runner.resource("smpl")
+        assert (found["state"], found["because"].startswith(gone)) == ("ONLINE", False)
+        assert tags(runner) == ["smpl.monitor", "smpl.svc"]
+        assert runner.gds("pmf", "-s", "smpl.monitor", "KILL").returncode == 0
+        found = runner.until("smpl", state="MONITOR_FAILED")
+        assert found["because"].startswith(gone)
+        assert runner.gds("clear", "smpl").returncode == 0
+        runner.until("smpl", state="ONLINE")
+        assert runner.gds("pmf", "-l", "smpl.svc").stdout == before
+
+
+@pytest.mark.slow
 def test_a_monitor_that_cannot_start_or_stop(tmp_path: Path) -> None:
     sample = Sample(tmp_path)
     (sample.bin / "smpl_monitor_start").write_text("#!/bin/sh\necho no way\nexit 3\n")

@@ -125,12 +125,12 @@ def test_a_nametag_is_carried_whole() -> None:
     assert set(tagparcel.of_view(view)) == set(fields_of(tag.TagView))
     assert set(tagparcel.SPEC) == set(Spec.__slots__)
     spec = Spec(4, ("sleep", "1"), "/", {"A": "1"})
-    spec.serves = "web"
+    spec.serves, spec.monitors = "web", "db"
     plain = carried(tagparcel.of_spec(spec))
     assert plain == {name: getattr(spec, name) for name in tagparcel.SPEC}
     other = Spec(0, (), "", {})
     tagparcel.put_spec(other, plain)
     assert tagparcel.of_spec(other) == tagparcel.of_spec(spec)
-    del plain["serves"]  # who handed it over did not know of that
+    del plain["serves"], plain["monitors"]  # who handed it over did not know of that
     tagparcel.put_spec(other, plain)
-    assert other.serves == ""
+    assert (other.serves, other.monitors) == ("", "")

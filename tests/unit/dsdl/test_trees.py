@@ -34,6 +34,7 @@ def test_what_comes_with_a_kind(kind: Kind, interval: str, retries: int, period:
     assert (made["nametag"], made["retries"], made["period"]) == (f"shop,web,3.{kind.value}", retries, period)
     assert made["command"] == ["/bin/sh", "-c", "daemon"]
     assert made["serves"] == ("web" if kind is Kind.SVC else "")
+    assert made["monitors"] == ("web" if kind is Kind.MON else "")
     assert made["extra"] == {
         "GDS_RESOURCE": "web",
         "GDS_GROUP": "shop",
