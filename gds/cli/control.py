@@ -7,11 +7,13 @@ import sys
 from gds.api import client
 from gds.cli import options
 from gds.errors import GdsError, UsageError
+from gds.model.printed import printed, printed_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from gds.cli.lost import Lost
     from gds.cli.options import Verb
 
 WHERE = {"--socket": "socket", "--runtime-dir": "runtime_dir"}
@@ -41,56 +43,80 @@ def answered(path: str, request: dict[str, Any], timeout: float = ANSWER_LIMIT) 
     return answer
 
 
-def owners(names: list[str], where: options.Options, mute: list[client.NoAnswer] | None = None) -> dict[str, list[str]]:
+def owners(names: list[str], where: options.Options, mute: list[GdsError] | None = None) -> dict[str, list[str]]:
     """Which runner has which of the names; without names, all that answer. Raises GdsError for a name that nobody or
-    more than one has; without names, when one is there and does not answer, unless there is a list for these."""
+    more than one has, or may have; without names, when a runner does not answer or is gone, unless there is a list for
+    what is to be said of these."""
     paths = client.sockets(where.values.get("socket", ""), where.values.get("runtime_dir", ""))
     if len(paths) == 1:
         return {paths[0]: names}
+    known, silent, gone = _asked_all(paths)
+    if not known:
+        raise silent[0] if silent else client.NoRunner(f"cannot reach a runner at {', '.join(paths)}")
+    if not names:
+        if mute is not None:
+            mute += [*silent, *gone]
+        elif silent or gone:
+            raise [*silent, *gone][0]
+        return {path: [] for path in known}
+    if mute is not None:
+        mute += silent
     found: dict[str, list[str]] = {}
-    reachable: list[str] = []
+    for name in names:
+        found.setdefault(_owner(name, known, silent, gone), []).append(name)
+    return found
+
+
+def _asked_all(paths: list[str]) -> tuple[dict[str, set[str]], list[client.NoAnswer], list[Lost]]:
+    """The names that each runner which answers has; those that are there and do not answer; those that are gone."""
     known: dict[str, set[str]] = {}
-    silent: client.NoAnswer | None = None
+    silent: list[client.NoAnswer] = []
+    gone: list[Lost] = []
     for path in paths:
         try:
             answer = client.ask(path, {"verb": "status"}, timeout=ANSWER_LIMIT)
         except client.NoRunner:
-            continue  # a socket left by a runner that was killed; the others answer
-        except client.NoAnswer as error:
-            silent = error
+            from gds.cli import lost
+
+            if (found := lost.at(path)) is not None:
+                gone.append(found)
             continue
-        reachable.append(path)
+        except client.NoAnswer as error:
+            silent.append(error)
+            continue
         groups = answer.get("status", {}).get("groups", [])
         known[path] = {g["name"] for g in groups} | {r["name"] for g in groups for r in g["resources"]}
-    if silent is not None and reachable and mute is not None:
-        mute.append(silent)
-    elif silent is not None and not (reachable and names):
-        raise silent
-    if not reachable:
-        raise client.NoRunner(f"cannot reach a runner at {', '.join(paths)}")
-    if not names:
-        return {path: [] for path in reachable}
-    for name in names:
-        have = [path for path in reachable if name in known[path]]
-        if not have:
-            if silent is not None:
-                raise silent  # it may have it
-            raise client.NoRunner(f"cannot find {name}: no runner has a resource or group of that name")
-        if len(have) > 1:
-            raise UsageError(f"cannot choose: {name} stands in {' and in '.join(have)}; name one with --socket")
-        found.setdefault(have[0], []).append(name)
-    return found
+    return known, silent, gone
+
+
+def _owner(name: str, known: dict[str, set[str]], silent: list[client.NoAnswer], gone: list[Lost]) -> str:
+    """The one runner that has it. Raises GdsError."""
+    have = [path for path in known if name in known[path]]
+    had = [each for each in gone if name in each.names]
+    if len(have) > 1:
+        raise UsageError(f"cannot choose: {name} stands in {' and in '.join(have)}; name one with --socket")
+    if have and had:
+        raise UsageError(
+            f"cannot choose: {name} stands in {have[0]}, and stood in {had[0].path}, whose runner is gone and did not"
+            " end in order: it may still run there; start that runner again, or name one with --socket"
+        )
+    if have:
+        return have[0]
+    if had or silent:
+        raise [*had, *silent][0]  # it has it, or may have it
+    told = "".join([f"; {each}" for each in gone])
+    raise client.NoRunner(f"cannot find {name}: no runner has a resource or group of that name{told}")
 
 
 def talk(message: dict[str, Any]) -> None:
     """What the runner says before the end goes to stderr."""
     if "line" in message:
-        print(message["line"], file=sys.stderr)
+        print(printed_lines(message["line"]), file=sys.stderr)
 
 
 def say(message: str) -> None:
     """What the runner says at the end, which may be several lines, goes to stderr."""
-    print(f"gds: {message}".replace("\n", "\ngds: "), file=sys.stderr)
+    print(f"gds: {printed_lines(message)}".replace("\n", "\ngds: "), file=sys.stderr)
 
 
 def timeout_of(typed: options.Options) -> float | None:
@@ -190,8 +216,8 @@ def probe(argv: list[str]) -> int:
 
             print(json.dumps(told))
             continue
-        print(f"{told['resource']}: score {told['score']} in {told['seconds']:.3f} s: {told['because'] or 'healthy'}")
+        print(f"{told['resource']}: score {told['score']} in {told['seconds']:.3f} s: {printed(told['because']) or 'healthy'}")
         if told["output"]:
-            print(f"  output: {told['output']}")
-        print(f"  this would lead to: {told['would']}")
+            print(f"  output: {printed(told['output'])}")
+        print(f"  this would lead to: {printed(told['would'])}")
     return code

@@ -8,6 +8,8 @@ import sys
 from gds.api import client
 from gds.cli import options
 from gds.cli.control import WHERE, Refused, answered, owners
+from gds.model.printed import escaped, printed, printed_lines
+from gds.errors import GdsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +28,8 @@ are shown; --node narrows that to one.
   --watch --json    one document a line, whenever anything but the clocks changed; {"schema": 1, "error": "..."} while
                     nobody answers
 
-Exit status with NAME: 0 online, 3 not online (or FAULTED), 4 no runner, no such name or node, or no answer."""
+Exit status with NAME: 0 online, 3 not online (or FAULTED), 4 no runner, no such name or node, or no answer. Without
+NAME: 0, or 4 when a runner does not answer, or is gone without having ended in order."""
 UP = ("ONLINE", "ONLINE_NOT_MONITORED", "MONITOR_FAILED")
 NO_ANSWER = 4
 CLOCKS = ("uptime_seconds", "old_seconds", "may_run_seconds", "seconds", "at", "guard", "store")
@@ -45,7 +48,7 @@ def main(argv: list[str]) -> int:
 
 def ask(typed: options.Options) -> dict[str, Any]:
     """The merged status of every runner concerned. Raises GdsError, Refused when one of them refuses."""
-    mute: list[client.NoAnswer] = []
+    mute: list[GdsError] = []
     found = {
         path: answered(path, {"verb": "status", "names": names})["status"]
         for path, names in owners(typed.names, typed, mute).items()
@@ -83,7 +86,7 @@ def _once(typed: options.Options) -> int:
     else:
         print("\n".join(table(status, _coloured())))
     for error in status.get("unanswered", ()):
-        print(f"gds: {error}", file=sys.stderr)
+        print(f"gds: {printed_lines(error)}", file=sys.stderr)
     if "unanswered" in status:
         return NO_ANSWER
     return verdict(status, typed.names) if typed.names and "json" not in typed.flags else 0
@@ -92,7 +95,7 @@ def _once(typed: options.Options) -> int:
 def _document(status: dict[str, Any]) -> str:
     import json
 
-    return json.dumps(status, ensure_ascii=False)
+    return escaped(json.dumps(status, ensure_ascii=False))
 
 
 def _coloured() -> bool:
@@ -139,7 +142,7 @@ def table(status: dict[str, Any], coloured: bool) -> list[str]:
     if clusters:
         from gds.cli import nodes
 
-        lines += nodes.lines(clusters[0], status.get("shown_node", ""))
+        lines += map(printed, nodes.lines(clusters[0], status.get("shown_node", "")))
     return lines
 
 
@@ -152,10 +155,10 @@ def _block(runner: dict[str, Any], groups: list[dict[str, Any]], widths: list[in
         if coloured:
             cells[3] = f"\x1b[{_COLOURS.get(row[3], '0')}m{cells[3]}\x1b[0m"
         lines.append("  ".join(cells).rstrip())
-        because = resource["because"]
+        because = printed(resource["because"])
         if because:
             lines.append(f"    because {because}")
-        message = resource["status_msg"]
+        message = printed(resource["status_msg"])
         if message and message not in because:
             lines.append(f"    {message}")
     lines += _groups(groups)
@@ -166,7 +169,7 @@ def _block(runner: dict[str, Any], groups: list[dict[str, Any]], widths: list[in
         f"runner pid {runner['pid']}, up {_span(runner['uptime_seconds'])}, node {runner['node']},"
         f" tracking {runner['tracking']}{where}"
     )
-    return lines + [f"problem: {p}" for p in runner.get("problems", [])]
+    return lines + [f"problem: {printed(p)}" for p in runner.get("problems", [])]
 
 
 def _narrowed(status: dict[str, Any], node: str, names: list[str]) -> dict[str, Any]:
@@ -260,8 +263,8 @@ def _watch(typed: options.Options) -> int:
 
 def _lines_of(status: dict[str, Any] | None, error: str) -> list[str]:
     if status is None:
-        return [f"gds: {error}"]
-    return table(status, _coloured()) + [f"gds: {each}" for each in status.get("unanswered", ())]
+        return [f"gds: {printed_lines(error)}"]
+    return table(status, _coloured()) + [f"gds: {printed(each)}" for each in status.get("unanswered", ())]
 
 
 def _redrawn(status: dict[str, Any] | None, error: str) -> None:

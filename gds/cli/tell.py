@@ -8,12 +8,15 @@ import sys
 from gds.api import client
 from gds.cli import options
 from gds.cli.control import WHERE, answered, owners
-from gds.errors import UsageError
+from gds.errors import GdsError, UsageError
+from gds.model.printed import escaped, printed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+NO_ANSWER = 4
+"""Exit status: a runner that should have been asked did not answer (design.md 4)."""
 WHY = "usage: gds why NAME... [--json] [--socket PATH]"
 
 
@@ -29,7 +32,7 @@ def why(argv: list[str]) -> int:
     if "json" in typed.flags:
         import json
 
-        print(json.dumps({"schema": 1, "why": found}, ensure_ascii=False))
+        print(escaped(json.dumps({"schema": 1, "why": found}, ensure_ascii=False)))
         return 0
     for each in found:
         _tell_why(each)
@@ -39,13 +42,14 @@ def why(argv: list[str]) -> int:
 def _tell_why(each: dict[str, Any]) -> None:
     resource, budget = each["resource"], each["budget"]
     print(f"{resource['name']} is {resource['state']}, status {resource['status']}")
-    if resource["because"]:
-        print(f"  because {resource['because']}")
-    if resource["status_msg"] and resource["status_msg"] not in resource["because"]:
-        print(f"  {resource['status_msg']}")
+    because, message = printed(resource["because"]), printed(resource["status_msg"])
+    if because:
+        print(f"  because {because}")
+    if message and message not in because:
+        print(f"  {message}")
     if "cluster" in each:
         for line in _placed(each["cluster"]):
-            print(f"  {line}")
+            print(f"  {printed(line)}")
     limit = budget["restarts_limit"]
     text = f"  restarts: {budget['restarts_done']} of {limit if limit >= 0 else 'no limit'}"
     text += f" within {budget['interval_seconds']:g} s"
@@ -89,7 +93,7 @@ def _lines(records: list[dict[str, Any]]) -> list[str]:
     last: tuple[str, ...] = ()
     first, times = "", 1
     for record in records:
-        name, event, because = record["resource"], record["event"], record["because"]
+        name, event, because = record["resource"], printed(record["event"]), printed(record["because"])
         rests = event in AT_REST and said.get(name, "").startswith(because)
         text = event if rests or not because else f"{event}: {because}"
         line = f"{record['at']}  {name:<{width}}  {text}"
@@ -142,17 +146,20 @@ def history(argv: list[str]) -> int:
     if not most.isdigit() or not int(most):
         raise UsageError(f"cannot show {most} lines: -n is a number above 0")
     since = _since(typed.values["since"]) if "since" in typed.values else ""
-    found = _recorded(typed, int(most), since, exporting)
+    away: list[GdsError] = []
+    found = _recorded(typed, int(most), since, exporting, away)
+    for each in away:
+        print(f"gds: {each} ({_KEPT})", file=sys.stderr)
     if exporting:
-        return _export(found, typed.names[0] if typed.names else "all")
+        return _export(found, typed.names[0] if typed.names else "all") or (NO_ANSWER if away else 0)
     if "json" in typed.flags:
         import json
 
-        print(json.dumps({"schema": 1, "history": found}, ensure_ascii=False))
+        print(escaped(json.dumps({"schema": 1, "history": found}, ensure_ascii=False)))
     else:
         for line in _lines(found):
             print(line)
-    return 0
+    return NO_ANSWER if away else 0
 
 
 def _check(typed: options.Options, exporting: bool) -> None:
@@ -186,13 +193,14 @@ def _since(text: str) -> str:
 _KEPT = "--state-dir DIR reads what it kept, without asking it"
 
 
-def _recorded(typed: options.Options, most: int, since: str, facts: bool) -> list[dict[str, Any]]:
-    """The records: from the runners, else from where they are kept. Raises GdsError."""
+def _recorded(typed: options.Options, most: int, since: str, facts: bool, away: list[GdsError]) -> list[dict[str, Any]]:
+    """The records: from the runners, else from where they are kept; `away`: what is to be said of runners that did not
+    answer. Raises GdsError."""
     if "state_dir" in typed.values:
         return _kept([typed.values["state_dir"]], typed.names, most, since, facts)
     found: list[dict[str, Any]] = []
     try:
-        for path, names in owners(typed.names, typed).items():
+        for path, names in owners(typed.names, typed, away).items():
             request = {"verb": "history", "names": names, "most": most, "since": since, "facts": facts}
             found += answered(path, request)["history"]
     except client.NoAnswer as error:

@@ -121,6 +121,8 @@ def record_of(app: App) -> dict[str, object]:
         "wanted": app.wanted,
         "online_since": app.online_since_wall,
     }
+    if app.resource.group != app.name:
+        record["group"] = app.resource.group  # so that it is found by that name when the runner is gone
     if app.view.last_try:
         record["last_try"] = True
     if app.is_dead:

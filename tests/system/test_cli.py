@@ -216,10 +216,22 @@ def test_several_runners_are_one_to_ask_and_a_name_in_two_is_refused(tmp_path: P
         assert gds("stop", "both", "--socket", str(made[0].socket), env=env).returncode == 0
         assert made[1].resource("both")["state"] == "ONLINE"
         assert gds("status", "nosuch", env=env).returncode == 4
-        made[1].crash()  # its socket stays; the other one answers all the same
+        made[1].crash()  # its socket stays, and what it ran; the other one answers all the same
         assert gds("status", "web", env=env).returncode == 3
         assert gds("start", "web", env=env).returncode == 0
+        gone = f"the runner at {made[1].socket}: it is gone, and did not end in order; what it had (db, both) may still"
+        for verb, *names in (["status"], ["history"], ["reload"], ["status", "db"], ["status", "nosuch"]):
+            told = gds(verb, *names, env=env)
+            assert (told.returncode, gone in told.stderr) == (4, True), f"{verb} {names}: {told.stderr}"
+        twice = gds("start", "both", env=env)
+        assert twice.returncode == 2
+        assert f"cannot choose: both stands in {made[0].socket}, and stood in {made[1].socket}" in twice.stderr
+        assert made[0].resource("both")["state"] == "OFFLINE"
         made[1].begin()
+        assert gds("status", env=env).returncode == 0
+        made[1].end()
+        assert gds("status", env=env).returncode == 0, "who ended in order is nobody's concern"
+        assert gds("start", "both", env=env).returncode == 0
 
 
 def test_why_and_history_tell_the_chain_of_facts_and_survive_the_runner(shop: Running) -> None:
