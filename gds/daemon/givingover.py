@@ -68,9 +68,13 @@ class GivingOver:
         self._askers: dict[str, Asker] = {}
         self._tried: set[str] = set()
 
-    def new_turn(self) -> None:
-        """What was asked before may be answered otherwise now."""
+    def new_turn(self, lost: str) -> None:
+        """What was asked before may be answered otherwise now. `lost`: why nobody can be asked: people hear that at
+        once; what a judge here wants moved may be when contact is back."""
         self._able.clear()
+        for group, asker in list(self._askers.items()) if lost else ():
+            if not asker.by_monitor:
+                self._masteries.giving.abandon(group, lost)
 
     def is_up(self, group: str, state: GroupState) -> None:
         """It runs here: what was cancelled is over."""

@@ -237,7 +237,7 @@ class Tenant:
 
     def _turn(self) -> None:
         self._is_due = False
-        self.giving_over.new_turn()
+        self.giving_over.new_turn(contact.lost(self, self._boottime()))
         self._note_changes()
         self._aftermath.hear()
         now = self._boottime()

@@ -107,6 +107,13 @@ class Giving:
             barred = {**hold.avoid, member.me: hold.because}
             self._masteries.leave(group, f"{hold.because}; {left[0]} can take it", barred)
 
+    def abandon(self, group: str, because: str) -> None:
+        """Nobody can be heard any more: what is being asked is cancelled, if it is this."""
+        hold = self._masteries.held.get(group)
+        if hold is not None and hold.phase == ASKING:
+            self._masteries.stays(hold)
+            self._member.orders.append(Cancelled(group, because))
+
     def _lives(self, node: str) -> bool:
         """As far as the last plan knows."""
         cluster = self._masteries.cluster

@@ -6,13 +6,14 @@ import pytest
 
 from gds.model.resource import Command, Group, Resource
 from gds.model.scha import Code
-from tests.unit.daemon.several import LIFETIME, Nodes, nodes
+from gds.model.store import Delete, Transaction
+from gds.rgm.records import node_key
+from tests.unit.daemon.several import RENEW, Nodes, nodes
 from tests.unit.daemon.world import ends
 
 WEB = Resource("web", Command(("web",)), group="web", stop_timeout=10.0)
 CHECKED = WEB.replace(monitor_check_command=Command(("may-i",)), monitor_check_timeout=30.0)
 ONE = Group("web", resources=("web",), nodelist=("n1", "n2"), pingpong_interval=60.0)
-DEAD = LIFETIME * 1.01 + 3.0
 
 
 def cut(cluster: Nodes) -> None:
@@ -52,16 +53,33 @@ def test_a_judge_of_our_own_is_heard_and_it_moves_when_contact_is_back() -> None
         assert cluster["n2"].runs()
 
 
-def test_who_waits_for_one_hears_that_contact_was_lost_meanwhile() -> None:
+def test_who_waits_for_one_hears_that_contact_is_lost_and_it_stays() -> None:
+    with nodes(CHECKED, groups=(ONE,), may_i=ends(0, after=3.0)) as cluster:
+        cluster.settled()
+        n1 = cluster["n1"]
+        told: list[str] = []
+        n1.here.rgmd.give_over(n1.here.app(), "a person asked", told.append)
+        cluster.run(0.5)
+        assert told == [], "the candidate is still thinking"
+        n1.engine.cut("no quorum")
+        cluster.run(RENEW)
+        (why,) = told
+        assert why.startswith("this node has had no contact with the cluster for")
+        assert why.endswith("(memory is away: no quorum); it stays as it is")
+        n1.engine.heal()
+        cluster.run(5.0)
+        assert cluster.masters() == ["n1"], "what the candidate says then is no longer asked"
+        assert n1.here.app().view.status_msg.startswith("giveover cancelled")
+
+
+def test_what_is_brought_down_for_another_reason_is_not_given_over() -> None:
     with nodes(CHECKED, groups=(ONE,), may_i=ends(0, after=20.0)) as cluster:
         cluster.settled()
         n1 = cluster["n1"]
         told: list[str] = []
         n1.here.rgmd.give_over(n1.here.app(), "a person asked", told.append)
-        cluster.run(1.0)
-        assert told == [], "the candidate is still thinking"
-        cut(cluster)
-        cluster.run(DEAD)
+        cluster.run(0.5)
+        cluster.store.commit(Transaction((), (Delete(node_key("n1")),)))
+        cluster.run(3.0)
         (why,) = told
-        assert "no renewal in time" in why
-        assert not n1.runs()
+        assert why == "n2 has taken it: this node's life in the cluster was ended"

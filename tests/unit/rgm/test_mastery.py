@@ -699,6 +699,20 @@ def test_a_trial_asks_the_same_and_does_nothing() -> None:
     assert (one.phase, one.did(Offline), one.did(Possible)) == ("up", [], [])
 
 
+def test_what_is_abandoned_stays_and_late_answers_move_nothing() -> None:
+    one = giver(5.0)
+    one.masteries.giving.abandon("web", "nobody is asked")
+    one.masteries.giving.abandon("db", "it is not ours")
+    one.masteries.giveover("web", "its probe says so", one.now)
+    one.run()
+    one.masteries.giving.abandon("web", "contact is lost")
+    one.run()
+    assert [(o.group, o.because) for o in one.did(Cancelled)] == [("web", "contact is lost")]
+    says(one, "n2", "")
+    one.run()
+    assert (one.phase, one.did(Offline)) == ("up", [])
+
+
 def test_a_giveover_during_a_trial_is_one() -> None:
     one = giver(5.0)
     one.masteries.giveover("web", "trial", one.now, trial=True)
