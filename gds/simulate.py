@@ -21,6 +21,7 @@ from functools import partial
 from gds import seam
 from gds.fault import score, unable, verdict
 from gds.model.ending import how_it_ended
+from gds.model.printed import printed
 from gds.model.state import ResourceStatus
 from gds.model.window import EMPTY
 from gds.requested import Requests
@@ -237,7 +238,8 @@ class _Play:
         if got.points == 0:
             self.stage.started(actor, StartSucceeded())
         else:
-            start.seen = got.because + (f": {outcome.message}" if outcome.message and outcome.kind == "exit" else "")
+            told = printed(outcome.message) if outcome.kind == "exit" else ""
+            start.seen = f"{got.because}: {told}" if told else got.because
 
     def _unable(self, actor: Actor, outcome: Outcome) -> None:
         tried = unable.unable(actor.failures, outcome.message, actor.resource, self.stage.now)

@@ -216,7 +216,8 @@ def probe(argv: list[str]) -> int:
 
             print(json.dumps(told))
             continue
-        print(f"{told['resource']}: score {told['score']} in {told['seconds']:.3f} s: {printed(told['because']) or 'healthy'}")
+        because = printed(told["because"]) or "healthy"
+        print(f"{told['resource']}: score {told['score']} in {told['seconds']:.3f} s: {because}")
         if told["output"]:
             print(f"  output: {printed(told['output'])}")
         print(f"  this would lead to: {printed(told['would'])}")

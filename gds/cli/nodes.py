@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gds.cli import control, options
+from gds.model.printed import printed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def main(argv: list[str]) -> int:
         print(json.dumps(found[0] if len(found) == 1 else found, ensure_ascii=False))
         return 0
     for cluster in found:
-        print("\n".join(_table(cluster)))
+        print("\n".join(map(printed, _table(cluster))))
     return 0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 from gds.errors import ConfigError, GdsError, InternalError, UsageError
+from gds.model.printed import printed_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def door(usage: str | Callable[[list[str]], str], mistaken: str = "") -> Callabl
                 raise
             except GdsError as error:
                 remark = f"\n{mistaken}" if mistaken and isinstance(error, UsageError) else ""
-                print(f"gds: {error}{remark}", file=sys.stderr)
+                print(f"gds: {printed_lines(str(error))}{remark}", file=sys.stderr)
                 return _status_of(error)
 
         entered.__doc__ = verb.__doc__

@@ -8,8 +8,8 @@ import sys
 from gds.api import client
 from gds.cli import options
 from gds.cli.control import WHERE, Refused, answered, owners
-from gds.model.printed import escaped, printed, printed_lines
 from gds.errors import GdsError
+from gds.model.printed import escaped, printed, printed_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

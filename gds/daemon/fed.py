@@ -11,6 +11,7 @@ import os
 
 from gds.errors import ConfigError
 from gds.model.ending import signal_name
+from gds.model.printed import printed
 from gds.model.value import Value
 
 TYPE_CHECKING = False
@@ -35,7 +36,7 @@ class Result(Value):
 
     @property
     def said(self) -> str:
-        """The result in words."""
+        """The result in words, on one line: part of a reason."""
         if self.kind == "exit":
             words = f"exited with status {self.code}"
         elif self.kind == "signal":
@@ -44,7 +45,7 @@ class Result(Value):
             words = f"did not end within {self.seconds:g} s"
         else:
             words = "cannot be executed"
-        return f"{words}: {self.output}" if self.output else words
+        return f"{words}: {printed(self.output)}" if self.output else words
 
 
 UNABLE = frozenset((11, 12, 23, 24))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from gds.daemon.fed import LAST_SECOND
 from gds.daemon.launching import program_of
 from gds.fault import score, unable
+from gds.model.printed import printed
 from gds.pmf import starting, stopping
 from gds.rgm.events import (
     PostnetFailed,
@@ -151,7 +152,8 @@ class StartMethod:
                 if app.view.life is Life.ONLINE and (message := self._rgmd.monitor.said(app, outcome)):
                     self._rgmd.set_status(app, app.view.status, message)
                 return
-            self.said = got.because + (f": {outcome.message}" if outcome.message and outcome.kind == "exit" else "")
+            told = printed(outcome.message) if outcome.kind == "exit" else ""
+            self.said = f"{got.because}: {told}" if told else got.because
         self._timer = self._rgmd.loop.after(self._look, self._ask)
         self._look = starting.next_look(self._look)
 

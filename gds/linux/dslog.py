@@ -11,6 +11,7 @@ import os
 import time
 
 from gds.linux.kept import append
+from gds.model.printed import printed
 
 LARGEST = 4 << 20
 
@@ -28,7 +29,7 @@ class DataServiceLog:
         directory = f"{self._top}/{group}/{resource}"
         path = f"{directory}/{'probe_log.txt' if kind == 'PROBE' else 'start_stop_log.txt'}"
         tag = f"{kind}-{'ERR' if failed else 'INFO'}>"
-        line = f"{time.strftime('%m/%d/%Y %H:%M:%S')} {self._node} {tag} {text}".replace("\n", " ")
+        line = f"{time.strftime('%m/%d/%Y %H:%M:%S')} {self._node} {tag} {printed(text)}"
         try:
             os.makedirs(directory, 0o750, exist_ok=True)
             fd = append(path, 0o640)

@@ -47,6 +47,10 @@ def test_the_same_again_and_again_is_one_line_with_how_often_and_the_last_time()
     ]
 
 
+def test_what_was_said_in_two_lines_and_in_red_is_one_line() -> None:
+    assert told(("web", "status FAULTED", "disk\nfull \x1b[31m")) == ["00Z  web  status FAULTED: disk full \\u001b[31m"]
+
+
 def test_names_stand_in_a_column() -> None:
     assert told(("a", "ONLINE", ""), ("longer", "ONLINE", "")) == ["00Z  a       ONLINE", "01Z  longer  ONLINE"]
     assert _lines([]) == []

@@ -33,6 +33,17 @@ def test_one_runner_is_told_as_it_tells_itself() -> None:
     assert status.merge({"/a": runner(1, "n1", "web")}) == runner(1, "n1", "web")
 
 
+def test_no_resource_makes_a_line_of_its_own() -> None:
+    faked = runner(1, "n1", "web")
+    message = "full\nfake  -  ONLINE  OK\x1b[8m"
+    faked["groups"][0]["resources"] = [resource("web", status="FAULTED", status_msg=message, because="no\nspace")]
+    assert status.table(faked, False)[1:-1] == [
+        "web       -      ONLINE  FAULTED  7    1      0/2       -",
+        "    because no space",
+        "    full fake - ONLINE OK\\u001b[8m",
+    ]
+
+
 def test_each_runner_is_named_after_what_is_its_own() -> None:
     lines = status.table(status.merge(copy.deepcopy(TWO)), False)
     assert lines == [
