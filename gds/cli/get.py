@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 USAGE = """usage: gds get NAME [KEY...] [--json] [--socket PATH]
 
 Prints each property as it is in force, written as in a descriptor, and where it comes from: default, file:line, or who
-set it and when. Exit status: 0, 4 unknown name, 78 unknown key."""
+set it and when, or the verb that switched it. Exit status: 0, 4 unknown name, 78 unknown key."""
+BACK = {"enable": "disable", "disable": "enable", "monitor": "unmonitor", "unmonitor": "monitor"}
 DIFF = """usage: gds diff [NAME...] [--cluster] [--json] [--socket PATH]
 
-What runs against what the descriptors say now: values that were set, and changes of files that no reload took over
-yet. --cluster: what the nodes of the cluster say differently.
+What runs against what the descriptors say now: values that were set or switched, and changes of files that no reload
+took over yet. --cluster: what the nodes of the cluster say differently.
 
 Exit status: 0 no difference, 1 difference, 4 unknown name, 78 a descriptor does not compile."""
 
@@ -104,7 +105,9 @@ def between_nodes(each: dict[str, Any]) -> str:
 def _line(each: dict[str, Any]) -> str:
     runs = each["runs"] or "not given"
     says = f"{each['place']} says {each['file']}" if each["place"] else f"{each['file'] or 'nothing'} by default"
-    if each["set"]:
+    if each.get("switched"):
+        why = f"switched by `gds {each['switched']}`; `gds {BACK[each['switched']]} {each['name']}` follows the file"
+    elif each["set"]:
         why = f"set by {each['by']} at {each['at']}; `gds set {each['name']} --unset {each['key']}` follows the file"
     else:
         why = "changed there since; `gds reload` takes it over"

@@ -10,15 +10,17 @@ from gds.model.value import Value, fields_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+    from gds.daemon.app import App
     from gds.model.resource import Resource
 
 
 class Difference(Value):
     """What a reload would do to one resource: `act` is start, stop, change (live) or restart; `keys` what differs.
     `runs`: there is something to stop now; `comes`: nobody keeps it from running afterwards, else `waits` says so;
-    `pauses`: its monitor rests while it changes, the application runs on."""
+    `pauses`: its monitor rests while it changes, the application runs on. `stays`: what people switched and the file
+    does not change, in words."""
 
     name: str
     act: str
@@ -27,8 +29,14 @@ class Difference(Value):
     comes: bool = True
     waits: str = "it stays stopped"
     pauses: bool = False
+    stays: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        only = self.act == "change" and self.stays and not self.keys
+        return f"{self.name}: {'; '.join([*([] if only else [self._steps]), *self.stays])}"
+
+    @property
+    def _steps(self) -> str:
         change = f"change {', '.join(self.keys)}"
         if self.act == "stop":
             steps = (
@@ -45,7 +53,39 @@ class Difference(Value):
             steps = f"{change} while it runs"
         else:
             steps = f"stop, {change}, start" if self.comes else f"stop, {change}"
-        return f"{self.name}: {steps}"
+        return steps
+
+
+SWITCHES = {"enabled": ("disable", "enable"), "monitored": ("unmonitor", "monitor")}
+"""Keys that are switches once the runner runs: the verbs that make them false and true."""
+
+
+def switched(resource: Resource, new_app: Callable[[Resource], App]) -> dict[str, str]:
+    """Key -> the verb with which somebody has switched it for good, which is stronger than any file."""
+    found = {}
+    for key, verbs in SWITCHES.items():
+        values = {getattr(new_app(resource.replace(**{key: said})), key) for said in (False, True)}
+        if len(values) == 1:  # whatever the file says
+            found[key] = verbs[values.pop()]
+    return found
+
+
+def with_switches(difference: Difference, resource: Resource, new_app: Callable[[Resource], App]) -> Difference:
+    """With the truth about what people switched: a file that says otherwise changes nothing of it."""
+    made = difference
+    for key, verb in switched(resource, new_app).items():
+        if key in made.keys:
+            now, says = getattr(new_app(resource), key), getattr(resource, key)
+            stays = f"{key} stays {_toml(now)}, switched by `gds {verb}`"
+            if now is not says:
+                back = SWITCHES[key][says]
+                stays += f", though the file says {_toml(says)} now; `gds {back} {difference.name}` follows the file"
+            made = made.replace(keys=tuple([each for each in made.keys if each != key]), stays=(*made.stays, stays))
+    return made
+
+
+def _toml(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def differences(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from functools import partial
 
-from gds.daemon.differing import differences, of_groups
+from gds.daemon.differing import differences, of_groups, with_switches
 from gds.daemon.launching import program_of
 from gds.model import codec
 from gds.rgm import order
@@ -151,6 +151,7 @@ class Reload:
             comes = False
         else:
             will = self._new_app(after)  # with what people switched for good
+            difference = with_switches(difference, after, self._new_app)
             comes = will.enabled and (app is None or app.wanted) and self._groups.is_managed(after.group)
             if comes and self._groups.why_not_here(after.group):
                 comes, difference = False, difference.replace(waits="the cluster says where it runs")

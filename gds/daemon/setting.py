@@ -13,6 +13,7 @@ from __future__ import annotations
 import marshal
 
 from gds.daemon.changing import BAD, BUSY, FAILED, OK, SECRET, Change
+from gds.daemon.differing import SWITCHES, switched
 from gds.model import codec
 from gds.model.resource import Plan
 
@@ -132,8 +133,10 @@ class Setting:
             if self._lookers and not self._looking:
                 self._look()
 
+        # as people switched it, not as it was declared
+        now = [a.resource.replace(enabled=a.enabled, monitored=a.monitored) for a in self.rgmd.apps.values()]
         try:
-            self.question("look", {}, looked)
+            self.question("look", {"plan": codec.pack(Plan(tuple(now), tuple(self.groups.declared.values())))}, looked)
         except OSError as error:
             looked({"errors": [{"message": f"cannot start the compiler: {error.strerror}"}]})
 
@@ -159,14 +162,14 @@ class Setting:
                     return
                 rows = {row["key"]: row for row in table["keys"]}
                 head = {"name": name, "kind": table["kind"]}
-                made += [{**head, **self._told(rows[key], may_act)} for key in wanted or rows]
+                made += [{**head, **self._told(name, rows[key], may_act)} for key in wanted or rows]
             client.done(OK, properties=made)
 
         self.look(looked)
 
-    def _told(self, row: dict[str, Any], may_act: bool) -> dict[str, Any]:
+    def _told(self, name: str, row: dict[str, Any], may_act: bool) -> dict[str, Any]:
         hides = row["key"] == SECRET and not may_act
-        source, words = self._source(row, hides)
+        source, words = self._source(name, row, hides)
         return {
             "key": row["key"],
             "value": dict.fromkeys(row["value"], "...") if hides and row["value"] else row["value"],
@@ -177,8 +180,16 @@ class Setting:
             "file": (row["file_open"] if hides else row["file"]) if row["differs"] else None,
         }
 
-    def _source(self, row: dict[str, Any], hides: bool) -> tuple[str, str]:
+    def _switch(self, name: str, row: dict[str, Any]) -> str:
+        """The verb with which somebody switched it; "": nobody did, or it is no switch."""
+        app = self.rgmd.apps.get(name)
+        return switched(app.resource, self.new_app).get(row["key"], "") if app and row["key"] in SWITCHES else ""
+
+    def _source(self, name: str, row: dict[str, Any], hides: bool) -> tuple[str, str]:
         """Where a value comes from: a word, and the words."""
+        if verb := self._switch(name, row):
+            says = f"; {row['place'] or 'the default'} says {row['file']}" if row["differs"] else ""
+            return "switched", f"switched by `gds {verb}`{says}"
         if row["set"]:
             return "set", f"set by {row['by']} at {row['at']}"
         if row["differs"]:
@@ -210,7 +221,8 @@ class Setting:
             found = []
             for table in answer["tables"]:
                 if not names or table["name"] in names or table["group"] in names:
-                    found += [_difference(table, row, may_act) for row in table["keys"] if row["differs"]]
+                    rows = [row for row in table["keys"] if row["differs"]]
+                    found += [_difference(table, row, may_act, self._switch(table["name"], row)) for row in rows]
             fresh = [{"name": name, "place": place} for name, place in answer["fresh"] if not names]
             gone = [name for name in answer["gone"] if not names or name in names]
             client.done(FAILED if found or fresh or gone else OK, differences=found, fresh=fresh, gone=gone)
@@ -218,7 +230,7 @@ class Setting:
         self.look(looked)
 
 
-def _difference(table: dict[str, Any], row: dict[str, Any], may_act: bool) -> dict[str, Any]:
+def _difference(table: dict[str, Any], row: dict[str, Any], may_act: bool, verb: str) -> dict[str, Any]:
     hides = row["key"] == SECRET and not may_act
     return {
         "name": table["name"],
@@ -230,6 +242,7 @@ def _difference(table: dict[str, Any], row: dict[str, Any], may_act: bool) -> di
         "set": row["set"],
         "by": row["by"],
         "at": row["at"],
+        "switched": verb,
     }
 
 

@@ -542,6 +542,39 @@ def test_diff_tells_what_is_set_and_what_no_reload_took_over(shop: Running) -> N
     assert (broken.returncode, f"gds: {path}:15" in broken.stderr) == (78, True)
 
 
+def test_what_people_switched_is_told_as_it_is(shop: Running) -> None:
+    path = Path(shop.paths[0])
+    assert shop.gds("disable", "alone").returncode == 0
+    assert shop.gds("unmonitor", "web").returncode == 0
+    shown = shop.gds("get", "alone", "enabled").stdout
+    assert shown == "enabled = false  # switched by `gds disable`; the default says true\n"
+    assert value(shop, "web", "monitored") is False
+    found = shop.gds("diff")
+    assert (found.returncode, found.stdout.splitlines()) == (
+        1,
+        [
+            "web: monitored is false, true by default (switched by `gds unmonitor`; `gds monitor web` follows the"
+            " file)",
+            "alone: enabled is false, true by default (switched by `gds disable`; `gds enable alone` follows the file)",
+        ],
+    )
+    assert shop.gds("enable", "alone").returncode == 0
+    assert shop.gds("monitor", "web").returncode == 0
+    assert shop.gds("diff").returncode == 0
+    edit(path, '"1002"]', '"1002"]\nenabled = false')
+    planned = (
+        "alone: enabled stays true, switched by `gds enable`, though the file says false now; `gds disable alone`"
+        " follows the file"
+    )
+    for words in (["reload", "--dry-run"], ["reload"]):
+        assert planned in shop.gds(*words).stderr.splitlines()
+    assert shop.resource("alone")["state"] == "ONLINE"
+    assert "db" not in shop.gds("diff").stdout
+    edit(path, '"1001"', '"1111"')
+    edit(path, "enabled = false", "enabled = true")
+    assert "db: stop, change start_command, start" in shop.gds("reload").stderr.splitlines()
+
+
 def test_values_of_environment_are_for_those_who_may_act(public: Path) -> None:
     (public / "secrets").write_text("TOKEN=hush-from-a-file\n")
     text = f"""
