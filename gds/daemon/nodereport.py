@@ -69,6 +69,7 @@ def _group(tenant: Tenant, name: str, now: float) -> dict[str, Any]:
     board, masteries = tenant.member.board, tenant.masteries
     picture = masteries.picture(now)
     silent = _silent(tenant, picture, now)
+    masters = [m.node for m in picture.masteries if m.group == name]
     decision = masteries.decisions.get(name)
     told = {node: board.report_of(node, name) for node in sorted(board.reports)}
     here = masteries.locals.get(name)
@@ -90,5 +91,5 @@ def _group(tenant: Tenant, name: str, now: float) -> dict[str, Any]:
         "wanted": bool(picture.goals[name].online),
         "because": decision.because if decision is not None else "",
         "nowhere": dict(decision.nowhere) if decision is not None else {},
-        "barred": {bar.node: bar.because for bar in picture.bars if bar.group == name},
+        "barred": {bar.node: bar.because for bar in picture.bars if bar.group == name and bar.node not in masters},
     }

@@ -206,7 +206,8 @@ class NodesDesk:
         if names is None or self._is_cut_off(client, "suspend" if suspended else "resume"):
             return
         # what is so already is not written again: a goal that is written looks like somebody's wish
-        goals = {n: goal.replace(suspended=suspended) for n in names if (goal := self._goal(n)).suspended != suspended}
+        found = {name: asked.suspend(self._goal(name), suspended) for name in names}
+        goals = {name: goal for name, goal in found.items() if goal is not None}
         if not goals:
             client.done(OK)
             return

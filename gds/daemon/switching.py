@@ -2,11 +2,13 @@
 every node, as at Sun (clresource without -n, clresourcegroup).
 
 What a person switches is carried out where they ask; when that went well it stands in the store, and every other node
-follows, now or when it comes back. So what was disabled here is not started elsewhere by a failover.
+follows, now or when it comes back. So what was disabled here is not started elsewhere by a failover. A node that is cut
+off refuses before anything is changed; when the store does not take it all the same, it is taken back here.
 """
 
 from __future__ import annotations
 
+from gds.daemon import contact
 from gds.daemon.agreement import Proxy
 from gds.daemon.names import FAILED, OK, USAGE
 from gds.daemon.nodes import MOST
@@ -46,8 +48,11 @@ VERBS = {said: verb for verb, said in SWITCHES.items()}
 class Switching:
     """See the module. `here`: the verbs as they work on one node."""
 
-    def __init__(self, tenant: Tenant, rgmd: Rgmd, groups: Groups, here: dict[str, Verb]) -> None:
+    def __init__(
+        self, tenant: Tenant, rgmd: Rgmd, groups: Groups, here: dict[str, Verb], boottime: Callable[[], float]
+    ) -> None:
         self._tenant = tenant
+        self._boottime = boottime
         self._rgmd = rgmd
         self._groups = groups
         self._here = {verb: here[verb] for verb in SWITCHES}
@@ -70,12 +75,17 @@ class Switching:
                 what = doing(verb, f"{len(groups)} groups")
                 client.done(USAGE, f"cannot {what} in one transaction: name at most {MOST}")
                 return
-            self._busy |= groups
             request = {**request, "names": list(request.get("names") or [])}
+            if lost := contact.lost(self._tenant, self._boottime()):
+                what = doing(verb, ", ".join(request["names"]))
+                client.done(FAILED, f"cannot {what}: {lost}; ask another node")
+                return
+            self._busy |= groups
+            before = self._other_than(verb, request, groups)
 
             def done(code: int, message: str = "") -> None:
                 if code == OK:
-                    self._keep(client, request, verb, groups)
+                    self._keep(client, request, verb, groups, before)
                 else:
                     self._busy -= groups
                     client.done(code, message)
@@ -95,7 +105,16 @@ class Switching:
         names = request.get("names") or []
         return [a for a in self._rgmd.apps.values() if a.name in names or a.resource.group in names]
 
-    def _keep(self, client: Client, request: dict[str, Any], verb: str, groups: set[str]) -> None:
+    def _other_than(self, verb: str, request: dict[str, Any], groups: set[str]) -> list[str]:
+        """What of it is not switched so yet."""
+        what, value = SWITCHES[verb]
+        if what == MANAGED:
+            return [group for group in sorted(groups) if self._groups.is_managed(group) is not value]
+        return [app.name for app in self._named(request) if getattr(app, what) is not value]
+
+    def _keep(
+        self, client: Client, request: dict[str, Any], verb: str, groups: set[str], before: list[str]
+    ) -> None:
         member = self._tenant.member
         what, value = SWITCHES[verb]
         operations = []
@@ -115,7 +134,10 @@ class Switching:
             else:
                 self._busy -= groups
                 why = getattr(answer, "because", "somebody else switched the same just now; try again")
-                client.done(FAILED, f"cannot {doing(verb, 'it')} on all nodes: {why}; it was done on this node alone")
+                for name in before:
+                    self._follow(name, what, not value)
+                named = doing(verb, ", ".join(request["names"]))
+                client.done(FAILED, f"cannot {named} on all nodes: {why}; it is taken back on this node")
             self._tenant.look()
 
         self._tenant.commit(Transaction(compares, tuple(operations)), done)
@@ -149,7 +171,7 @@ class Switching:
         before = self._goals.get(group, now)
         self._goals[group] = now
         if goal.suspended is not self._groups.is_suspended(group):
-            self._groups.suspend(group, goal.suspended)
+            self._groups.suspend(group, goal.suspended, goal.unread or "asked by a person")
         elif before != now and goal.online and self._groups.is_here(group):
             self._groups.revive(group, "a person wants it online")
 

@@ -40,7 +40,8 @@ class Goal(Value):
     """What people want of a group. `targets`: where a switch sends it, the best first, until it is over. `request`: the
     name of the last switch; `since`: the revision at which it came (0: there was none): no node that was there then is
     failed back to before it has joined anew. `count`: on how many nodes it is to run since then (0: desired_primaries).
-    `suspended`: nothing is moved by itself. `because`: why it is not online, if no person said so."""
+    `suspended`: nothing is moved by itself. `because`: why it is not online, if no person said so. `unread`: what they
+    want cannot be read, and what is wrong and helps: nothing is moved by itself before somebody says it anew."""
 
     online: bool = True
     suspended: bool = False
@@ -50,6 +51,7 @@ class Goal(Value):
     since: int = 0
     count: int = 0
     because: str = ""
+    unread: str = ""
 
 
 class Bar(Value):
@@ -65,6 +67,14 @@ class Bar(Value):
     is_mild: bool = False
 
 
+class Unread(Value):
+    """A mastery of a group of which nobody can tell whose it is. `because`: what is wrong, and what helps."""
+
+    group: str
+    slot: int
+    because: str
+
+
 class Cluster(Value):
     """The picture. `groups` are as this node's files declare them."""
 
@@ -73,3 +83,4 @@ class Cluster(Value):
     masteries: tuple[Mastery, ...] = ()
     goals: dict[str, Goal] = {}  # noqa: RUF012 (never changed in place)
     bars: tuple[Bar, ...] = ()
+    unread: tuple[Unread, ...] = ()

@@ -6,7 +6,7 @@ not looked at.
 
 from __future__ import annotations
 
-from gds.model.cluster import Bar, Cluster, Goal, Mastery, Peer
+from gds.model.cluster import Bar, Cluster, Goal, Mastery, Peer, Unread
 from gds.model.resource import Group
 from gds.model.value import Value, defaults_of, fields_of
 
@@ -25,6 +25,7 @@ def to_json(cluster: Cluster) -> dict[str, Any]:
         "masteries": [_plain(mastery) for mastery in cluster.masteries],
         "goals": {name: _plain(goal) for name, goal in cluster.goals.items()},
         "bars": [_plain(bar) for bar in cluster.bars],
+        "unread": [_plain(each) for each in cluster.unread],
     }
 
 
@@ -39,6 +40,7 @@ def from_json(plain: dict[str, Any]) -> Cluster:
         _all(Mastery, plain, "masteries"),
         {name: _made(Goal, goal, f"goals.{name}") for name, goal in goals.items()},
         _all(Bar, plain, "bars"),
+        _all(Unread, plain, "unread"),
     )
 
 
@@ -54,7 +56,7 @@ def _all(kind: type[V], plain: dict[str, Any], key: str) -> tuple[V, ...]:
     return tuple([_made(kind, each, f"{key}.{place}") for place, each in enumerate(listed)])
 
 
-SAMPLES: dict[str, object] = {"name": "", "group": "", "node": "", "token": 0, "because": ""}
+SAMPLES: dict[str, object] = {"name": "", "group": "", "node": "", "token": 0, "because": "", "slot": 0}
 """Of which type those fields are that have no default."""
 
 

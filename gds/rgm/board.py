@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from gds.model.cluster import Bar, Cluster, Goal, Mastery, Peer
-from gds.rgm import reading, records
+from gds.rgm import reading, records, unread
 from gds.rgm.files import Files
 from gds.rgm.placement import first_goal
 from gds.rgm.reading import text
@@ -173,7 +173,7 @@ class Board:
                 pass  # as if nobody had said anything
             case ["goal"]:
                 self.wishes += 1
-                self.goals[group] = reading.UNREADABLE if fault else reading.goal(facts)
+                self.goals[group] = unread.goal(group, fault) if fault else reading.goal(facts)
             case ["slot", word] if (index := reading.index(word)) >= 0:
                 self.slots.setdefault(group, {})[index] = _slot(group, index, record, facts, fault)
             case ["avoid", node]:
@@ -220,7 +220,7 @@ class Board:
         """The picture. A node whose record has not moved for as long as `tenure` says counts as dead. `told`: it is for
         people, who want to know how long a mark counts; else it changes only when something does."""
         names = {name for group in groups for name in group.nodelist} | set(self.nodes)
-        masteries = []
+        masteries, lost = [], []
         bars = []
         for at, mark in self.ends(groups):
             left = f"{at - now:.0f} s more" if told else f"{at - mark.seen:g} s"
@@ -229,14 +229,17 @@ class Board:
         goals = {}
         for group in groups:
             for slot in self.holders(group.name):
+                if not slot.node:
+                    lost.append(unread.slot(slot))
+                    continue
                 state = str(self.report_of(slot.node, group.name).get("state", ""))
-                masteries.append(Mastery(group.name, slot.node or "?", slot.token, True, state, slot.index))
+                masteries.append(Mastery(group.name, slot.node, slot.token, True, state, slot.index))
             goal = self.goals.get(group.name) or first_goal(group)
             is_managed = self.switches.get(group.name, {}).get(THE_GROUP, {}).get("managed", True)
             goals[group.name] = goal if is_managed else goal.replace(managed=False)
             bars += self.declared.bars(group, self.nodes, self.holders(group.name))
         peers = tuple([self._peer(name, tenure, now) for name in sorted(names)])
-        return Cluster(peers, groups, tuple(masteries), goals, tuple(bars))
+        return Cluster(peers, groups, tuple(masteries), goals, tuple(bars), tuple(lost))
 
     def watch(self, cluster: Cluster) -> None:
         """This picture was made use of: when a node that is dead in it moves, that is news."""

@@ -41,7 +41,7 @@ class Decision(Value):
 class View:
     """A picture laid out for looking things up: made once, asked for many groups."""
 
-    __slots__ = ("bars", "goals", "held", "mild", "names", "peers", "web")
+    __slots__ = ("bars", "goals", "held", "mild", "names", "peers", "unread", "web")
 
     def __init__(self, cluster: Cluster, web: Web) -> None:
         self.web = web
@@ -52,6 +52,10 @@ class View:
         self.bars: dict[tuple[str, str], str] = {}
         self.mild: dict[tuple[str, str], str] = {}
         """Those bars that count only as long as another node can take the group."""
+        self.unread: dict[str, list[str]] = {}
+        """Group -> what is said of each of its masteries that nobody can read."""
+        for each in cluster.unread:
+            self.unread.setdefault(each.group, []).append(each.because)
         for mastery in cluster.masteries:
             if mastery.live:
                 self.held.setdefault(mastery.group, []).append(mastery)
@@ -66,7 +70,7 @@ class View:
         """The same without these groups' masteries on that node."""
         made: View = object.__new__(View)
         made.web, made.goals, made.peers, made.names = self.web, self.goals, self.peers, self.names
-        made.bars, made.mild = self.bars, self.mild
+        made.bars, made.mild, made.unread = self.bars, self.mild, self.unread
         made.held = dict(self.held)
         for name in groups:
             made.held[name] = [m for m in self.held.get(name, ()) if m.node != node]
@@ -169,7 +173,7 @@ class Pass:
         if not goal.online:
             return "the group is to be offline"
         if goal.suspended and node not in goal.targets:
-            return "the group is suspended: it is moved only by a switch"
+            return goal.unread or "the group is suspended: it is moved only by a switch"
         mild = "" if last else self.view.mild.get((group.name, node), "")
         return self._unfit(group, node) or mild or self._offended(wish, node)
 

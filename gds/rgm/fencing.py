@@ -1,7 +1,8 @@
 """Removing nodes that are silent, and making a new store a cluster's. Pure: a part of rgm/member.py.
 
 - A node is removed when its record has stood unmoved for 1.01 times the longer of its lifetime and ours, when it holds
-  something that we could take, and, where there is a fence hook, when that has ended it.
+  something that we could take, or may (nobody can read whose that is), and, where there is a fence hook, when that has
+  ended it.
 - A record that cannot be read says nothing of its lifetime: such a node is never removed.
 - In a store that is new nobody takes anything before one node has waited for 1.01 lifetimes. What says so is in the
   store, and every claim compares it.
@@ -47,7 +48,7 @@ class Fencing:
     def _is_wanted_from(self, node: str) -> bool:
         me, board = self._member.me, self._member.board
         ours = [group.name for group in self._member.masteries.groups if me in group.nodelist or not group.nodelist]
-        return any(slot.node == node for name in ours for slot in board.holders(name))
+        return any(slot.node in (node, "") for name in ours for slot in board.holders(name))
 
     def given_up(self, node: Node, seen: float | None = None) -> float:
         """When a node may be removed whose record we saw move last at `seen`."""

@@ -22,6 +22,7 @@ from gds.rgm.hold import Local as Local
 from gds.rgm.nodeorders import FOREVER, Offline, Online
 from gds.rgm.reading import goal_value as goal_value
 from gds.rgm.telling import Report
+from gds.rgm.unread import why_lost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -263,10 +264,7 @@ class Masteries:
                 continue
             del self.held[group]
             self._report.is_old = True
-            if found is None:
-                why = "its slot was removed from the store, by no node of the cluster"
-            else:
-                why = f"{found.node} has taken it: this node's life in the cluster was ended"
+            why = why_lost(found)
             member.tell(why, group, True)
             self._down(group, why)
 

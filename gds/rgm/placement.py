@@ -10,8 +10,8 @@ Rules, in this order:
   (the other is online on some node, or coming up on this one) stands against it. That it gave the group over, or its
   Monitor_check refused it, bars it only from giveovers, and as long as another node can take the group.
 - Among those: what a switch names, then weak affinities, then the nodelist; an empty one is every node by name.
-- Never more masters than maximum_primaries: what must leave has to be gone first. The target of a strong negative
-  affinity waits until the source has left the node.
+- Never more masters than maximum_primaries: what must leave has to be gone first, and a mastery that nobody can read
+  is one. The target of a strong negative affinity waits until the source has left the node.
 Groups are decided upon in the order of `affinity.web_of`; each sees where those before it will be (`will`). Of a weak
 wish towards a later one counts where that one is now, and for a group with failback it does not count at all: else two
 could chase each other for ever.
@@ -123,7 +123,8 @@ def give_over(cluster: Cluster | View, group_name: str, node: str) -> GiveOver:
     if group_name not in wishes or node not in [m.node for m in view.held.get(group_name, ())]:
         return GiveOver(group_name, because=f"{node} is not master of {group_name}")
     if view.goals.get(group_name, NO_GOAL).suspended:
-        return GiveOver(group_name, because=f"{group_name} is suspended")
+        unread = view.goals[group_name].unread
+        return GiveOver(group_name, because=unread or f"{group_name} is suspended")
     chain = _delegation(view, group_name, node)
     root = chain[-1]
     without = view.without(chain, node)
@@ -161,18 +162,24 @@ def _decide(known: Pass, wish: Wish) -> Decision:
             leave.append((mastery.node, why)) if why else stay.append(mastery.node)
     if not goal.online:
         return Decision(leave=tuple(leave), because=goal.because or "it is to be offline")
-    wanted = _wanted(group, goal, stay)
+    unread = view.unread.get(group.name, [])
+    most = max(len(stay), group.maximum_primaries - len(unread))
+    if not most:
+        return Decision(leave=tuple(leave), because=f"stays down: it {unread[0]}")
+    wanted = min(most, _wanted(group, goal, stay))
     if len(stay) == wanted and not goal.targets and (goal.suspended or not group.failback):
         return Decision(leave=tuple(leave), stay=tuple(stay), because=f"runs on {listed(stay)}")
     chosen, nowhere = _choose(known, wish, tuple(stay), wanted)
     new = [node for node in chosen if node not in stay]
     less = tuple([node for node in stay if node not in chosen])
     leave += [(node, why_less(goal, chosen, new, wanted)) for node in less]
-    room = max(0, group.maximum_primaries - len(held))
+    room = max(0, group.maximum_primaries - len(held) - len(unread))
     free = [node for node in new if not known.waits_for(wish, node)][:room]
     later = [node for node in new if node not in free]
     stays = [node for node in chosen if node in stay]
-    because = because_of(known, wish, stays, free, later, nowhere, wanted)
+    because = "; ".join(
+        [because_of(known, wish, stays, free, later, nowhere, wanted), *[f"it {why}" for why in unread]]
+    )
     failback = less if new and not goal.targets else ()
     # a target that is passed over, though it can take it, is one that has to wait for other groups
     waits = [node for node in goal.targets if node not in chosen and not known.why_not(wish, node)]

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 SCHEMA = 1
-UNREADABLE = Goal(suspended=True)
-"""What is wanted of a group nobody here can say: nothing is moved by itself."""
 _LONGEST = 1e6
 """Seconds; no lifetime is longer."""
 

@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from gds.daemon.aftermath import tell_before
+from gds.model.cluster import Goal
 from gds.model.resource import Command, Group, Need, Plan, Resource
 from gds.model.scha import Code
+from gds.model.store import Put, Transaction
 from gds.testing.processes import Program
 from tests.unit.daemon.several import LIFETIME, MARGIN, Client, Node, Nodes, nodes
 from tests.unit.daemon.world import WELL, ends
@@ -632,3 +634,72 @@ def test_status_says_what_the_node_believes_and_until_when_it_may() -> None:
         ]
         assert told["groups"]["web"]["nodes"]["n1"]["state"] == "ONLINE"
         assert cluster.ask("n2", "cluster.picture").more["cluster"]
+
+
+# -- records that nobody can read -------------------------------------------------------------------------------------
+
+
+def test_nobody_takes_a_group_whose_slot_cannot_be_read_before_a_person_clears_it() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        cluster.store.commit(Transaction((), (Put("rg/web/slot/0", "garbage{"),)))
+        cluster.run(3.0)
+        assert cluster.masters() == []
+        assert not cluster["n1"].runs(), "who had it cannot know who has"
+        why = "has a record rg/web/slot/0 that cannot be read (it is no JSON), and nobody can tell which node has it;"
+        then = "when none runs it, `gds clear web` removes that record"
+        told = cluster["n2"].tenant.identity()["groups"]["web"]
+        assert (told["masters"], told["because"]) == ([], f"stays down: it {why} {then}")
+        lost = "rg/web/slot/0 was overwritten, by no node of the cluster, with what cannot be read: it is no JSON"
+        assert cluster["n1"].here.app().view.because == lost
+        for verb, words in {"rg.online": ("web",), "rg.switch": ("web", "n2")}.items():
+            asked = cluster.ask("n3", verb, *words)
+            assert (asked.code, f"web {why} {then}" in asked.message) == (1, True), asked.message
+        cleared = cluster.ask("n3", "clear", "web")
+        assert cleared.lines == ["rg/web/slot/0, which could not be read, is removed: web may be taken again"]
+        assert cleared.code == 0
+        assert cluster.masters() == ["n1"]
+
+
+def test_a_slot_that_cannot_be_read_stays_while_a_node_may_run_the_group() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster["n1"].here.forest.programs["web"] = Program(immortal=True, deaf=frozenset((15,)))
+        cluster.settled()
+        n3 = cluster["n3"]
+        cluster.store.commit(Transaction((), (Put("rg/web/slot/0", "garbage{"),)))
+        cluster.run(0.2)
+        early = cluster.ask("n3", "clear", "web")
+        assert early.code == 1
+        assert "cannot remove rg/web/slot/0, which cannot be read (it is no JSON): " in early.message
+        cluster.run(30.0)
+        stuck = cluster.ask("n3", "clear", "web")
+        assert (stuck.code, stuck.message.endswith(": it is ERROR_STOP_FAILED on n1")) == (1, True), stuck.message
+        cluster["n1"].engine.cut()
+        cluster.run(1.0)
+        assert cluster.ask("n3", "clear", "web").code == 1
+        cluster.run(DEAD)
+        assert "n1" not in n3.tenant.member.board.nodes, "it is fenced, for it might have it"
+        assert cluster.ask("n3", "clear", "web").code == 0
+        assert cluster.masters() == ["n2"]
+
+
+def test_a_goal_that_cannot_be_read_suspends_until_a_person_says_what_is_wanted() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        n1, board = cluster["n1"], cluster["n2"].tenant.member.board
+        for verb, words in {"rg.resume": ("web",), "rg.switch": ("web", "n2"), "rg.online": ("web",)}.items():
+            cluster.store.commit(Transaction((), (Put("rg/web/goal", "garbage{"),)))
+            cluster.run(2.0)
+            assert n1.groups.is_suspended("web")
+            why = "the group has a record rg/web/goal that cannot be read (it is no JSON): nothing is moved by itself"
+            assert ("suspended", True) in [
+                (event, because.startswith(why)) for _name, event, because in n1.here.hands.decisions
+            ]
+            assert cluster.ask("n3", verb, *words).code == 0
+            assert not board.goals["web"].suspended
+            assert not n1.groups.is_suspended("web")
+        assert cluster.masters() == ["n2"]
+        cluster.store.commit(Transaction((), (Put("rg/web/goal", "garbage{"),)))
+        cluster.run(1.0)
+        assert cluster.ask("n3", "rg.suspend", "web").code == 0
+        assert board.goals["web"] == Goal(suspended=True)

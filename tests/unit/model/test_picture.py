@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gds.model.cluster import Bar, Cluster, Goal, Mastery, Peer
+from gds.model.cluster import Bar, Cluster, Goal, Mastery, Peer, Unread
 from gds.model.picture import from_json, to_json
 from gds.model.resource import Group
 
@@ -15,8 +15,9 @@ PICTURE = Cluster(
     (Peer("n1"), Peer("n2", False, "new disks", True, "not heard of")),
     (Group("a", nodelist=("n1", "n2"), rg_affinities=("++b",), pingpong_interval=60.0, failback=True), Group("b")),
     (Mastery("a", "n1", 7, state="ONLINE"), Mastery("b", "n2", 8, False, slot=1)),
-    {"a": Goal(targets=("n2",), request="r1", since=7, count=2, because="why")},
-    (Bar("a", "n2", "gave it over"),),
+    {"a": Goal(targets=("n2",), request="r1", since=7, count=2, because="why", unread="it cannot be read")},
+    (Bar("a", "n2", "gave it over", True, True),),
+    (Unread("b", 0, "has a record"),),
 )
 
 
