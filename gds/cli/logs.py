@@ -72,8 +72,19 @@ def _show(name: str, stream: str, told: dict[str, Any], most: int, flags: set[st
     except BrokenPipeError:
         raise  # nobody reads what we print: not the file's fault
     except OSError as error:
-        print(f"gds: cannot read {path}: {error.strerror}", file=sys.stderr)
+        hint = _of_missing(name, stream, told) if isinstance(error, FileNotFoundError) else ""
+        print(f"gds: cannot read {path}: {error.strerror}{hint}", file=sys.stderr)
         return 77 if isinstance(error, PermissionError) else 1
+
+
+def _of_missing(name: str, stream: str, told: dict[str, Any]) -> str:
+    """What may have become of a file that is not there, and what helps."""
+    if told.get("rotate"):
+        return "; if it was moved away, SIGUSR2 makes the runner open it anew"
+    return (
+        f"; {name} makes it as it starts. If it was moved away since, {name} writes it on under its new name until `gds"
+        f' restart {name}`; `{stream} = {{path = "{told["file"]}", rotate = "10MiB"}}` would have the runner rotate it'
+    )
 
 
 class Documents:

@@ -39,8 +39,8 @@ USAGE = """usage: gds run PATH... [OPTION...]            descriptors, or directo
   --log-format text|json                          --history-size SIZE    how large the history may become (32MiB)
 
 Signals: TERM, INT stop everything in order (a second one: SIGKILL); HUP reload; USR1 state to the log; USR2 reopen
-log files. Exit status: 0 stopped as asked, 1 something could not be stopped, 75 giveover or another runner has the
-directories, 78 bad descriptor or settings."""
+log files that have rotate. Exit status: 0 stopped as asked, 1 something could not be stopped, 75 giveover or another
+runner has the directories, 78 bad descriptor or settings."""
 
 _VALUED = {flag_of(name): name for name in (*OWN, ETCD + "endpoints") if name != "node_abort_command"}
 

@@ -133,7 +133,7 @@ class House:
         """Where what the application printed can be read."""
         files = self._files.paths(app.name)
         return {
-            stream: {"kind": output.kind, "file": files.get(stream) or output.path}
+            stream: {"kind": output.kind, "file": files.get(stream) or output.path, "rotate": output.rotate}
             for stream, output in (("stdout", app.resource.stdout), ("stderr", app.resource.stderr))
         }
 

@@ -85,6 +85,8 @@ class Outputs:
         self._feeds: dict[tuple[str, str], _Feed] = {}
         self._paths: dict[str, dict[str, str]] = {}
         self._lent: dict[str, dict[str, int]] = {}
+        self._written: dict[tuple[str, str], tuple[int, int]] = {}
+        """(name, path) of the files that applications write themselves -> which file that is (device, inode)."""
         self.inherited: dict[tuple[str, str], int] = {}
         """Our ends of FIFOs as the runner before us, in this process, handed them over: (name, stream) -> descriptor.
         Held open all the while: what a dead application wrote last is in there."""
@@ -117,7 +119,9 @@ class Outputs:
         try:
             paths[stream] = output.path
             if not output.rotate:
-                return self._lend(name, stream, Place(output.path, uid, gid).open(handed_over=True))
+                fd = Place(output.path, uid, gid).open(handed_over=True)
+                self._written[name, output.path] = _which(fd)
+                return self._lend(name, stream, fd)
             feed = self._feed(name, stream, output, uid, gid)
             return self._lend(name, stream, os.open(feed.path, os.O_RDWR | os.O_CLOEXEC))
         except OSError as error:
@@ -133,6 +137,7 @@ class Outputs:
             return
         if not output.rotate:
             self._paths.setdefault(name, {})[stream] = output.path
+            self._written[name, output.path] = _which(output.path)
             return
         try:
             self.open(name, stream, output, uid, gid)
@@ -151,20 +156,29 @@ class Outputs:
 
     def flush(self, name: str) -> None:
         """Write what the FIFOs still hold: the tree is gone."""
+        self._written = {key: there for key, there in self._written.items() if key[0] != name}
         for feed in self._feeds_of(name):
             self._drain(feed)
 
     def release(self, name: str) -> None:
         """The resource is stopped for good or removed: everything of it is written and closed."""
         self.after_spawn(name)
+        self.flush(name)
         for stream in ("stdout", "stderr"):
             self._end_feed(name, stream)
         self._paths.pop(name, None)
 
     def reopen(self) -> None:
-        """Open the files that we write anew by name (USR2). What an application writes itself, only it can reopen."""
+        """Open the files that we write anew by name (USR2). What an application writes itself, only it can reopen: who
+        moved such a file away is told."""
         for file in self._files.values():
             file.reopen()
+        for (name, path), written in self._written.items():
+            if written != _which(path) or not any(written):
+                streams = " and ".join([stream for stream, each in self._paths[name].items() if each == path])
+                said = f"cannot reopen {path}, which was moved away: {name} has it open as its {streams}, and writes it"
+                helps = f" on until `gds restart {name}`; `rotate`, or copytruncate of logrotate, needs no reopening"
+                self._log.warning(said + helps, resource=name)
 
     def paths(self, name: str) -> dict[str, str]:
         """stream -> file, for the streams that go to one; `kept` adds the older files."""
@@ -347,6 +361,15 @@ class Outputs:
             if not got:
                 return
             copied += got
+
+
+def _which(file: str | int) -> tuple[int, int]:
+    """Which file has that name, or is behind that descriptor: device and inode, or none."""
+    try:
+        facts = os.stat(file)
+    except OSError:
+        return 0, 0
+    return facts.st_dev, facts.st_ino
 
 
 def _open_to_read(fifo: str) -> int:

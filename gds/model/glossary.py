@@ -41,7 +41,8 @@ RESOURCE_STATES = {
     "STOP_FAILED": "Something survived even SIGKILL; the reason names the pids. Nothing is started until somebody has "
     "looked, stopped it, and said so with gds clear.",
     "MONITOR_FAILED": "The application runs, but its fault monitor failed more than monitor_retry_count times within "
-    "monitor_retry_interval.",
+    "monitor_retry_interval; or, of a registered type, Monitor_start failed, or what it started has ended for good. "
+    "gds monitor starts it again.",
 }
 GROUP_STATES = {
     "UNMANAGED": "The group is not looked after; no method is run.",

@@ -559,11 +559,13 @@ RESOURCE: tuple[Property, ...] = (
     Property(
         "stdout",
         "output",
-        "Where standard output goes.",
+        "Where standard output goes. A file without rotate is the application's: it has it open, so what moves it away"
+        " (logrotate) does not stop it from writing there, and USR2 reopens only files with rotate; use rotate, or"
+        " copytruncate.",
         WHEN_DISABLED,
         example='{path = "/var/log/web.log", rotate = "10MiB", keep = 5}',
     ),
-    Property("stderr", "output", "Where standard error goes.", WHEN_DISABLED, example='"journal"'),
+    Property("stderr", "output", "Where standard error goes; see stdout.", WHEN_DISABLED, example='"journal"'),
     *_NEEDS,
     *_METHODS,
     *_TIMEOUTS,

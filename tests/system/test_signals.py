@@ -156,6 +156,48 @@ def test_usr1_tells_the_state_and_usr2_opens_log_files_anew(tmp_path: Path, rung
         assert runner.resource("web")["incarnation"] == 1
 
 
+def test_usr2_says_which_files_it_cannot_open_anew(tmp_path: Path, rung: str) -> None:
+    """An application that has its file open goes on there, whatever is moved; so who moved it is told."""
+    log = tmp_path / "web.log"
+    output = f'{{path = "{log}"}}'
+    command = 'start_command = "while :; do echo line; sleep 0.05; done"\n'
+    descriptor = write(
+        tmp_path / "web.toml",
+        f"[resource.web]\n{command}stdout = {output}\nstderr = {output}\n"
+        f'[resource.off]\n{command}enabled = false\nstdout = {{path = "{tmp_path}/off.log"}}\n',
+    )
+
+    def asked(runner: Running) -> str:
+        """What it says of USR2; it has heard it before the turn in which it answers for the second time."""
+        before = runner.log()
+        assert runner.process is not None
+        runner.process.send_signal(signal.SIGUSR2)
+        for _ in range(2):
+            assert runner.answers()
+        return runner.log()[len(before) :]
+
+    said = (
+        f"cannot reopen {log}, which was moved away: web has it open as its stdout and stderr, and writes it on until"
+    )
+    with Running(tmp_path, descriptor, rung=rung) as runner:
+        runner.until("web", state="ONLINE")
+        eventually(lambda: b"line" in log.read_bytes(), "it prints")
+        assert "cannot reopen" not in asked(runner)
+        log.rename(tmp_path / "moved")
+        assert asked(runner).count(said) == 1
+        missing = runner.gds("logs", "web")
+        assert (missing.returncode, missing.stdout) == (1, "")
+        assert f"cannot read {log}: No such file or directory; web makes it as it starts. If it was" in missing.stderr
+        assert runner.gds("upgrade").returncode == 0
+        assert asked(runner).count(said) == 1
+        assert runner.gds("restart", "web").returncode == 0
+        eventually(lambda: b"line" in log.read_bytes(), "it prints")
+        assert "cannot reopen" not in asked(runner)
+        log.rename(tmp_path / "again")
+        write(log, "")  # as logrotate's `create` does
+        assert said in asked(runner)
+
+
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
