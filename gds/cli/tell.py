@@ -7,7 +7,7 @@ import sys
 
 from gds.api import client
 from gds.cli import options
-from gds.cli.control import WHERE, answered, owners
+from gds.cli.control import ANSWER_LIMIT, WHERE, answered, owners
 from gds.errors import GdsError, UsageError
 from gds.model.printed import escaped, printed
 
@@ -200,9 +200,9 @@ def _recorded(typed: options.Options, most: int, since: str, facts: bool, away: 
         return _kept([typed.values["state_dir"]], typed.names, most, since, facts)
     found: list[dict[str, Any]] = []
     try:
-        for path, names in owners(typed.names, typed, away).items():
-            request = {"verb": "history", "names": names, "most": most, "since": since, "facts": facts}
-            found += answered(path, request)["history"]
+        request = {"verb": "history", "most": most, "since": since, "facts": facts}
+        for path, names in _keepers(typed, away).items():
+            found += answered(path, {**request, "names": names})["history"]
     except client.NoAnswer as error:
         raise client.NoAnswer(f"{error} ({_KEPT})") from None
     except client.NoRunner as error:
@@ -218,6 +218,21 @@ def _recorded(typed: options.Options, most: int, since: str, facts: bool, away: 
         print(f"gds: no runner answers; this was kept in {kept} (--state-dir names another)", file=sys.stderr)
         return _kept(where, typed.names, most, since, facts)
     return found
+
+
+def _keepers(typed: options.Options, away: list[GdsError]) -> dict[str, list[str]]:
+    """Which runners are asked for which names: who has it now, else who had it. Raises GdsError."""
+    try:
+        return owners(typed.names, typed, away)
+    except client.NoRunner:
+        had = {}
+        for path in owners([], typed, []) if typed.names else ():
+            answer = client.ask(path, {"verb": "history", "names": typed.names, "most": 1}, timeout=ANSWER_LIMIT)
+            if answer.get("history"):
+                had[path] = typed.names
+        if not had:
+            raise
+        return had
 
 
 def _stores(top: str) -> list[str]:

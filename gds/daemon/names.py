@@ -63,10 +63,13 @@ class Names:
             found.update(members)
         return list(found.values())
 
+    def known(self) -> set[str]:
+        """All names of resources and groups."""
+        return {a.name for a in self._rgmd.apps.values()} | {a.resource.group for a in self._rgmd.apps.values()}
+
     def nearest(self, name: str) -> str:
         """A question that helps who mistyped."""
         import difflib
 
-        known = {a.name for a in self._rgmd.apps.values()} | {a.resource.group for a in self._rgmd.apps.values()}
-        near = difflib.get_close_matches(name, sorted(known), 1)
+        near = difflib.get_close_matches(name, sorted(self.known()), 1)
         return f"; did you mean {near[0]}?" if near else ""

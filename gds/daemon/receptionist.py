@@ -160,8 +160,10 @@ class Receptionist:
 
     def _history(self, client: Client, request: dict[str, Any]) -> None:
         names = request.get("names") or []
-        apps = self._names.named(client, request, all_if_none=True)
-        if apps is None:
+        # what became of one that is declared no more is asked just then
+        first = names[0] if isinstance(names, list) and names else None
+        gone = isinstance(first, str) and first not in self._names.known()
+        if not gone and self._names.named(client, request, all_if_none=True) is None:
             return
         most = request.get("most", 200)
         if not isinstance(most, int) or isinstance(most, bool) or most < 1:
@@ -173,7 +175,8 @@ class Receptionist:
             return
 
         def read(records: list[dict[str, Any]]) -> None:
-            client.done(OK, history=records)
+            if records or not gone or self._names.named(client, request) is not None:
+                client.done(OK, history=records)
 
         self._house.history(names[:1], min(most, 100_000), read, since, bool(request.get("facts")))
 

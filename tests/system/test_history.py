@@ -197,6 +197,29 @@ def test_history_is_read_with_and_without_a_runner(tmp_path: Path) -> None:
     assert "cannot find a history in" in nothing.stderr
 
 
+def test_what_became_of_one_that_is_declared_no_more(tmp_path: Path) -> None:
+    file = describe(tmp_path, "".join([f'[resource.{n}]\nstart_command = ["sleep", "1000"]\n' for n in ("web", "old")]))
+    with Running(tmp_path, file) as runner:
+        runner.until("old", state="ONLINE")
+        describe(tmp_path, '[resource.web]\nstart_command = ["sleep", "1000"]\n')
+        assert runner.gds("reload").returncode == 0
+        asked = runner.gds("history", "old")
+        assert (asked.returncode, asked.stderr) == (0, "")
+        assert "STOPPING: reload: old: stop, no descriptor names it any more" in asked.stdout
+        assert asked.stdout.splitlines()[-1].endswith("OFFLINE")
+        assert "web" not in asked.stdout
+        strange = runner.gds("history", "olb")
+        assert (strange.returncode, strange.stdout) == (4, "")
+        assert "cannot find olb: no resource or group of this runner has that name" in strange.stderr
+        # also where the names of several runners are looked through
+        where = tmp_path / "another"
+        where.mkdir()
+        another = Running(where, file)
+        another.runtime = runner.runtime / "another"
+        with another:
+            assert runner.gds("history", "old").stdout == asked.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
