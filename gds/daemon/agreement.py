@@ -165,7 +165,8 @@ class Agreement:
                 lists = [said.get(f"[group.{group}]", {}).get("nodelist", "") for said in says.values()]
                 named = () if "" in lists else {node for each in lists for node in each.split(", ")}
                 lacking = board.declared.without(group, named, board.nodes)
-                found += _differences(dict(sorted({**dict.fromkeys(lacking, _NOTHING), **says}.items())))
+                # the report is the newer word: what a lost request said of files may come late
+                found += _differences(dict(sorted({**says, **dict.fromkeys(lacking, _NOTHING)}.items())))
         client.done(FAILED if found else OK, differences=found)
 
     # -- set: the node that is asked ----------------------------------------------------------------------------------

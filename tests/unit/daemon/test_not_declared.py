@@ -6,6 +6,8 @@ import pytest
 
 from gds.daemon.app import App
 from gds.model.resource import Command, Group, Plan, Resource
+from gds.model.store import Put, Transaction
+from gds.rgm.records import files_key
 from tests.unit.daemon.several import LIFETIME, Nodes, nodes
 
 WEB = Resource("web", Command(("web",)), group="web", stop_timeout=10.0)
@@ -110,3 +112,14 @@ def test_what_a_life_before_said_of_files_is_no_difference_and_is_taken_back() -
         cluster.run(3.0)
         assert ("web", "n3") not in cluster["n1"].tenant.member.board.files
         assert cluster.ask("n1", "diff.cluster").code == 1
+
+
+def test_what_was_said_of_files_and_comes_late_does_not_hide_that_they_are_gone() -> None:
+    with nodes(WEB, groups=(OF_ALL,)) as cluster:
+        cluster.settled()
+        late = cluster.store.records[files_key("web", "n3")].value
+        forgets(cluster, "n3")
+        cluster.store.commit(Transaction((), (Put(files_key("web", "n3"), late),)))
+        cluster.run(0.5)
+        told = cluster.ask("n1", "diff.cluster").more["differences"]
+        assert [each["nodes"]["n3"] for each in told] == ["", ""]
