@@ -174,6 +174,8 @@ class Board:
             case ["goal"]:
                 self.wishes += 1
                 self.goals[group] = unread.goal(group, fault) if fault else reading.goal(facts)
+                if fault:
+                    self.strange[record.key] = f"{fault}; {unread.UNTIL} `gds rg resume {group}`"
             case ["slot", word] if (index := reading.index(word)) >= 0:
                 self.slots.setdefault(group, {})[index] = _slot(group, index, record, facts, fault)
             case ["avoid", node]:

@@ -15,8 +15,8 @@ Keys (engines.md 5.4; without the cluster's prefix). Every value is a JSON objec
     rg/G/set           `gds set` for all nodes: what, and whether it is being checked, or to be carried out
     rg/G/set/N         what N says to that
 
-What is foreign, garbage or of a newer schema is never touched: it is kept in `strange` with the reason, and a slot that
-cannot be read counts as taken, for better down than twice up.
+What is foreign, garbage or of a newer schema is never touched by itself: it is kept in `strange` with the reason, and a
+slot that cannot be read counts as taken, for better down than twice up (rgm/unread.py).
 
 No time of another node is in any of this. How long something has stood unchanged is counted here, from when this node
 first saw it, on this node's clock.

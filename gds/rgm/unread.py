@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gds.rgm.member import Member
     from gds.rgm.records import Slot
 
+UNTIL = "nothing is moved by itself until somebody says what is wanted:"
 DOWN = ("", "OFFLINE", "UNMANAGED")
 """What a node reports of a group of which nothing runs there."""
 
@@ -27,8 +28,8 @@ def goal(group: str, fault: str) -> Goal:
     """What is wanted of a group, when nobody can tell."""
     return Goal(
         suspended=True,
-        unread=f"the group has a record {records.goal_key(group)} that cannot be read ({fault}): nothing is moved by"
-        f" itself until somebody says what is wanted: `gds rg online {group}`, offline, switch or resume",
+        unread=f"the group has a record {records.goal_key(group)} that cannot be read ({fault}): {UNTIL}"
+        f" `gds rg resume {group}`, or online, offline, switch",
     )
 
 
