@@ -133,7 +133,7 @@ class Joining:
         desk = NodesDesk(self._tenant, self._groups, clock.boottime)
         # What all nodes have to agree on: properties, and the files themselves.
         agreement = Agreement(self._tenant, self._rgmd, self._groups, self._house.setting, clock.boottime)
-        switching = Switching(self._tenant, self._rgmd, self._groups, receptionist.acting)
+        switching = Switching(self._tenant, self._rgmd, self._groups, receptionist.acting, clock.boottime)
         clearing = Clearing(self._tenant, self._rgmd, receptionist.acting)
         receptionist.acting.update({**desk.acting, **switching.acting, **clearing.acting, "set": agreement.set})
         receptionist.reading.update({**desk.reading, "diff.cluster": agreement.diff})

@@ -12,7 +12,7 @@ from gds.daemon import contact
 from gds.daemon.agreement import Proxy
 from gds.daemon.names import FAILED, OK, USAGE
 from gds.daemon.nodes import MOST
-from gds.model.store import Committed, Put, Transaction
+from gds.model.store import Committed, Conflict, Put, Rejected, Transaction
 from gds.rgm import records
 from gds.rgm.board import THE_GROUP
 from gds.rgm.eligible import NO_GOAL
@@ -68,17 +68,17 @@ class Switching:
     def _asked(self, verb: str) -> Verb:
         def switch(client: Client, request: dict[str, Any]) -> None:
             groups = {a.resource.group for a in self._named(request)}
+            request = {**request, "names": list(request.get("names") or [])}
+            if lost := contact.lost(self._tenant, self._boottime()):
+                what = doing(verb, ", ".join(request["names"]))
+                client.done(FAILED, f"cannot {what}: {lost}; ask another node")
+                return
             if verb == "rg.unmanage" and (taken := self._taken(groups)):
                 client.done(FAILED, taken)
                 return
             if len(groups) > MOST:
                 what = doing(verb, f"{len(groups)} groups")
                 client.done(USAGE, f"cannot {what} in one transaction: name at most {MOST}")
-                return
-            request = {**request, "names": list(request.get("names") or [])}
-            if lost := contact.lost(self._tenant, self._boottime()):
-                what = doing(verb, ", ".join(request["names"]))
-                client.done(FAILED, f"cannot {what}: {lost}; ask another node")
                 return
             self._busy |= groups
             before = self._other_than(verb, request, groups)
@@ -112,9 +112,7 @@ class Switching:
             return [group for group in sorted(groups) if self._groups.is_managed(group) is not value]
         return [app.name for app in self._named(request) if getattr(app, what) is not value]
 
-    def _keep(
-        self, client: Client, request: dict[str, Any], verb: str, groups: set[str], before: list[str]
-    ) -> None:
+    def _keep(self, client: Client, request: dict[str, Any], verb: str, groups: set[str], before: list[str]) -> None:
         member = self._tenant.member
         what, value = SWITCHES[verb]
         operations = []
@@ -137,7 +135,8 @@ class Switching:
                 for name in before:
                     self._follow(name, what, not value)
                 named = doing(verb, ", ".join(request["names"]))
-                client.done(FAILED, f"cannot {named} on all nodes: {why}; it is taken back on this node")
+                late = "" if isinstance(answer, Conflict | Rejected) else "; if the store has it, all nodes follow"
+                client.done(FAILED, f"cannot {named} on all nodes: {why}; it is taken back on this one{late}")
             self._tenant.look()
 
         self._tenant.commit(Transaction(compares, tuple(operations)), done)

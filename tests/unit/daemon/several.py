@@ -190,7 +190,7 @@ class Node:
         desk = NodesDesk(self.tenant, self.groups, cluster.clock.monotonic)
         self.agreement = Agreement(self.tenant, here.rgmd, self.groups, lambda: self.desk, cluster.clock.monotonic)
         self.desk: Any = None
-        switching = Switching(self.tenant, here.rgmd, self.groups, on_node)
+        switching = Switching(self.tenant, here.rgmd, self.groups, on_node, cluster.clock.monotonic)
         self.verbs = {**on_node, **desk.acting, **desk.reading, **switching.acting, "diff.cluster": self.agreement.diff}
         self.verbs |= Clearing(self.tenant, here.rgmd, on_node).acting
         self.verbs["set"] = self.agreement.set

@@ -345,10 +345,47 @@ def test_disabled_is_disabled_everywhere() -> None:
         assert cluster.ask("n3", "enable", "web").code == 0
         cluster.run(2.0)
         assert cluster["n1"].runs()
+
+
+def test_nothing_is_switched_on_a_node_that_is_cut_off() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        n1 = cluster["n1"]
+        cluster["n2"].engine.notices = 4.0
         cluster["n2"].engine.cut()
+        unheard = cluster.ask("n2", "disable", "web", seconds=0.0)
+        assert cluster["n2"].here.app().enabled is False, "done here first"
+        cluster.run(3.0)
+        assert unheard.code == 1
+        assert "cannot disable web on all nodes: " in unheard.message
+        assert "taken back on this one" in unheard.message
+        assert cluster["n2"].here.app().enabled is True
+        cluster.run(LIFETIME)
+        for verb in ("disable", "enable", "monitor", "unmonitor", "rg.unmanage"):
+            refused = cluster.ask("n2", verb, "web", seconds=0.1)
+            assert refused.code == 1
+            assert "no contact with the cluster" in refused.message
+            assert "; ask another node" in refused.message
+        assert cluster["n2"].here.app().enabled is True, "nothing was changed"
+        cluster["n2"].engine.heal()
+        cluster.run(LIFETIME)
+        assert [node.here.app().enabled for node in cluster.nodes] == [True] * 3
+        assert n1.runs()
+        assert cluster.ask("n2", "disable", "web").code == 0
+        assert [node.here.app().enabled for node in cluster.nodes] == [False] * 3
+
+
+def test_what_the_store_took_though_it_did_not_say_so_is_switched_everywhere() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        cluster["n2"].engine.cut(answers_only=True)
         client = cluster.ask("n2", "disable", "web")
         assert client.code == 1
-        assert "on this node alone" in client.message
+        assert "if the store has it, all nodes follow" in client.message
+        assert [node.here.app().enabled for node in cluster.nodes] == [False, True, False]
+        cluster["n2"].engine.heal()
+        cluster.run(1.0)
+        assert [node.here.app().enabled for node in cluster.nodes] == [False] * 3
 
 
 def test_unmanaged_is_unmanaged_everywhere() -> None:
