@@ -72,8 +72,15 @@ def main(argv: list[str]) -> int:
 
 
 def _close_inherited() -> None:
-    """Descriptors somebody left open in us must not reach applications."""
-    for entry in os.listdir("/proc/self/fd"):
+    """Descriptors somebody left open in us must not reach applications. Raises ConfigError."""
+    try:
+        entries = os.listdir("/proc/self/fd")
+    except OSError as error:
+        raise ConfigError(
+            f"cannot run without /proc, which tells what processes there are: {os.strerror(error.errno or 0).lower()};"
+            " `mount -t proc proc /proc` first"
+        ) from None
+    for entry in entries:
         fd = int(entry)
         if fd > 2:
             try:
@@ -97,7 +104,7 @@ def _take_back_locale() -> None:
         with open("/proc/self/environ", "rb") as file:
             given = file.read().split(b"\0")
     except OSError:
-        return  # without /proc nothing works; that is told elsewhere
+        return  # nothing works without /proc: it is told before (_close_inherited)
     for each in given:
         if each.startswith(b"LC_CTYPE="):
             os.environ["LC_CTYPE"] = os.fsdecode(each[9:])

@@ -104,3 +104,25 @@ def test_a_current_directory_that_was_removed(shop: Running, tmp_path: Path, wor
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("gds: cannot tell what a relative path means here: the current directory was removed")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", ["run a.toml", "run -- sleep 9", "run --pmf"])
+def test_without_proc_nothing_is_run(shop: Running, tmp_path: Path, words: str) -> None:
+    """As in a chroot in which nobody has mounted it."""
+    write(tmp_path / "a.toml", 'start_command = ["sleep", "9"]\n')
+    own = ["--runtime-dir", str(tmp_path / "own"), "--state-dir", str(tmp_path / "kept")]
+    verb, *more = words.split()
+    line = f"mount -t tmpfs none /proc && exec {shlex.join([*GDS, verb, *own, *more])}"
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", line],
+        cwd=tmp_path,
+        env=shop.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (78, "")
+    assert done.stderr.startswith("gds: cannot run without /proc, which tells what processes there are: ")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "own").exists()
