@@ -9,6 +9,7 @@ from __future__ import annotations
 from gds.daemon.fed import LAST_SECOND
 from gds.daemon.launching import program_of
 from gds.fault import score, unable
+from gds.model.ending import signal_name
 from gds.model.printed import printed
 from gds.pmf import starting, stopping
 from gds.rgm.events import (
@@ -223,7 +224,7 @@ class SideMethod:
 class StopMethod:
     """80 / 15 / 5 until nothing is left."""
 
-    __slots__ = ("_app", "_because", "_began", "_rgmd", "_run", "_steps", "_timer", "hurried")
+    __slots__ = ("_app", "_asked", "_because", "_began", "_rgmd", "_run", "_steps", "_timer", "hurried")
 
     def __init__(self, rgmd: Rgmd, app: App, because: str) -> None:
         self._rgmd = rgmd
@@ -233,6 +234,8 @@ class StopMethod:
         self._timer: TimerHandle | None = None
         self._steps: tuple[Step, ...] = ()
         self._began = 0.0
+        self._asked = ""
+        """Since when it is asked to end, in words; "" = a SIGKILL need not be told (again)."""
         self.hurried = False
 
     def begin(self) -> None:
@@ -273,13 +276,16 @@ class StopMethod:
         elif app.tree is None:
             self._end(StopSucceeded())
         else:
-            self._follow(stopping.by_signal(resource.stop_signal, resource.stop_timeout))
+            steps = stopping.by_signal(resource.stop_signal, resource.stop_timeout)
+            self._asked = f"{steps[1].after:g} s after {signal_name(resource.stop_signal)}"
+            self._follow(steps)
 
     def hurry(self) -> None:
         """No more asking: SIGKILL now."""
         if self.hurried:
             return
         self.hurried = True
+        self._asked = ""
         if self._run is not None:
             self._run.cancel()
             self._run = None
@@ -300,13 +306,14 @@ class StopMethod:
         app = self._app
         well = result.kind == "exit" and result.code == 0
         if not well:
-            self._rgmd.log.warning(f"stop_command {result.said}", resource=app.name)
+            self._tell(f"stop_command {result.said}")
         if app.tree is None:
             if stopping.is_down(app.resource, well):
                 self._end(StopSucceeded())
             else:
                 self._end(StopFailed(f"Stop failed: stop_command {result.said}, and PMF watches nothing of it"))
         else:
+            self._asked = "when stop_command was over"
             self._follow(stopping.after_command(app.resource.stop_timeout))
 
     def _typed_stopped(self, result: Result) -> None:
@@ -337,11 +344,19 @@ class StopMethod:
             if step.act == "signal":
                 tree.signal(step.signal)
             elif step.act == "kill":
+                if self._asked and (pids := tree.members()):
+                    self._tell(stopping.killed(pids, self._asked))
+                    self._asked = ""
                 tree.kill()
             else:
                 left = stopping.left_over(tree.members(), self._app.resource.stop_timeout)
                 self._end(StopFailed(f"Stop failed: {left}"))
                 return
+
+    def _tell(self, said: str) -> None:
+        """What whoever asks for a lost write has to find: it was not ended as it wanted to be."""
+        self._rgmd.kept.decided(self._app, "Stop", said)
+        self._rgmd.log.warning(said, resource=self._app.name)
 
     def _end(self, event: StopSucceeded | StopFailed) -> None:
         if self._timer is not None:

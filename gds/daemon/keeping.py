@@ -85,8 +85,8 @@ class Keeping:
         if app.resource.log_level != "NONE" and event != "probe":
             # what is stopped because its Start failed belongs to that Start
             failed_start = app.view.life in (Life.ABANDONING, Life.START_FAILED)
-            stopping = event in ("STOPPING", "OFFLINE", "STOP_FAILED") and not failed_start
-            failed = event.endswith("_FAILED") or failed_start
+            stopping = event in ("STOPPING", "OFFLINE", "STOP_FAILED", "Stop") and not failed_start
+            failed = event.endswith("_FAILED") or event == "Stop" or failed_start
             self._log(app, "STOP" if stopping else "START", failed, f"{event}: {because}")
 
     def told(self, event: str, because: str) -> None:
@@ -135,6 +135,8 @@ def record_of(app: App) -> dict[str, object]:
         record["scores"] = [[m.at, m.weight] for m in history.scores.marks]
     if history.timeouts:
         record["timeouts"] = history.timeouts
+    if app.forgiven_at:
+        record["forgiven_at"] = app.forgiven_at
     return record
 
 
@@ -151,6 +153,7 @@ def recall(app: App, record: Mapping[str, Any], now: float) -> Life:
             _window([(at, 1) for at in record.get("restarts", ())], now),
             int(record.get("timeouts", 0)),
         )
+        app.forgiven_at = min(float(record.get("forgiven_at", 0.0)), now)
         return Life(record.get("life", "OFFLINE"))
     except (TypeError, ValueError):
         return Life.OFFLINE

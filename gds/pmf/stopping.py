@@ -53,8 +53,20 @@ def after_command(stop_timeout: float) -> tuple[Step, ...]:
 
 def left_over(pids: Sequence[int], stop_timeout: float) -> str:
     """What is said of processes that survived everything."""
-    named = f"process{'' if len(pids) == 1 else 'es'} {', '.join(map(str, pids[:20]))}"
-    return f"{named} still there after SIGKILL and {stop_timeout:g} s (stop_timeout)"
+    return f"{_named(pids)} still there after SIGKILL and {stop_timeout:g} s (stop_timeout)"
+
+
+def killed(pids: Sequence[int], when: str) -> str:
+    """What is said of processes that get SIGKILL; `when`: how long they had been asked to end, in words."""
+    return f"SIGKILL to {_named(pids)}, still there {when}"
+
+
+def _named(pids: Sequence[int]) -> str:
+    more = f" and {len(pids) - MOST_NAMED} more" if len(pids) > MOST_NAMED else ""
+    return f"process{'' if len(pids) == 1 else 'es'} {', '.join(map(str, pids[:MOST_NAMED]))}{more}"
+
+
+MOST_NAMED = 20
 
 
 def is_down(resource: Resource, well: bool) -> bool:

@@ -5,10 +5,16 @@ The real receptionist and drivers over a little Linux and a clock that the test 
 
 from __future__ import annotations
 
+import pytest
+
 from gds.model.resource import Command, Resource
 from gds.model.state import FailoverMode, ResourceStatus
+from gds.rgm.resource import Life
+from gds.testing.processes import Program
 from tests.unit.daemon.test_asking import Desk
+from tests.unit.daemon.world import WEB, WELL, ends
 
+HALT = Command(("halt",))
 LEFT = Resource("web", Command(("web",)), group="g", failover_mode=FailoverMode.LOG_ONLY)
 
 
@@ -29,3 +35,65 @@ def test_what_is_dead_stays_faulted_when_its_failures_are_forgotten() -> None:
         assert desk.ask("clear", "web") == (0, [])
     finally:
         here.close()
+
+
+DEAF = Program(deaf=frozenset((15,)))
+
+
+@pytest.mark.parametrize(
+    ("web", "programs", "told"),
+    [
+        (WEB, {"web": DEAF}, ["SIGKILL to process {pid}, still there 80 s after SIGTERM"]),
+        (WEB, {}, []),
+        (
+            WEB.replace(stop_command=HALT),
+            {"halt": WELL},
+            ["SIGKILL to process {pid}, still there when stop_command was over"],
+        ),
+        (
+            WEB.replace(stop_command=HALT),
+            {"halt": ends(3)},
+            [
+                "stop_command exited with status 3",
+                "SIGKILL to process {pid}, still there when stop_command was over",
+            ],
+        ),
+        (
+            WEB.replace(stop_command=HALT),
+            {"halt": Program()},
+            [
+                "stop_command did not end within 80 s",
+                "SIGKILL to process {pid}, still there when stop_command was over",
+            ],
+        ),
+    ],
+    ids=["deaf", "by-signal", "command-well", "command-fails", "command-hangs"],
+)
+def test_who_was_not_ended_as_it_wanted_is_told_in_its_history(
+    web: Resource, programs: dict[str, Program], told: list[str]
+) -> None:
+    desk = Desk(web, **programs)
+    here = desk.here
+    try:
+        desk.ask("start", "web")
+        (pid,) = here.app("web").tree.members()  # type: ignore[union-attr]
+        desk.ask("stop", "web")
+        assert here.app("web").view.life is Life.OFFLINE
+        said = [each.format(pid=pid) for each in told]
+        assert [because for _, event, because in here.hands.decisions if event == "Stop"] == said
+        assert [line for line in here.hands.logged if line in said] == said
+    finally:
+        here.close()
+
+
+def test_who_is_killed_in_a_hurry_was_meant_to_be() -> None:
+    desk = Desk(WEB, web=DEAF)
+    try:
+        desk.ask("start", "web")
+        desk.here.rgmd.stop_all("the runner ends")
+        desk.here.rgmd.hurry()
+        desk.here.run()
+        assert desk.life("web") is Life.OFFLINE
+        assert not [each for each in desk.here.hands.decisions if each[1] == "Stop"]
+    finally:
+        desk.here.close()

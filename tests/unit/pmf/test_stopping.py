@@ -57,7 +57,7 @@ def test_the_status_of_stop_command_counts_only_where_nothing_else_could_tell(
     [
         ((7,), "process 7 still there"),
         ((7, 8), "processes 7, 8 still there"),
-        (tuple(range(100, 130)), f"processes {', '.join(map(str, range(100, 120)))} still there"),
+        (tuple(range(100, 130)), f"processes {', '.join(map(str, range(100, 120)))} and 10 more still there"),
     ],
 )
 def test_what_survived_is_named(pids: tuple[int, ...], named: str) -> None:
