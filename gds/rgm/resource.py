@@ -49,8 +49,9 @@ class ResourceView(Value):
     (seconds, monotonic). `last_try`: the next Start is the one more that a refused giveover allows (design.md 2).
     `left_alone`: the judge forbids both to move it and to try again. `delay`: seconds to wait before the start that
     follows CYCLING. `restarting`: a restart is under way, so success forgets the scores. `prepared`: Prenet_start is
-    done, or was not needed, so Postnet_stop is due. `waits`: what AWAITING and HELD wait for. `next`: where HELD leads
-    to. `again`: it goes offline, and starts when it is there: its group is restarted, or it was asked for on the way.
+    done, or was not needed, so Postnet_stop is due. `waits`: what AWAITING, WAITING and HELD wait for. `next`: where
+    HELD leads to. `again`: it goes offline, and starts when it is there: its group is restarted, or it was asked for on
+    the way.
     `told`: its status is what a method or monitor of its own said (scha_resource_setstatus) and is kept. `excused`:
     should the Start that runs fail, nothing is done about it (IGNORE_FAILED_START). `failed`: HELD because of a
     verdict: it has failed itself, and cannot stay up. `lacks`: what it went down for, after which it starts again.
@@ -134,8 +135,9 @@ def step(
     if view.life is Life.ABANDONING and after is Life.START_FAILED:
         return _start_failed(view, mode, on_giveover, now, around)
     if view.life is Life.CYCLING and after is Life.STARTING and view.delay > 0:
-        waiting = view.replace(life=Life.WAITING, at=now, delay=0.0)
-        return Step(waiting, (commands.ArmDelay(view.delay),))
+        waits = f"waits {view.delay:.3g} s until it starts again (restart_delay)"
+        waiting = view.replace(life=Life.WAITING, at=now, delay=0.0, waits=waits)
+        return Step(waiting, (commands.ArmDelay(view.delay),), waiting.why)
     if view.again and after is Life.OFFLINE and (view.life is Life.CLEARING or not around.postnet):
         view, after = view.replace(prepared=False), Life.STARTING
     return _enter(view, event, after, str(getattr(event, "because", "")), mode, now, around)
