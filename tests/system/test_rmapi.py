@@ -435,6 +435,14 @@ def tags(runner: Running) -> list[str]:
     return runner.gds("pmf", "-L").stdout.split()
 
 
+def pids_of(runner: Running, nametag: str) -> set[str]:
+    """Its processes; there must be some."""
+    (line,) = [each for each in runner.gds("pmf", "-l", nametag).stdout.splitlines() if "pids:" in each]
+    found = set(line.partition("pids:")[2].split())
+    assert found - {"(none)"}, line
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rung", RUNGS)
 def test_a_service_written_for_sun_cluster_runs_unchanged(tmp_path: Path, rung: str) -> None:
@@ -583,6 +591,7 @@ def test_a_reload_changes_what_the_type_lets_change(tmp_path: Path) -> None:
         assert first.startswith("-c -R smpl -T SUNW.smpl:1.0 -G smpl -r ")
         assert f"-x Confdir_list={tmp_path}/srv" in first
         text = sample.descriptor.read_text()
+        monitor = pids_of(runner, "smpl.monitor")
         write(sample.descriptor, f"{text}Retry_count = 5\n")
         reloaded = runner.gds("reload")
         assert (reloaded.returncode, reloaded.stderr) == (0, "smpl: change retry_count while it runs\n")
@@ -590,7 +599,8 @@ def test_a_reload_changes_what_the_type_lets_change(tmp_path: Path) -> None:
         assert get(runner, "smpl", "RETRY_COUNT") == ["5"]
         assert (runner.resource("smpl")["incarnation"], runner.resource("smpl")["state"]) == (1, "ONLINE")
         # Update has the monitor started anew, and nothing else
-        eventually(lambda: "retries: 1 of 4 used" in runner.gds("pmf", "-l", "smpl.monitor").stdout, "it began anew")
+        assert not pids_of(runner, "smpl.monitor") & monitor
+        assert "retries: 0 of 4 used" in runner.gds("pmf", "-l", "smpl.monitor").stdout
         (tmp_path / "other").mkdir()
         write(sample.descriptor, text.replace(f"{tmp_path}/srv", f"{tmp_path}/other"))
         reloaded = runner.gds("reload")
