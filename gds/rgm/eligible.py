@@ -174,7 +174,7 @@ class Pass:
             return "the group is to be offline"
         if goal.suspended and node not in goal.targets:
             return goal.unread or "the group is suspended: it is moved only by a switch"
-        mild = "" if last else self.view.mild.get((group.name, node), "")
+        mild = self.view.mild.get((group.name, node), "") if self.view.mild and not last else ""
         return self._unfit(group, node) or mild or self._offended(wish, node)
 
     def _unfit(self, group: Group, node: str) -> str:

@@ -221,7 +221,8 @@ def _choose(
     chosen: list[str] = []
     nowhere: dict[str, str] = {}
     ordered = known.ordered(wish, stay)
-    mild = [node for node in ordered if (wish.group.name, node) in known.view.mild and node not in stay]
+    marked = known.view.mild
+    mild = [node for node in ordered if (wish.group.name, node) in marked and node not in stay] if marked else []
     for place, node in enumerate([*ordered, *mild]):
         if len(chosen) >= wanted:
             break
