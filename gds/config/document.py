@@ -33,6 +33,7 @@ from gds.config.forms import (
     read_output,
     read_probe,
 )
+from gds.config.longest import variables
 from gds.config.refusal import NOT_YET, nearest, refused, shown, unexpected
 from gds.config.values import (
     DURATION_SCHEMA,
@@ -175,7 +176,7 @@ _TYPES: dict[str, Any] = {
         list[PortText], BeforeValidator(_at_commas), AfterValidator(_tuple), WithJsonSchema(_PORTS_SCHEMA)
     ],
     "umask": Umask,
-    "environment": Annotated[dict[Variable, VariableValue], AfterValidator(lambda d: tuple(sorted(d.items())))],
+    "environment": Annotated[dict[Variable, VariableValue], AfterValidator(variables)],
     "variables": Annotated[list[Variable], AfterValidator(_tuple)],
     "limits": Annotated[dict[LimitName, LimitValue], AfterValidator(read_limits), WithJsonSchema(LIMITS_SCHEMA)],
     "probe": Annotated[ProbeTable, WrapValidator(read_probe)],

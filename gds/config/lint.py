@@ -189,7 +189,7 @@ def _command(key: str, command: Command, resource: Resource) -> Iterable[Remark]
     text = _shell_text(command)
     commands = simple_commands(text) if text else (Simple(command.argv, ""),)
     behind = [each for each in commands if each.end == "&" and "wait" not in [c.program for c in commands]]
-    if behind:
+    if behind and (resource.pmf_managed or key != "start_command"):  # else nobody follows it, and it has to return
         yield (
             (key,),
             "shell-background",
@@ -205,7 +205,7 @@ def _command(key: str, command: Command, resource: Resource) -> Iterable[Remark]
             f"ends in {ends}, whose exit status is small when it fails, and 1 is only one hundredth of a failure; "
             'add exit_map = "pass-fail"',
         )
-    if key == "stop_command" and (early := _returns_early(last)):
+    if key == "stop_command" and resource.pmf_managed and (early := _returns_early(last)):
         yield (
             (key,),
             "stop-returns-early",

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, PlainValidator, StrictStr, WithJsonSchema
 
+from gds.config.longest import check_word
 from gds.config.refusal import did_you_mean, refused, shown, unexpected
 from gds.model.names import name_fault
 from gds.model.properties import KINDS
@@ -49,7 +50,7 @@ Name = Annotated[StrictStr, AfterValidator(_name), WithJsonSchema({"type": "stri
 
 # -- numbers with units -------------------------------------------------------------------------------------------
 
-_DURATION = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*(ms|s|m|h|d)?", re.ASCII)
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d)?", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 _LONGEST = 100 * 366 * 86400.0
 
@@ -126,8 +127,7 @@ def parse_command(value: object) -> Command:
     if isinstance(value, str):
         if not value.strip():
             raise refused("a command may not be empty")
-        if "\0" in value:
-            raise refused("a command may not hold the character NUL (\\u0000)")
+        check_word(value)
         return Command(("/bin/sh", "-c", value), value)
     if not isinstance(value, list):
         raise unexpected(KINDS["command"], value)
@@ -136,8 +136,7 @@ def parse_command(value: object) -> Command:
     for place, word in enumerate(value):
         if not isinstance(word, str):
             raise unexpected("a string (a command is an array of strings)", word, place)
-        if "\0" in word:
-            raise refused("a command may not hold the character NUL (\\u0000)", place)
+        check_word(word, place)
     if not value[0].strip():
         raise refused("the first word of a command is the program, and may not be empty", 0)
     return Command(tuple(value))

@@ -148,3 +148,16 @@ def test_suggestions_run_out_before_patience_does(tmp_path: Path) -> None:
     assert len(told) == 20000
     assert "did you mean retry_count?" in told[0]
     assert "did you mean" not in told[-1]
+
+
+def test_what_the_kernel_would_not_take_is_refused_before_anything_is_started(tmp_path: Path) -> None:
+    most = "x" * 131_071
+    text = '[resource.a]\nstart_command = "{0}"\nprobe_command = ["true", "{0}"]\nenvironment = {{A = "{1}"}}\n'
+    assert problems(tmp_path, text.format(most, most[2:])) == []
+    kernel = "(the kernel takes no more), not 131072"
+    assert problems(tmp_path, text.format("ä" * 65_536, most[1:])) == [
+        f"app.toml:2:17: resource.a.start_command: a command may have at most 131071 bytes {kernel}; put it into a"
+        " script",
+        f"app.toml:3:26: resource.a.probe_command[1]: a word of a command may have at most 131071 bytes {kernel}",
+        f"app.toml:4:16: resource.a.environment.A: a variable may have at most 131071 bytes with its name {kernel}",
+    ]

@@ -142,6 +142,13 @@ def test_a_command_in_the_background(tmp_path: Path, text: str, expected: bool) 
     assert found.count(("shell-background", "start_command")) == expected
 
 
+def test_what_nobody_follows_has_to_go_into_the_background(tmp_path: Path) -> None:
+    unmanaged = 'start_command = "true &"\nstop_command = "kill 1"\npmf_managed = false\n'
+    assert codes(tmp_path, unmanaged + 'probe_command = "true"\n') == []
+    found = codes(tmp_path, unmanaged + 'probe_command = "true & exit 0"\n')
+    assert found == [("shell-background", "probe_command")], "the others are followed as ever"
+
+
 PROBES = [
     ("pg_isready -q", True),
     ("pg_isready -q || exit 100", False),
