@@ -105,6 +105,8 @@ def lines(cluster: dict[str, Any], only: str = "") -> list[str]:
         if not facts["masters"] and facts["because"]:
             made.append(f"    {group}: {facts['because']}")
         made += [f"    {group} not on {n}: {why}" for n, why in facts["barred"].items() if only in ("", n)]
+        off = facts.get("switched_off", {})
+        made += [f"    {group} on {n}: {said}" for n in names for said in off.get(n, [])]
         for n in names:
             said = facts["nodes"].get(n, {}).get("because", "")
             if said and n != "":

@@ -75,7 +75,7 @@ def merge(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 def verdict(status: dict[str, Any], names: list[str]) -> int:
     """LSB: 0 when all of them are online and none is FAULTED, else 3. Of a group, what is disabled does not count."""
-    resources = [r for g in status["groups"] for r in g["resources"] if r["enabled"] or r["name"] in names]
+    resources = [r for g in status["groups"] for r in g["resources"] if r["enabled"] is not False or r["name"] in names]
     return 0 if resources and all(r["state"] in UP and r["status"] != "FAULTED" for r in resources) else 3
 
 
@@ -112,19 +112,17 @@ def _cell(resource: dict[str, Any]) -> list[str]:
     cells = [
         resource["name"],
         resource["group"] if resource["group"] != resource["name"] else "-",
-        resource["state"] + ("" if resource["enabled"] else " (disabled)"),
+        resource["state"] + (" (disabled)" if resource["enabled"] is False else ""),
         resource["status"],
     ]
-    if "pids" not in resource:
-        return [*cells, "-", "-", "-", "-"]  # of another node no more is known here
-    restarts = resource["restarts"]
-    limit = restarts["limit"]
+    restarts, pids = resource["restarts"], resource["pids"]
+    done, limit = restarts["done"], restarts["limit"]
     probe = resource["probe"]
     return [
         *cells,
-        str(resource["main_pid"] or (resource["pids"][0] if resource["pids"] else "-")),
-        str(len(resource["pids"])),
-        f"{restarts['done']}/{limit if limit >= 0 else '-'}",
+        str(resource["main_pid"] or (pids[0] if pids else "-")),
+        str(len(pids)) if pids is not None else "-",  # of another node they are not known here
+        "-" if done is None else f"{done}/{limit if limit is not None and limit >= 0 else '-'}",
         str(probe["sum"]) if probe else "-",
     ]
 
@@ -137,7 +135,7 @@ def table(status: dict[str, Any], coloured: bool) -> list[str]:
     runners = status.get("runners") or [status]
     for runner in runners:
         groups = [g for g in status["groups"] if g.get("socket", "") == runner.get("socket", "")]
-        lines += _block(runner, groups, widths, coloured)
+        lines += _block(runner, groups, widths, coloured, status.get("shown_node", ""))
     clusters = [runner["cluster"] for runner in runners if "cluster" in runner]
     if clusters:
         from gds.cli import nodes
@@ -146,8 +144,10 @@ def table(status: dict[str, Any], coloured: bool) -> list[str]:
     return lines
 
 
-def _block(runner: dict[str, Any], groups: list[dict[str, Any]], widths: list[int], coloured: bool) -> list[str]:
-    """What one runner has, and its own line."""
+def _block(
+    runner: dict[str, Any], groups: list[dict[str, Any]], widths: list[int], coloured: bool, shown: str
+) -> list[str]:
+    """What one runner has, or knows of the node that is shown, and its own line."""
     lines = []
     for resource in [r for g in groups for r in g["resources"]]:
         row = _cell(resource)
@@ -155,16 +155,18 @@ def _block(runner: dict[str, Any], groups: list[dict[str, Any]], widths: list[in
         if coloured:
             cells[3] = f"\x1b[{_COLOURS.get(row[3], '0')}m{cells[3]}\x1b[0m"
         lines.append("  ".join(cells).rstrip())
-        because = printed(resource["because"])
+        because = printed(resource["because"] or "")
         if because:
             lines.append(f"    because {because}")
-        message = printed(resource["status_msg"])
+        message = printed(resource["status_msg"] or "")
         if message and message not in because:
             lines.append(f"    {message}")
     lines += _groups(groups)
     if not lines:
         lines.append("(nothing declared)")
     where = f", socket {runner['socket']}" if "socket" in runner else ""
+    if shown not in ("", runner["node"]):
+        lines.append(f"node {shown}, by what it published last; told by:")
     lines.append(
         f"runner pid {runner['pid']}, up {_span(runner['uptime_seconds'])}, node {runner['node']},"
         f" tracking {runner['tracking']}{where}"
@@ -189,39 +191,19 @@ def _narrowed(status: dict[str, Any], node: str, names: list[str]) -> dict[str, 
         if "runners" in status:
             narrowed["runners"] = here
     elif seen is not None:
-        narrowed["groups"] = _reported(seen, node, names)
+        from gds.cli import reported
+
+        runner = next(r for r in runners if r.get("cluster") is seen)
+        own = [g for g in status["groups"] if g.get("socket", "") == runner.get("socket", "")]
+        narrowed["groups"] = reported.groups(runner, own, node, names)
         if "runners" in status:
-            narrowed["runners"] = [next(r for r in runners if r.get("cluster") is seen)]
-            narrowed["groups"] = [{**g, "socket": narrowed["runners"][0]["socket"]} for g in narrowed["groups"]]
+            narrowed["runners"] = [runner]
+            narrowed["groups"] = [{**g, "socket": runner["socket"]} for g in narrowed["groups"]]
     return narrowed
 
 
 def _nodes_of(cluster: dict[str, Any] | None) -> list[str]:
     return [each["node"] for each in cluster["nodes"]] if cluster is not None else []
-
-
-def _reported(cluster: dict[str, Any], node: str, names: list[str]) -> list[dict[str, Any]]:
-    """What a node told the cluster of its groups: less than a runner tells of its own."""
-    groups = []
-    for group, facts in cluster["groups"].items():
-        told = facts["nodes"].get(node, {})
-        resources = [
-            {
-                "name": name,
-                "group": group,
-                "state": state,
-                "status": said,
-                "status_msg": "",
-                "enabled": True,
-                "because": "",
-            }
-            for name, (state, said) in told.get("resources", {}).items()
-            if not names or group in names or name in names
-        ]
-        if resources:
-            because = told.get("because", "")
-            groups.append({"name": group, "state": told.get("state", "-"), "because": because, "resources": resources})
-    return groups
 
 
 def _groups(groups: list[dict[str, Any]]) -> list[str]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 
 from gds.daemon.names import BUSY, FAILED, OK
+from gds.daemon.published import unlike
 from gds.model.store import Committed, Delete, Put, Transaction, Unknown
 from gds.model.value import Value, fields_of
 from gds.rgm import records
@@ -167,6 +168,7 @@ class Agreement:
                 lacking = board.declared.without(group, named, board.nodes)
                 # the report is the newer word: what a lost request said of files may come late
                 found += _differences(dict(sorted({**says, **dict.fromkeys(lacking, _NOTHING)}.items())))
+                found += unlike(board, group)
         client.done(FAILED if found else OK, differences=found)
 
     # -- set: the node that is asked ----------------------------------------------------------------------------------

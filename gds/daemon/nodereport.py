@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gds.daemon import contact
+from gds.daemon import contact, published
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ def _group(tenant: Tenant, name: str, now: float) -> dict[str, Any]:
             "state": here.state,
             "because": here.because,
             "resources": {each: [state, status] for each, state, status in here.resources},
+            "incarnations": dict(here.incarnations),
+            "facts": here.facts,
         }
     return {
         "masters": [
@@ -90,6 +92,7 @@ def _group(tenant: Tenant, name: str, now: float) -> dict[str, Any]:
         "nodes": dict(sorted(told.items())),
         "wanted": bool(picture.goals[name].online),
         "because": decision.because if decision is not None else "",
+        "switched_off": published.in_words(published.unlike(board, name)),
         "nowhere": dict(decision.nowhere) if decision is not None else {},
         "barred": {bar.node: bar.because for bar in picture.bars if bar.group == name and bar.node not in masters},
     }

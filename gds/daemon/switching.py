@@ -85,6 +85,7 @@ class Switching:
 
             def done(code: int, message: str = "") -> None:
                 if code == OK:
+                    self._published(request)
                     self._keep(client, request, verb, groups, before)
                 else:
                     self._busy -= groups
@@ -104,6 +105,11 @@ class Switching:
     def _named(self, request: dict[str, Any]) -> list[App]:
         names = request.get("names") or []
         return [a for a in self._rgmd.apps.values() if a.name in names or a.resource.group in names]
+
+    def _published(self, request: dict[str, Any]) -> None:
+        """The other nodes are told how it is switched here."""
+        for app in self._named(request):
+            self._tenant.observed(app)
 
     def _other_than(self, verb: str, request: dict[str, Any], groups: set[str]) -> list[str]:
         """What of it is not switched so yet."""
@@ -190,6 +196,7 @@ class Switching:
         def done(code: int, message: str, _changes: list[dict[str, Any]]) -> None:
             if code == OK:
                 self._refused.pop(key, None)
+                self._published({"names": [name]})
             else:
                 self._refused[key] = message
                 self._rgmd.log.error(f"cannot follow the other nodes: {message}", resource=name)

@@ -12,6 +12,7 @@ from gds.daemon import contact
 from gds.daemon.afar import Afar
 from gds.daemon.aftermath import Aftermath
 from gds.daemon.givingover import GivingOver
+from gds.daemon.published import of_resources
 from gds.model.state import GroupState, ResourceState
 from gds.rgm import member as life
 from gds.rgm.mastery import Local, Masteries
@@ -296,13 +297,11 @@ class Tenant:
         because = next((f"{a.name}: {a.view.why}" for a in (*stuck, *faults)), "")
         if state is GroupState.PENDING_ONLINE_BLOCKED:
             because = because or next((f"{a.name}: {a.view.waits}" for a in apps if a.view.waits), "")
-        shown = tuple([(a.name, rgmd.public(a).value, a.view.status.value) for a in apps])
         if down and state is GroupState.ONLINE:
             state = GroupState.OFFLINE
         if state in (GroupState.ONLINE, GroupState.ONLINE_FAULTED) and not stuck:
             self.giving_over.is_up(group, state)
-        starts = tuple([(a.name, a.incarnation) for a in apps if a.incarnation])
-        return Local(state.value, because, down, bool(stuck), shown, starts)
+        return Local(state.value, because, down, bool(stuck), **of_resources(rgmd, apps))
 
     def _carry_out(self, order: life.Order) -> None:
         if isinstance(order, life.Commit):

@@ -7,6 +7,10 @@ from gds.model.value import Value
 from gds.rgm import records
 from gds.rgm.nodeorders import FOREVER
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 UP, DOWN, ASKING, LEAVING = "up", "down", "asking", "leaving"
 """Phases of what we hold: it runs or comes up here; it may not run at present; a giveover is being asked for; it is
 being given up."""
@@ -23,6 +27,8 @@ class Local(Value):
     """(name, state, status) of each."""
     incarnations: tuple[tuple[str, int], ...] = ()
     """(name, how often it was started here) of each that was: one start is told from another by it."""
+    facts: dict[str, dict[str, Any]] = {}  # noqa: RUF012 (never changed in place)
+    """What else is told of each to people on other nodes: see daemon/published.py."""
 
     @property
     def failed(self) -> bool:

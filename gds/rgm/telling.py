@@ -52,4 +52,5 @@ class Report:
             "leaving": self._masteries.is_leaving(group),
             "resources": {name: [state, status] for name, state, status in how.resources},
             "incarnations": dict(how.incarnations),
+            "facts": how.facts,
         }

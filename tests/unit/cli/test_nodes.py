@@ -66,6 +66,10 @@ def test_each_group_on_each_node_and_why_one_is_nowhere() -> None:
         "cluster: member by etcd; what it masters may run 7.2 s longer without it",
     ]
     assert nodes.lines(cluster(), "n1")[0] == "GROUP  MASTER         n1"
+    told = cluster()
+    told["groups"]["shop"]["switched_off"] = {"n2": ["web is disabled there, and not on n1"]}
+    assert "    shop on n2: web is disabled there, and not on n1" in nodes.lines(told)
+    assert "    shop on n2: web is disabled there, and not on n1" not in nodes.lines(told, "n1")
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,51 @@ def test_another_node_is_shown_as_the_table_shows_ours() -> None:
     assert status.verdict(narrow, ["web"]) == 3
 
 
+def test_of_another_node_no_key_is_missing() -> None:
+    document = in_cluster()
+    ours = {**document["groups"][0]["resources"][0], "type": "gds", "monitored": True, "incarnation": 1}
+    ours |= {"online_since": None, "restarts": {"done": 1, "limit": 2, "interval_seconds": 370.0}}
+    document["groups"] = [{"name": "shop", "managed": True, "suspended": False, "resources": [ours]}]
+    told = document["cluster"]["groups"]["shop"]["nodes"]
+    told["n1"]["digest"] = told["n2"]["digest"] = "same"
+    told["n2"]["resources"] = {"web": ["ONLINE", "OK"]}
+    told["n2"]["incarnations"] = {"web": 4}
+    told["n2"]["facts"] = {
+        "web": {"because": "restart 1 of 2", "main_pid": 31, "online_since": 0.5, "restarts": 1, "unmonitored": True}
+    }
+    group = status._narrowed(document, "n2", [])["groups"][0]
+    assert (group["managed"], group["suspended"], group["because"]) == (True, False, "n1 has it")
+    assert group["resources"][0] == {
+        **dict.fromkeys(("status_msg", "pids", "probe")),
+        "name": "web",
+        "group": "shop",
+        "type": "gds",
+        "state": "ONLINE",
+        "status": "OK",
+        "enabled": True,
+        "monitored": False,
+        "incarnation": 4,
+        "main_pid": 31,
+        "online_since": "1970-01-01T00:00:00Z",
+        "restarts": {"done": 1, "limit": 2, "interval_seconds": 370.0},
+        "because": "restart 1 of 2",
+    }
+    assert set(ours) <= set(group["resources"][0])
+    lines = status.table(status._narrowed(document, "n2", []), False)
+    assert lines[1:5] == [
+        "web       shop   ONLINE  OK      31   -      1/2       -",
+        "    because restart 1 of 2",
+        "node n2, by what it published last; told by:",
+        "runner pid 1, up 3 s, node n1, tracking cgroup",
+    ]
+    told["n2"]["digest"] = "other"
+    there = status._narrowed(document, "n2", [])["groups"][0]["resources"][0]
+    assert (there["type"], there["restarts"]["limit"]) == (None, None), "its files may say something else"
+    del told["n2"]["facts"]
+    there = status._narrowed(document, "n2", [])["groups"][0]["resources"][0]
+    assert (there["enabled"], there["because"], there["restarts"]["done"]) == (None, None, None), "an older version"
+
+
 def test_our_own_node_is_shown_with_all_that_we_know() -> None:
     lines = status.table(status._narrowed(in_cluster(), "n1", []), False)
     assert lines[1] == "web       -      ONLINE  OK      7    1      0/2       -"
