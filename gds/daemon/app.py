@@ -27,6 +27,7 @@ class App:
         "delay",
         "depths",
         "enabled",
+        "forgiven_at",
         "history",
         "imported",
         "incarnation",
@@ -67,6 +68,8 @@ class App:
         self.tree: Tree | None = None
         self.depths: dict[int, int] | None = None
         self.history: MonitorState = FRESH
+        self.forgiven_at = 0.0
+        """Failures until this instant are forgotten, also by a monitor that adds them up itself (gds.dsdl)."""
         self.rg_restarts: Window = EMPTY
         """Restarts of its group that its monitor asked for (Num_rg_restarts)."""
         self.start: StartMethod | None = None
@@ -94,6 +97,10 @@ class App:
         self.clock_rank = 0.0
         self.asked: list[Callback] | None = None
         """Who waits for the life to settle."""
+
+    def forgive(self, left: MonitorState, now: float) -> None:
+        """A restart, a giveover or a person ended what its failures may add up to; `left` is remembered still."""
+        self.history, self.forgiven_at = left, now
 
     @property
     def is_dead(self) -> bool:

@@ -44,7 +44,7 @@ class Monitor:
     def begin(self, app: App, restarted: bool) -> None:
         """It is up."""
         if restarted:
-            app.history = verdict.restarted(app.history)
+            app.forgive(verdict.restarted(app.history), self._rgmd.loop.now())
         app.monitor_failed = False
         app.monitor_failures = None
         app.watchdog_at = self._rgmd.loop.now()

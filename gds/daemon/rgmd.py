@@ -239,8 +239,7 @@ class Rgmd:
                 app.delay.cancel()
                 app.delay = None
         elif isinstance(wanted, commands.PurgeHistory):
-            app.history = verdict.gave_over()
-            self.kept.changed(app)
+            self.purge(app)
         elif isinstance(wanted, commands.LeaveNode):
             if self._world.cluster is not None:
                 self._world.cluster.giveover(app, wanted.because, wanted.by_monitor)
@@ -311,9 +310,8 @@ class Rgmd:
                     named = ", ".join(map(str, pids[:20]))
                     return f"cannot clear {app.name}: processes {named} are still there; end them, then clear again"
             self.submit(app, ClearAsked(because))
-        app.history = verdict.gave_over()
+        self.purge(app)
         app.monitor_failures = None
-        self.kept.changed(app)
         self.tell(app, "clear", f"{because}; {STAYS_DEAD}" if app.is_dead else because)
         if app.monitor_failed:
             app.monitor_failed = False
@@ -372,7 +370,7 @@ class Rgmd:
 
     def purge(self, app: App) -> None:
         """Forget its failures and restarts."""
-        app.history = verdict.gave_over()
+        app.forgive(verdict.gave_over(), self.loop.now())
         self.kept.changed(app)
 
     def _on_giveover(self, app: App, event: Event) -> str:

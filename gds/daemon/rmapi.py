@@ -10,6 +10,7 @@ A granted request is answered when it has been carried out; who asked may be sto
 from __future__ import annotations
 
 from gds.daemon.rmquery import Query, Wrong
+from gds.model.printed import printed
 from gds.model.scha import Code
 from gds.model.state import ResourceStatus
 from gds.model.window import EMPTY
@@ -47,6 +48,7 @@ STARTING = (Life.STARTING, Life.PREPARING)
 IMPORTING = (Optag.CHANGE_STATE_OFFLINE, Optag.CHANGE_STATE_ONLINE)
 WAITING = frozenset((Optag.RESTART, Optag.RESOURCE_RESTART, Optag.RESOURCE_DISABLE, *IMPORTING))
 """What is answered when it has been carried out."""
+LONGEST_REASON = 4096
 
 
 class Rmapi:
@@ -113,6 +115,8 @@ class Rmapi:
             raise Wrong(Code.RECONF, "the runner is stopping everything")
         ruling = control.judge(optag, self._standing(app))
         because = f"{optag.value} asked by {'root' if client.uid == 0 else f'uid {client.uid}'}"
+        if said := _reason(request):
+            because = f"{said} ({because})"
         if optag is Optag.GIVEOVER:
             # whether or not it is granted (Sun: semantics.md 7.3, rule 8)
             self._rgmd.purge(app)
@@ -151,7 +155,7 @@ class Rmapi:
         group = app.resource.group
         concerned = [app]
         if optag is Optag.GIVEOVER:
-            rgmd.give_over(app, f"giveover: {because}", lambda why: _gave_over(client, why))
+            rgmd.give_over(app, f"giveover: {because.removeprefix('giveover: ')}", lambda why: _gave_over(client, why))
             return
         cluster = self._groups.cluster
         if optag is Optag.CHECK_GIVEOVER and cluster is not None:
@@ -225,6 +229,14 @@ class Rmapi:
                 rgmd.settled(app, lambda app=app: settled(app))  # type: ignore[misc]  # bound now, not later
 
         rgmd.loop.soon(watch)
+
+
+def _reason(request: dict[str, Any]) -> str:
+    """Why a monitor asks, in its own words (gds.dsdl); "" where nothing is said. Raises Wrong."""
+    said = request.get("because", "")
+    if not isinstance(said, str):
+        raise Wrong(Code.INVAL, "the reason is not a string")
+    return printed(said[:LONGEST_REASON]).strip()
 
 
 def _gave_over(client: Client, why: str) -> None:

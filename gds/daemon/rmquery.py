@@ -54,6 +54,7 @@ class Query:
             "scha.resourcegroup_get": self._of_group,
             "scha.resourcetype_get": self._of_type,
             "scha.cluster_get": self._of_cluster,
+            "scha.failures": self._of_failures,
         }.get(verb)
         if ask is None:
             raise Wrong(Code.INVAL, f"this runner does not know {verb}")
@@ -171,6 +172,12 @@ class Query:
             raise Wrong(Code.PROP, f"{optag} is not there: its type declares no Retry_interval")
         window = app.history.restarts if optag == "NUM_RESOURCE_RESTARTS" else app.rg_restarts
         return (str(window.count(interval, rgmd.loop.now())),)
+
+    def _of_failures(self, _optag: str, _args: list[str], request: Mapping[str, Any]) -> tuple[str, ...]:
+        """For gds.dsdl, whose monitors add up failures themselves: restarts that count, as NUM_RESOURCE_RESTARTS, and
+        how many seconds ago all failures were forgotten last."""
+        app = self.resource(request)
+        return (*self._live(app, "NUM_RESOURCE_RESTARTS"), repr(self._rgmd.loop.now() - app.forgiven_at))
 
     # -- groups -------------------------------------------------------------------------------------------------------
 

@@ -90,17 +90,17 @@ class AsyncDsdl(About):
 
     # -- requests to the RGM ------------------------------------------------------------------------------------------
 
-    async def failover_rg(self) -> Answer:
+    async def failover_rg(self, because: str = "") -> Answer:
         """See Dsdl.failover_rg."""
-        return await run(self._handle, asking.failover_rg(self._handle))
+        return await run(self._handle, asking.failover_rg(self._handle, because))
 
-    async def restart_rg(self) -> Answer:
+    async def restart_rg(self, because: str = "") -> Answer:
         """See Dsdl.restart_rg."""
-        return await run(self._handle, asking.restart_rg(self._handle))
+        return await run(self._handle, asking.restart_rg(self._handle, because))
 
-    async def restart_resource(self) -> Answer:
+    async def restart_resource(self, because: str = "") -> Answer:
         """See Dsdl.restart_resource."""
-        return await run(self._handle, asking.restart_resource(self._handle))
+        return await run(self._handle, asking.restart_resource(self._handle, because))
 
     # -- the fault monitor --------------------------------------------------------------------------------------------
 

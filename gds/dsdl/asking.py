@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from gds.dsdl.effects import Ask, Pause
 from gds.dsdl.values import Answer, Port, Properties, SchaError, Status
 from gds.model.scha import Code
@@ -154,6 +156,19 @@ def _port(text: str) -> Port:
     return Port(int(number), protocol or "tcp")
 
 
+def failures(handle: Handle) -> Steps[tuple[int, float]]:
+    """Restarts that count (NUM_RESOURCE_RESTARTS), and how many seconds ago all failures were forgotten: by a restart,
+    whoever asked for it, a giveover, or `gds clear`. Raises SchaError."""
+    try:
+        restarts, ago = yield from lines(handle, "failures", "")
+    except SchaError as error:
+        if error.code is not Code.INVAL:
+            raise
+        # a runner of before: it knows nothing of failures that others add up
+        return int((yield from of_resource(handle, "NUM_RESOURCE_RESTARTS"))[0]), inf
+    return int(restarts), float(ago)
+
+
 def state(handle: Handle) -> Steps[ResourceState]:
     """What the RGM says it is."""
     return ResourceState((yield from of_resource(handle, "RESOURCE_STATE"))[0])
@@ -186,30 +201,30 @@ def say_status(handle: Handle, word: ResourceStatus, message: str = "") -> Steps
 # -- scha_control -----------------------------------------------------------------------------------------------------
 
 
-def control(handle: Handle, optag: Optag) -> Steps[Answer]:
-    """One request; the answer comes when it has been carried out. However long that takes: it is the RGM's methods
-    that have limits."""
-    answer = yield from ask(handle, "control", None, optag=optag.value)
+def control(handle: Handle, optag: Optag, because: str = "") -> Steps[Answer]:
+    """One request, and why in words; the answer comes when it has been carried out. However long that takes: it is the
+    RGM's methods that have limits."""
+    answer = yield from ask(handle, "control", None, optag=optag.value, because=because)
     return Answer(answer["code"] == Code.NOERR, _code(answer), str(answer["message"]))
 
 
-def failover_rg(handle: Handle) -> Steps[Answer]:
+def failover_rg(handle: Handle, because: str = "") -> Steps[Answer]:
     """scha_control GIVEOVER, asked again while the group is being reconfigured."""
     wait = FIRST_WAIT
     for _ in range(TRIES - 1):
-        answer = yield from control(handle, Optag.GIVEOVER)
+        answer = yield from control(handle, Optag.GIVEOVER, because)
         if answer.code is not Code.RECONF:
             return answer
         yield Pause(wait)
         wait *= 2
-    return (yield from control(handle, Optag.GIVEOVER))
+    return (yield from control(handle, Optag.GIVEOVER, because))
 
 
-def restart_rg(handle: Handle) -> Steps[Answer]:
+def restart_rg(handle: Handle, because: str = "") -> Steps[Answer]:
     """scha_control RESTART: every resource of the group, stopped and started here."""
-    return (yield from control(handle, Optag.RESTART))
+    return (yield from control(handle, Optag.RESTART, because))
 
 
-def restart_resource(handle: Handle) -> Steps[Answer]:
+def restart_resource(handle: Handle, because: str = "") -> Steps[Answer]:
     """scha_control RESOURCE_RESTART: Stop, then Start of this one resource; counts in Num_resource_restarts."""
-    return (yield from control(handle, Optag.RESOURCE_RESTART))
+    return (yield from control(handle, Optag.RESOURCE_RESTART, because))

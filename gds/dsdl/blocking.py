@@ -90,19 +90,20 @@ class Dsdl(About):
 
     # -- requests to the RGM ------------------------------------------------------------------------------------------
 
-    def failover_rg(self) -> Answer:
-        """scds_failover_rg (GIVEOVER): ask that the group run elsewhere. Granted: everything here is stopped, the one
-        who asks included. Asked up to four times while the group is being reconfigured."""
-        return run(self._handle, asking.failover_rg(self._handle))
+    def failover_rg(self, because: str = "") -> Answer:
+        """scds_failover_rg (GIVEOVER): ask that the group run elsewhere, `because` for people. Granted: everything here
+        is stopped, the one who asks included. Asked up to four times while the group is being reconfigured."""
+        return run(self._handle, asking.failover_rg(self._handle, because))
 
-    def restart_rg(self) -> Answer:
-        """scds_restart_rg (RESTART): stop and start every resource of the group here; returns when it is done."""
-        return run(self._handle, asking.restart_rg(self._handle))
+    def restart_rg(self, because: str = "") -> Answer:
+        """scds_restart_rg (RESTART): stop and start every resource of the group here, `because` for people; returns
+        when it is done."""
+        return run(self._handle, asking.restart_rg(self._handle, because))
 
-    def restart_resource(self) -> Answer:
-        """scds_restart_resource (RESOURCE_RESTART): Stop, then Start of this resource; returns when it is done. It
-        counts in the budget; fm_action is what keeps to that."""
-        return run(self._handle, asking.restart_resource(self._handle))
+    def restart_resource(self, because: str = "") -> Answer:
+        """scds_restart_resource (RESOURCE_RESTART): Stop, then Start of this resource, `because` for people; returns
+        when it is done. It counts in the budget; fm_action is what keeps to that."""
+        return run(self._handle, asking.restart_resource(self._handle, because))
 
     # -- the fault monitor --------------------------------------------------------------------------------------------
 
@@ -112,8 +113,9 @@ class Dsdl(About):
         `probe_status`: 0 well, 1 to 99 partly failed, 100 failed, 201 fail over at once; others up to 255 are 100.
         Failures add up over Retry_interval; at 100 the resource is restarted, as long as Retry_count allows; then it is
         given over, or left alone where Failover_mode or Failover_enabled forbid that. The status is set to OK,
-        DEGRADED or FAULTED with the reason. `because` says what was wrong, for people. `elapsed_ms` is Sun's, and has
-        no influence.
+        DEGRADED or FAULTED with the reason. `because` says what was wrong, for people: it is the reason of what follows
+        everywhere. A restart, whoever asked for it, a giveover and `gds clear` forget the failures. `elapsed_ms` is
+        Sun's, and has no influence.
 
         Raises SchaError, also for a type without Retry_count or Retry_interval; ValueError.
         """

@@ -3,7 +3,8 @@
 The verdict is the runner's own (fault/verdict.py), so a monitor of yours and the built-in one decide alike. The scores
 that add up are in the handle's memory, and vanish with the monitor. The restarts are the runner's to count
 (Num_resource_restarts): asked before each verdict on a failure, so that deaths it saw itself, and restarts before this
-monitor was started, are in the same budget.
+monitor was started, are in the same budget; as is since when failures count: whatever makes the runner forget its own
+(a restart, whoever asked for it, a giveover, `gds clear`) empties the scores here as well.
 """
 
 from __future__ import annotations
@@ -49,15 +50,16 @@ def policy(handle: Handle, properties: Properties) -> Resource:
 
 
 def _judge(handle: Handle, resource: Resource, got: Score) -> Steps[Verdict]:
-    now: float = yield Now()
-    suspended = ""
-    if got.points:
-        done = int((yield from asking.of_resource(handle, "NUM_RESOURCE_RESTARTS"))[0])
-        # The runner says how many still count, not when they were: none of them is old at this moment.
-        handle.monitor = handle.monitor.replace(restarts=Window(tuple([Mark(now)] * done)))
-        if (yield from asking.of_group(handle, "SUSPEND_AUTOMATIC_RECOVERY")) == ("TRUE",):
-            suspended = SUSPENDED
-    handle.monitor, said = verdict.judge(handle.monitor, got, resource, now, suspended)
+    if not got.points:
+        handle.monitor, said = verdict.judge(handle.monitor, got, resource, (yield Now()))
+        return said
+    done, forgotten = yield from asking.failures(handle)
+    now: float = yield Now()  # after the answer, which may take its time: nothing from before may be left
+    # The runner says how many still count, not when they were: none of them is old at this moment.
+    restarts = Window(tuple([Mark(now)] * done))
+    handle.monitor = handle.monitor.replace(scores=handle.monitor.scores.within(forgotten, now), restarts=restarts)
+    paused = (yield from asking.of_group(handle, "SUSPEND_AUTOMATIC_RECOVERY")) == ("TRUE",)
+    handle.monitor, said = verdict.judge(handle.monitor, got, resource, now, SUSPENDED if paused else "")
     return said
 
 
@@ -107,7 +109,7 @@ def _act(handle: Handle, resource: Resource, got: Score, last_resort: bool) -> S
     taken = yield from _give_over(handle, said, said.because)
     if taken.done is not Done.REFUSED or not last_resort:
         return taken
-    answer = yield from asking.restart_resource(handle)
+    answer = yield from asking.restart_resource(handle, taken.because)
     if answer.granted and not answer.message:
         return Taken(Done.RESTARTED, said, f"{taken.because}; restarted instead")
     because = f"{taken.because}; and the restart instead failed: {_why(answer)}"
@@ -116,7 +118,7 @@ def _act(handle: Handle, resource: Resource, got: Score, last_resort: bool) -> S
 
 
 def _restart(handle: Handle, said: Restart) -> Steps[Taken]:
-    answer = yield from asking.restart_resource(handle)
+    answer = yield from asking.restart_resource(handle, said.because)
     if not answer.granted:
         # Refused is not failed: it is restarted just now by somebody else, or must not be. The scores stay.
         because = f"{said.because}; refused: {_why(answer)}"
@@ -131,7 +133,7 @@ def _restart(handle: Handle, said: Restart) -> Steps[Taken]:
 def _give_over(handle: Handle, said: Verdict, because: str) -> Steps[Taken]:
     """Granted or refused, everything is forgotten (semantics.md 5.2, rule 7; surprise 7)."""
     yield from asking.say_status(handle, ResourceStatus.FAULTED, because)
-    answer = yield from asking.failover_rg(handle)
+    answer = yield from asking.failover_rg(handle, because)
     handle.monitor = verdict.gave_over()
     if answer.granted:
         return Taken(Done.GAVE_OVER, said, because)

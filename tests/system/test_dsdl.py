@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gds.api import client
 from gds.dsdl import (
     AsyncDsdl,
     Denied,
@@ -121,6 +122,40 @@ def test_a_death_wakes_a_sleeping_monitor_at_once(tmp_path: Path, rung: str) -> 
         assert time.monotonic() - killed[0] < 20
         assert runner.resource("web")["restarts"]["done"] == 1
         assert f"status DEGRADED: {taken.because}" in runner.log()
+
+
+def test_the_reason_is_what_the_monitor_saw_and_what_was_forgotten_does_not_count(tmp_path: Path) -> None:
+    with Running(tmp_path, write(tmp_path / "web.toml", WEB.replace("retry_count = 2", "retry_count = 5"))) as runner:
+        pid = runner.until("web", state="ONLINE")["main_pid"]
+        web = of(runner)
+
+        def forgets(what: str) -> None:
+            assert web.fm_action(60, because="slow").done is Done.NOTHING, what
+
+        forgets("nothing was before")
+        assert runner.gds("clear", "web").returncode == 0
+        forgets("gds clear")
+        assert runner.gds("restart", "web").returncode == 0
+        forgets("a restart that a person asked for")
+        os.kill(runner.until("web", state="ONLINE", incarnation=2)["main_pid"], signal.SIGKILL)
+        runner.until("web", state="ONLINE", incarnation=3)
+        forgets("the runner's own restart")
+        assert runner.gds("clear", "web").returncode == 0
+        runner.crash()
+        runner.begin()
+        forgets("what the runner before forgot")
+        taken = web.fm_action(60, because="slower\n\x1b[2J")
+        assert taken.done is Done.RESTARTED
+        because = "restart 1 of 5 within 370 s: failures add up to 120: slower \\u001b[2J (RESOURCE_RESTART asked by "
+        assert runner.resource("web")["because"].startswith(because)
+        for told in (runner.log(), runner.gds("history", "web").stdout, runner.gds("why", "web").stdout):
+            assert because in told
+        assert pid != runner.resource("web")["main_pid"]
+        refused = web.failover_rg("it burns")
+        assert not refused.granted
+        assert "it burns (GIVEOVER asked by " in runner.gds("history", "web").stdout
+        strange = {"verb": "scha.control", "resource": "web", "optag": "RESOURCE_RESTART", "because": 1}
+        assert "the reason is not a string" in client.ask(str(runner.socket), strange)["message"]
 
 
 def test_a_service_that_dies_in_start_is_started_again_until_the_budget_is_spent(tmp_path: Path) -> None:

@@ -158,6 +158,34 @@ def test_a_giveover_is_asked_again_while_the_group_is_being_reconfigured() -> No
     assert len(world.asked) == 3 + asking.TRIES
 
 
+def test_what_the_runner_forgot_is_forgotten() -> None:
+    # gds clear, a restart that a person or the runner itself asked for: the handle hears of it with the next failure
+    world = World()
+    assert act(world, 60) == [Done.NOTHING]
+    world.forgiven = world.now + 5
+    assert act(world, 60) == [Done.NOTHING]
+    assert world.status == ("DEGRADED", "60 of 100 within 300 s: the monitor's probe says 60")
+    assert act(world, 40) == [Done.RESTARTED]
+
+
+def test_a_runner_that_cannot_say_what_it_forgot_is_asked_for_its_restarts() -> None:
+    world = World()
+    world.old = True
+    world.restarts = [world.now]
+    assert act(world, 60, 60) == [Done.NOTHING, Done.RESTARTED]
+    assert world.status[1] == "restart 2 of 2 within 300 s: failures add up to 120: the monitor's probe says 60"
+
+
+def test_what_is_asked_for_is_asked_with_its_reason() -> None:
+    world = World()
+    world.now += 10
+    world.play(monitoring.action(world.handle, 100, "slow"))
+    world.play(monitoring.action(world.handle, 201, "burning"))
+    world.play(asking.restart_rg(world.handle, "it is time"))
+    world.play(asking.restart_resource(world.handle))
+    assert world.reasons == ["restart 1 of 2 within 300 s: slow", "giveover: burning", "it is time", ""]
+
+
 @given(
     st.lists(
         st.tuples(st.floats(0.1, 400), st.sampled_from([0, 1, 30, 50, 99, 100, 150, 201])), min_size=1, max_size=30

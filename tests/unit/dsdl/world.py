@@ -35,9 +35,10 @@ EXTENSIONS: dict[str, tuple[str, ...]] = {
 
 
 class World:
-    """`refuses`: what scha_control says no to; `after`: what it says of a restart it has done; `deaths`: (instant,
-    nametag) of what will die; `late`: the runner learns of it a moment later. What was asked for
-    is in `asked`, what was logged in `said`."""
+    """`forgiven`: since when the runner lets failures count; `old`: a runner that cannot say. `refuses`: what
+    scha_control says no to; `after`: what it says of a restart it has done; `deaths`: (instant, nametag) of what will
+    die; `late`: the runner learns of it a moment later. What was asked for is in `asked`, why in `reasons`, what was
+    logged in `said`."""
 
     def __init__(self, **lines: str) -> None:
         self.handle = Handle("web", "shop", "gds", "monitor", "n1", "/nowhere")
@@ -48,6 +49,9 @@ class World:
         self.status = ("OK", "")
         self.set: list[tuple[str, str]] = []
         self.restarts: list[float] = []
+        self.forgiven = 0.0
+        self.reasons: list[str] = []
+        self.old = False
         self.refuses: dict[str, list[tuple[Code, str]]] = {}
         self.after = ""
         self.asked: list[str] = []
@@ -131,6 +135,7 @@ class World:
         code, message = Code.NOERR, ""
         lines: tuple[str, ...] = ()
         if verb == "scha.control":
+            self.reasons.append(request["because"])
             code, message = self.control(request["optag"])
         elif verb == "scha.setstatus":
             self.status = (request["status"], request["message"])
@@ -142,6 +147,11 @@ class World:
     def of_property(self, verb: str, request: dict[str, Any]) -> tuple[Code, tuple[str, ...]]:
         """A value, or that there is none."""
         optag = request["optag"]
+        if verb == "scha.failures":
+            if self.old:
+                return Code.INVAL, ()
+            _code, restarts = self.of_property(verb="", request={"optag": "NUM_RESOURCE_RESTARTS"})
+            return Code.NOERR, (*restarts, repr(self.now - self.forgiven))
         if optag == "NUM_RESOURCE_RESTARTS":
             span = float(self.lines["RETRY_INTERVAL"][0])
             return Code.NOERR, (str(len([at for at in self.restarts if at >= self.now - span])),)
@@ -162,6 +172,7 @@ class World:
             return code, f"refused: {because}"
         if optag == "RESOURCE_RESTART":
             self.restarts.append(self.now)
+            self.forgiven = self.now
             return Code.NOERR, self.after
         return Code.NOERR, ""
 
