@@ -670,7 +670,8 @@ GROUP: tuple[Property, ...] = (
     Property(
         "pingpong_interval",
         "duration",
-        "So long a node where the group failed to start, or that asked to be rid of it, is no target." + _NODES,
+        "So long a node where the group failed to start is no target; one that gave it over only when no other node can."
+        + _NODES,
         ANYTIME,
         "Pingpong_interval",
         minimum=0,

@@ -78,7 +78,8 @@ recorded() {
     echo "$pid"
 }
 
-gone() { local i; for i in $(seq 500); do birth "$1" >/dev/null || return 0; sleep 0.02; done; die "cannot end $1"; }
+over() { local i; for i in $(seq 500); do birth "$1" >/dev/null || return 0; sleep 0.02; done; return 1; }
+gone() { over "$1" || die "cannot end $1"; }
 member() { recorded "$1.pid" || die "cannot find a running member on $1"; }
 
 plug() {
@@ -251,7 +252,8 @@ stick() {
 
 unstick() {
     local pid
-    ! pid=$(recorded "$1.strace") || { kill "$pid"; gone "$pid"; }
+    # a strace whose member was killed under it sleeps until its delay is over
+    ! pid=$(recorded "$1.strace") || { kill "$pid"; over "$pid" || { kill -9 "$pid"; gone "$pid"; }; }
     rm -f "$LAB_DIR/$1.strace"
 }
 
