@@ -670,7 +670,7 @@ GROUP: tuple[Property, ...] = (
     Property(
         "pingpong_interval",
         "duration",
-        "So long a node where the group failed to start is no target; one that gave it over only when no other node can."
+        "So long a node where the group failed to start is no target; one that gave it over only when no other can."
         + _NODES,
         ANYTIME,
         "Pingpong_interval",
