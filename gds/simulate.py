@@ -39,6 +39,7 @@ from gds.rgm.events import (
     UsersGone,
     UserStuck,
 )
+from gds.rgm.life import well_again
 from gds.rgm.resource import ALONE, Life
 from gds.script import (
     Asked,
@@ -276,7 +277,8 @@ class _Play:
         if actor.view.told and status is ResourceStatus.OK:
             return
         before = actor.view.status
-        actor.view = actor.view.replace(status=status, status_msg=message, told=False)
+        view = well_again(actor.view) if status is ResourceStatus.OK else actor.view
+        actor.view = view.replace(status=status, status_msg=message, told=False)
         if status is not before:
             because = f": {message}" if message and message != actor.told else ""
             self._line(actor, "status", f"{before} -> {status}{because}")

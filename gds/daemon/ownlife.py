@@ -185,7 +185,7 @@ class OwnLife:
         """A giveover was granted: to the outside, our end is the other node's turn."""
         if self.stopping:
             return
-        self._log.error(f"leaving this node: {because}")
+        self._loop.soon(lambda: self._log.error(f"leaving this node: {because}"))  # after what led to it is told
         self.code = GIVEOVER
         self._stop_all(because)
 

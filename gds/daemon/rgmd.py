@@ -31,7 +31,7 @@ from gds.rgm.events import (
     StopSucceeded,
     UsersGone,
 )
-from gds.rgm.life import STAYS_DEAD
+from gds.rgm.life import PERSON, STAYS_DEAD
 from gds.rgm.resource import ALONE, Life, ResourceView
 
 TYPE_CHECKING = False
@@ -166,7 +166,7 @@ class Rgmd:
             self._carry_out(app, each)
         # told when this turn is over: a restart does not wait for its own log line
         if made.because:
-            self.loop.soon(partial(self._telling.moved, app, after, made.because))
+            self.loop.soon(partial(self._telling.moved, app, after, made.because, isinstance(event, PERSON)))
         elif moved and after.life in SETTLED:
             self.loop.soon(partial(self._telling.came_to_rest, app, after))
         if moved or after.status is not before.status:

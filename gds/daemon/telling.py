@@ -5,7 +5,7 @@ from __future__ import annotations
 from gds.model.names import LAST_WORDS
 from gds.model.state import ResourceStatus
 from gds.rgm import resource as life_of
-from gds.rgm.life import Life
+from gds.rgm.life import Life, well_again
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,10 @@ class Telling:
         view = app.view
         if (view.status is status and view.status_msg == message) or (view.told and status is ResourceStatus.OK):
             return
-        app.view = view.replace(status=status, status_msg=message, told=False)
+        after = well_again(view) if status is ResourceStatus.OK else view
+        app.view = after.replace(status=status, status_msg=message, told=False)
+        if after is not view:
+            self._rgmd.kept.changed(app)
         if view.status is not status:
             self._tell_status(app, status, message)
             self._rgmd.seen(app)
@@ -69,12 +72,12 @@ class Telling:
         words = self._last_words.pop(app.name, "")
         return got.replace(because=f"{words}: {got.because}") if words else got
 
-    def moved(self, app: App, view: ResourceView, because: str) -> None:
-        """A decision about it, with its reason."""
+    def moved(self, app: App, view: ResourceView, because: str, asked: bool = False) -> None:
+        """A decision about it, with its reason; `asked`: it was asked for, which is nothing to warn of."""
         state = life_of.public(view, app.is_monitored, app.monitor_failed).value
         self._rgmd.kept.decided(app, state, because)
         bad = view.status in (ResourceStatus.FAULTED, ResourceStatus.DEGRADED)
-        say = self._log.warning if bad else self._log.info
+        say = self._log.warning if bad and not asked else self._log.info
         say(because, resource=app.name, state=state)
 
     def came_to_rest(self, app: App, view: ResourceView) -> None:

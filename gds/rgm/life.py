@@ -204,6 +204,13 @@ def public(view: ResourceView, monitored: bool, monitor_failed: bool) -> Resourc
     return _PUBLIC[life]
 
 
+def well_again(view: ResourceView) -> ResourceView:
+    """A monitor finds that all is well: what had been left alone is up for another reason than that it was not."""
+    if view.life is not Life.ONLINE or not view.left_alone:
+        return view
+    return view.replace(left_alone=False, because=f"its monitor finds it well again; before: {view.because}")
+
+
 _PUBLIC: dict[Life, ResourceState] = {
     Life.OFFLINE: ResourceState.OFFLINE,
     Life.AWAITING: ResourceState.OFFLINE,

@@ -379,8 +379,9 @@ def _left_alone(view: ResourceView, because: str, now: float) -> Step:
     if view.life is Life.STARTING:
         # past its budget before it was ever up: neither restarted again nor moved (Sun: semantics.md 2.9)
         return _abandon(view, because, now, left_alone=True)
-    faulted = view.replace(because=because, status=ResourceStatus.FAULTED, status_msg=because, told=False)
-    return Step(faulted, (), because)
+    left = view.replace(because=because, left_alone=True, told=False)
+    faulted = left.replace(status=ResourceStatus.FAULTED, status_msg=because)
+    return Step(view, ignored="it is left alone already") if faulted == view else Step(faulted, (), because)
 
 
 def _abandon(view: ResourceView, because: str, now: float, left_alone: bool) -> Step:

@@ -97,3 +97,39 @@ def test_who_is_killed_in_a_hurry_was_meant_to_be() -> None:
         assert not [each for each in desk.here.hands.decisions if each[1] == "Stop"]
     finally:
         desk.here.close()
+
+
+def test_left_alone_is_told_once_for_one_reason_and_is_over_when_it_is_well() -> None:
+    web = WEB.replace(probe_command=Command(("ask-web",)), thorough_probe_interval=10.0, failover_enabled=False)
+    desk = Desk(web)
+    here = desk.here
+    try:
+        desk.begin("start", "web")
+        here.forest.programs["ask-web"] = ends(201)
+        here.run(45.0)
+        muted = "the probe exited with status 201: giveover asked for at once, but failover_enabled is false"
+        assert here.app("web").view.why == muted
+        told = [each for each in here.hands.decisions if each == ("web", "ONLINE", muted)]
+        asked = [each for each in here.hands.decisions if each[1] == "probe"]
+        assert (len(told), len(asked) > 2) == (1, True)
+        here.forest.programs["ask-web"] = WELL
+        here.run(60.0)
+        view = here.app("web").view
+        assert (view.status, view.why) == (ResourceStatus.OK, f"its monitor finds it well again; before: {muted}")
+    finally:
+        here.close()
+
+
+def test_what_a_person_asks_for_is_nothing_to_warn_of() -> None:
+    desk = Desk(WEB)
+    here = desk.here
+    warned = here.hands.warned
+    try:
+        desk.ask("start", "web")
+        desk.ask("restart", "web")
+        assert warned == []
+        here.app("web").tree.end_all(9)  # type: ignore[union-attr]
+        here.run()
+        assert len(warned) == 1
+    finally:
+        here.close()

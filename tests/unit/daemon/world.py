@@ -71,6 +71,7 @@ class Hands:
         self.decisions: list[tuple[str, str, str]] = []
         self.written: list[tuple[str, int]] = []
         self.logged: list[str] = []
+        self.warned: list[str] = []
         self.left: list[str] = []
         self.aborted: list[str] = []
         self.observed: list[tuple[str, str]] = []
@@ -119,7 +120,12 @@ class Hands:
         """Log."""
         self.logged.append(text)
 
-    warning = error = debug = info
+    def warning(self, text: str, **_fields: object) -> None:
+        """Log."""
+        self.logged.append(text)
+        self.warned.append(text)
+
+    error = debug = info
 
 
 class Traced(Rgmd):
