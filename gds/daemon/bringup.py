@@ -9,6 +9,7 @@ from __future__ import annotations
 from gds.daemon.app import App
 from gds.daemon.groups import HELD_BACK
 from gds.daemon.keeping import recall
+from gds.errors import ConfigError
 from gds.model.ending import how_it_ended
 from gds.model.names import TAG_MARK
 from gds.model.state import ResourceStatus
@@ -83,14 +84,16 @@ class BringUp:
         """Those of which nothing is known, though there may have been something."""
 
     def begin(self, plan: Plan) -> None:
-        """Everything at once; how each gets on is told as any other change is."""
+        """Everything at once; how each gets on is told as any other change is. Raises ConfigError, and touches nothing,
+        when all that was declared may only be out of sight."""
         rgmd = self._rgmd
         records = self._memory.recall() if self._memory is not None else {}
         found = rgmd.forest.survivors()
         strays = [each for each in found if each[0].startswith(TAG_MARK)]
+        survivors = dict([each for each in found if each not in strays])
+        _refuse_unmounted(plan, survivors)
         if strays:
             self._tags.take_strays(strays)
-        survivors = dict([each for each in found if each not in strays])
         self._tell_losses(plan, records.keys(), survivors.keys())
         probed = [r for r in plan.resources if r.has_probe]
         for resource in plan.resources:
@@ -288,6 +291,18 @@ class BringUp:
         rgmd.pmfd.take_back(stray, incarnation, 0)
         rgmd.submit(stray, StopAsked("no descriptor names it any more"))
         rgmd.settled(stray, lambda: rgmd.apps.pop(name, None))
+
+
+def _refuse_unmounted(plan: Plan, survivors: Iterable[str]) -> None:
+    """As a reload refuses: what ran is not stopped because nothing is declared, where that may come back."""
+    empty = ", ".join([each.path for each in plan.warnings if each.code == "empty-directory"])
+    gone = ", ".join(sorted(survivors))
+    if empty and gone and not plan.resources:
+        raise ConfigError(
+            f"cannot run: no *.toml file is in {empty}, and {gone}, which the runner before this one has left running,"
+            " would be stopped (is it mounted?); nothing was touched. If that is meant, `gds run --pmf` with the same"
+            " directories ends them"
+        )
 
 
 _DOWN = (Life.OFFLINE, Life.START_FAILED, Life.STOP_FAILED)

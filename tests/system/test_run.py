@@ -234,6 +234,29 @@ def test_a_directory_that_has_become_empty_stops_nothing(tmp_path: Path, rung: s
         assert not alive(pid)
 
 
+def test_a_runner_that_comes_back_to_an_empty_directory_stops_nothing(tmp_path: Path, rung: str) -> None:
+    directory = tmp_path / "apps.d"
+    directory.mkdir()
+    descriptor = write(directory / "web.toml", 'start_command = ["sleep", "1000"]\n')
+    with Running(tmp_path, directory, rung=rung) as runner:
+        pid = runner.until("web", state="ONLINE")["main_pid"]
+        runner.crash()
+        hidden = descriptor.rename(tmp_path / "hidden")
+        runner.begin(wait=False)
+        assert runner.wait() == 78
+        assert f"cannot run: no *.toml file is in {directory}, and web, which the runner before" in runner.log()
+        hidden.rename(descriptor)
+        runner.begin()
+        found = runner.until("web", state="ONLINE")
+        assert (found["main_pid"], found["because"]) == (pid, "taken back from the runner before this one")
+        runner.crash()
+        descriptor.unlink()
+        runner.paths = ["--pmf"]
+        runner.begin(wait=False)
+        assert runner.wait() == 0
+        assert not alive(pid)
+
+
 def test_reload_touches_only_what_changed(tmp_path: Path, rung: str) -> None:
     descriptor = write(
         tmp_path / "three.toml",
