@@ -86,6 +86,7 @@ class Joining:
         # Who starts, gives over or shows something asks the cluster.
         world.cluster = groups.cluster = self._tenant
         groups.take_again()  # what is needed of other groups may be on another node
+        life.departing = self._departing
         life.farewell = self._tenant.leave
         house.cluster = self._tenant.identity
 
@@ -127,6 +128,10 @@ class Joining:
         """What a runner before us left is taken back: connect."""
         tell_before(self._rgmd, self._groups, self._over)
         self._tenant.begin()
+
+    def _departing(self) -> None:
+        self._tenant.masteries.departing = True
+        self._tenant.look()
 
     def serve(self, receptionist: Receptionist) -> None:
         """The verbs of several nodes."""

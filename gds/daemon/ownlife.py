@@ -98,6 +98,8 @@ class OwnLife:
         self._aborting = 0
         self._for_tags = False
         self._alone = False
+        self.departing: Callable[[], None] | None = None
+        """Tells the cluster that everything is being stopped, so that others take each group when it is down."""
         self.farewell: Callable[[Callable[[], None], bool], None] | None = None
         """Tells the cluster that we go, and calls back; True: something could not be stopped."""
 
@@ -227,6 +229,8 @@ class OwnLife:
         apps = list(self.rgmd.apps.values())
         self._left = {app.name for app in apps}  # also what could not be stopped before: it is tried again
         self.rgmd.stop_all(because)
+        if self.departing is not None:
+            self.departing()
         for app in apps:
             self.rgmd.settled(app, partial(self._settled, app))
         if not self.tags.empty:

@@ -136,6 +136,8 @@ class Giving:
             self._said[group] = request, None
             if group not in self._masteries.declared:
                 self.checked(group, request, "its files do not declare it", now)
+            elif self._masteries.departing:
+                self.checked(group, request, "its runner ends", now)
             elif group not in self.limits:
                 self.checked(group, request, "", now)
             else:

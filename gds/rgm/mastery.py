@@ -8,6 +8,7 @@
   nobody else takes it: better down than twice up.
 - No renewal in time: everything goes down, the slots stay; if we renew before anybody has fenced us, it all comes up
   again here, with the same token.
+- The runner ends: each group is given up as soon as nothing of it is left, whatever others take; nothing is taken.
 - A giveover: rgm/giving.py.
 """
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 MARKS = 100
 """So many marks at most are made in one transaction: a store takes only so many operations."""
+ENDS = "the runner ends"
 UNDECLARED = "its files do not declare it any more"
 
 
@@ -59,6 +61,8 @@ class Masteries:
         self._resumed = False
         self._report = Report(member, self)
         self._was_down = False
+        self.departing = False
+        """The runner ends, and has asked everything to stop."""
         self.decisions: dict[str, Decision] = {}
         self.cluster: Cluster | None = None
         self.stale = True
@@ -191,6 +195,8 @@ class Masteries:
         may_run = member.may_run(now)
         self._adopt(may_run, now)
         self._lose_what_is_gone()
+        if self.departing:
+            self._depart()
         if not may_run and self.held and not self._was_down:
             silent = now - member.tenure.sent_at
             member.tell(f"no renewal since {silent:.1f} s: everything of the cluster stops", bad=True)
@@ -203,7 +209,7 @@ class Masteries:
             if group not in self.held and not how.down:
                 self._down(group, "this node is not its master")
         if may_run:
-            for each in self.groups:
+            for each in () if self.departing else self.groups:
                 self.claiming.consider(each, now)
             self.giving.answer(now)
             self.claiming.end_switches(now)
@@ -247,9 +253,16 @@ class Masteries:
         elif group not in self.declared:
             if how.down:
                 self._release(group, slot.index, slot.token, (), now)
-        elif how.down and may_run:
+        elif how.down and may_run and not self.departing:
             key = records.slot_key(group, slot.index)
             self.claiming.bid(group, slot.index, slot.because, (Compare(key, slot.token),), (), now)
+
+    def _depart(self) -> None:
+        """Give up what we hold. It is being stopped already, with all that uses it first."""
+        for group, hold in self.held.items():
+            if hold.phase not in (ASKING, LEAVING):
+                self._ordered_down.add(group)
+                self.leave(group, ENDS, {})
 
     def _lose_what_is_gone(self) -> None:
         """What we thought was ours."""

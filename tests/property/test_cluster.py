@@ -37,6 +37,7 @@ from gds.model.resource import Group
 from gds.model.store import Delete, Put
 from gds.rgm import records
 from gds.rgm.mastery import goal_value
+from gds.rgm.member import Member
 from tests.property.clusterhost import Host
 from tests.property.clusterworld import World
 
@@ -150,11 +151,20 @@ def act_on(world: World, host: Host, group: str) -> None:
         world.note(f"{host.name} ends")
         for each in list(host.apps):
             host.stop_app(each, "the runner ends")
-        host.member.end(host.shown)
+        member = host.member
+        member.masteries.departing = True
         host.look()
-        world.after(world.random.uniform(0.0, 10.0), host.start)
+        world.after(world.random.uniform(0.0, 3.0), lambda: end(host, member))
+        world.after(world.random.uniform(3.0, 10.0), host.start)
     elif kind == "clear":
         host.clear()
+
+
+def end(host: Host, member: Member) -> None:
+    """Its runner has stopped what it could, and ends, if it has not been killed meanwhile."""
+    if host.member is member and not host.frozen:
+        member.end(host.shown)
+        host.look()
 
 
 def turmoil(seed: int) -> World:

@@ -420,6 +420,42 @@ def test_who_ends_has_given_up_everything_with_its_life() -> None:
     assert other.did(Online)
 
 
+def test_who_ends_gives_up_each_group_when_it_is_down_and_takes_nothing() -> None:
+    one = master()
+    one.masteries.departing = True
+    one.run(1.0)
+    assert one.did(Offline) == [], "everything was asked to stop already"
+    assert one.told().count("the runner ends") == 1
+    assert one.store.has(SLOT), "something of it is left"
+    one.local()
+    one.run(5.0)
+    assert not one.store.has(SLOT)
+    assert not one.did(Online), "it is the first of the nodelist, and lives, but takes nothing"
+    other = One(one.store, name="n2")
+    other.load()
+    other.run(1.0)
+    assert other.did(Online)
+
+
+def test_who_ends_takes_nothing_from_others() -> None:
+    one = master(lived("n2", "n3"), limits={"web": 5.0})
+    one.masteries.departing = True
+    one.store.put(Put(records.check_key("web", "n1"), records.encode(request="r1", answered=False)))
+    one.run(1.0)
+    said = one.store.dictionary.records[records.check_key("web", "n1")].value
+    assert said == records.encode(request="r1", answer="its runner ends", answered=True)
+
+
+def test_what_comes_to_be_ours_while_we_end_is_given_up_at_once() -> None:
+    one = member(Store().settled())
+    one.run()
+    one.step()
+    one.masteries.departing = True
+    one.run(3.0)
+    assert not one.store.has(SLOT)
+    assert not one.did(Online)
+
+
 # -- losing contact, being killed -------------------------------------------------------------------------------------
 
 
