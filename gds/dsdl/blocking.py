@@ -114,8 +114,8 @@ class Dsdl(About):
         Failures add up over Retry_interval; at 100 the resource is restarted, as long as Retry_count allows; then it is
         given over, or left alone where Failover_mode or Failover_enabled forbid that. The status is set to OK,
         DEGRADED or FAULTED with the reason. `because` says what was wrong, for people: it is the reason of what follows
-        everywhere. A restart, whoever asked for it, a giveover and `gds clear` forget the failures. `elapsed_ms` is
-        Sun's, and has no influence.
+        everywhere. A restart, whoever asked for it, a giveover and `gds clear` forget the failures. What is not up, or
+        not monitored, is not judged. `elapsed_ms` is Sun's, and has no influence.
 
         Raises SchaError, also for a type without Retry_count or Retry_interval; ValueError.
         """

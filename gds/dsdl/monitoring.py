@@ -15,7 +15,7 @@ from gds.dsdl.effects import Now, Say
 from gds.dsdl.values import UP, Done, Priority, SchaError, Taken
 from gds.fault import score, verdict
 from gds.fault.score import Outcome, Score
-from gds.fault.verdict import Giveover, LeaveAlone, Restart
+from gds.fault.verdict import Giveover, LeaveAlone, Restart, Watch
 from gds.model.resource import Command, Resource
 from gds.model.scha import Code
 from gds.model.state import ResourceStatus
@@ -68,9 +68,22 @@ def action(handle: Handle, probe_status: int, because: str = "") -> Steps[Taken]
     if not 0 <= probe_status <= 255:
         raise ValueError(f"cannot score a probe status of {probe_status}: expected 0 to 100, or 201")
     resource = policy(handle, (yield from asking.properties(handle)))
+    if idle := (yield from _idle(handle)):
+        return Taken(Done.NOTHING, Watch(idle), idle)
     got = score.of_probe(Outcome("exit", probe_status), resource, 0)
     said = because or f"the monitor's probe says {probe_status}"
     return (yield from _act(handle, resource, Score(got.points, said), last_resort=False))
+
+
+def _idle(handle: Handle) -> Steps[str]:
+    """Why a probe means nothing now; "" when it does. What is not up is on its way, or somebody stopped it; what is not
+    monitored is judged by its deaths alone, as with the built-in monitor."""
+    state = yield from asking.state(handle)
+    if state not in UP:
+        return f"not judged: it is {state.value}"
+    if (yield from asking.of_resource(handle, "MONITORED_SWITCH")) == ("DISABLED",):
+        return "not judged: it is not monitored"
+    return ""
 
 
 def sleep(handle: Handle, seconds: float, instances: Iterable[int] = ()) -> Steps[Taken | None]:

@@ -114,7 +114,7 @@ class Done(StrEnum):
     """What fm_action and fm_sleep did."""
 
     NOTHING = "NOTHING"
-    """Well, or not yet bad enough."""
+    """Well, not yet bad enough, or not judged: it is not up, or not monitored."""
     RESTARTED = "RESTARTED"
     """Restarted here, and up again: the failures so far are forgotten."""
     GAVE_OVER = "GAVE_OVER"

@@ -158,6 +158,23 @@ def test_a_giveover_is_asked_again_while_the_group_is_being_reconfigured() -> No
     assert len(world.asked) == 3 + asking.TRIES
 
 
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        ({"RESOURCE_STATE": "OFFLINE"}, "it is OFFLINE"),
+        ({"RESOURCE_STATE": "STARTING"}, "it is STARTING"),
+        ({"MONITORED_SWITCH": "DISABLED"}, "it is not monitored"),
+    ],
+)
+@pytest.mark.parametrize("status", [0, 60, 100, 201])
+def test_a_probe_of_what_is_not_up_or_not_monitored_means_nothing(lines: dict[str, str], why: str, status: int) -> None:
+    world = World(**lines)
+    world.status = ("OFFLINE", "")
+    taken = world.play(monitoring.action(world.handle, status))
+    assert (taken.done, taken.because) == (Done.NOTHING, f"not judged: {why}")
+    assert (world.asked, world.set, world.handle.monitor) == ([], [], FRESH)
+
+
 def test_what_the_runner_forgot_is_forgotten() -> None:
     # gds clear, a restart that a person or the runner itself asked for: the handle hears of it with the next failure
     world = World()

@@ -24,6 +24,7 @@ GENERIC = {
     "PORT_LIST": ("8080/tcp", "53/udp"),
     "RESOURCE_DEPENDENCIES": ("db",),
     "RESOURCE_STATE": ("ONLINE",),
+    "MONITORED_SWITCH": ("ENABLED",),
 }
 EXTENSIONS: dict[str, tuple[str, ...]] = {
     "Probe_timeout": ("INT", "30"),
