@@ -154,15 +154,17 @@ def act_on(world: World, host: Host, group: str) -> None:
         member = host.member
         member.masteries.departing = True
         host.look()
-        world.after(world.random.uniform(0.0, 3.0), lambda: end(host, member))
+        world.after(world.random.uniform(0.0, 3.0), lambda: end(world, host, member))
         world.after(world.random.uniform(3.0, 10.0), host.start)
     elif kind == "clear":
         host.clear()
 
 
-def end(host: Host, member: Member) -> None:
+def end(world: World, host: Host, member: Member) -> None:
     """Its runner has stopped what it could, and ends, if it has not been killed meanwhile."""
-    if host.member is member and not host.frozen:
+    if host.member is member and host.frozen:
+        world.after(1.0, lambda: end(world, host, member))
+    elif host.member is member:
         member.end(host.shown)
         host.look()
 
