@@ -166,7 +166,8 @@ WORDS = {
     "tunable": "When a property may be changed: ANYTIME, WHEN_DISABLED, AT_CREATION or NONE.",
     "ANYTIME": "May be changed while the application runs.",
     "WHEN_DISABLED": "A change stops the application, and starts it again.",
-    "AT_CREATION": "May only be changed by removing the resource and declaring it anew; a reload does both.",
+    "AT_CREATION": "May be changed only in the descriptor, never by `gds set`; `gds reload` then takes it down and "
+    "brings it up anew.",
     "duration": "A number of seconds (fractions allowed), or a string with a unit: 500ms, 30s, 5m, 1h, 1d.",
     "size": 'A number of bytes, or a string with a unit: "10MiB" (2^20), "10MB" (10^6).',
     "NONE": "failover_mode: a failed Start or Stop is left as it is; the monitor may still give over.",

@@ -28,7 +28,8 @@ ANYTIME, WHEN_DISABLED, AT_CREATION = Tunable.ANYTIME, Tunable.WHEN_DISABLED, Tu
 TUNABLE_HELP = {
     Tunable.ANYTIME: "may be changed while the application runs",
     Tunable.WHEN_DISABLED: "a change stops the application and starts it again",
-    Tunable.AT_CREATION: "may be changed only by removing the resource and declaring it anew",
+    Tunable.AT_CREATION: "may be changed only in the descriptor, never by `gds set`; `gds reload` then takes it "
+    "down and brings it up anew",
     Tunable.NONE: "may not be changed while the runner runs",
 }
 
