@@ -72,7 +72,8 @@ def suggestion(word: str) -> str:
 
 def _runner() -> dict[str, Any]:
     """The table of settings: each key with a line about it."""
-    keys = [{"word": p.name, "text": p.help} for p in SETTINGS if p.supported]
+    tables = ((SETTINGS, ""), (ETCD, "etcd."))
+    keys = [{"word": before + p.name, "text": p.help} for table, before in tables for p in table if p.supported]
     return {"word": "runner", "topic": "table of settings", "text": RUNNER, "keys": keys}
 
 

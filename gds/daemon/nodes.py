@@ -99,6 +99,7 @@ class NodesDesk:
         verb: str,
         so: So,
         marks: Iterable[tuple[str, str]] = (),
+        said: str = "",
     ) -> None:
         """`so`: of a picture: "" when it has come about, why it never will, or None as long as it may. `marks`: (group,
         node) that keep nobody away any more."""
@@ -111,7 +112,7 @@ class NodesDesk:
                 *[Delete(records.avoid_key(group, node)) for group, node in marks],
             ),
         )
-        self._commit(client, request, changes, verb, so)
+        self._commit(client, request, changes, verb, so, said)
 
     def _commit(
         self,
@@ -120,10 +121,13 @@ class NodesDesk:
         changes: Transaction,
         verb: str,
         so: So,
+        said: str,
     ) -> None:
+        """`said`: when it has come about."""
+
         def done(answer: Answer) -> None:
             if isinstance(answer, Committed):
-                self._await(client, request, verb, so, answer.revision)
+                self._await(client, request, verb, so, said, answer.revision)
             elif isinstance(answer, Conflict):
                 client.done(FAILED, f"cannot {verb}: somebody else changed the same just now; try again")
             elif isinstance(answer, Rejected):
@@ -137,7 +141,7 @@ class NodesDesk:
 
         self._tenant.commit(changes, done)
 
-    def _await(self, client: Client, request: dict[str, Any], verb: str, so: So, revision: int) -> None:
+    def _await(self, client: Client, request: dict[str, Any], verb: str, so: So, said: str, revision: int) -> None:
         if request.get("no_wait"):
             client.done(OK)
             return
@@ -158,6 +162,8 @@ class NodesDesk:
                 hopeless.append(now)
             if why is None or (hopeless and now - hopeless[0] < PATIENCE):
                 return False
+            if said and not why:
+                client.tell({"line": said})
             client.done(FAILED if why else OK, f"cannot {verb}: {why}" if why else "")
             return True
 
@@ -186,7 +192,8 @@ class NodesDesk:
             answers = [ask(picture, name) for name in names]
             return next((why for why in answers if why), None if None in answers else "")
 
-        self._set_goals(client, request, goals, verb, so)
+        said = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} {'online' if online else 'offline'}"
+        self._set_goals(client, request, goals, verb, so, said=said)
 
     def _asked_of(self, group: str) -> Cluster:
         """The picture, with what people want of the group as it stands in the store."""
@@ -208,10 +215,12 @@ class NodesDesk:
         # what is so already is not written again: a goal that is written looks like somebody's wish
         found = {name: asked.suspend(self._goal(name), suspended) for name in names}
         goals = {name: goal for name, goal in found.items() if goal is not None}
+        said = f"automatic recovery of {', '.join(names)} {'is suspended' if suspended else 'goes on'}"
         if not goals:
+            client.tell({"line": said})
             client.done(OK)
             return
-        self._set_goals(client, request, goals, "suspend" if suspended else "resume", lambda _: "")
+        self._set_goals(client, request, goals, "suspend" if suspended else "resume", lambda _: "", said=said)
 
     def _switch(self, client: Client, request: dict[str, Any]) -> None:
         names = request.get("names")
@@ -274,11 +283,14 @@ class NodesDesk:
         operations: tuple[Operation, ...] = (Put(key, said),)
         # as it is now: one that was given up as lost may come true only as long as nobody said anything else
         as_seen = (self._tenant.member.same(key),)
-        self._commit(client, request, Transaction(as_seen, operations), f"{verb} {node}", so)
+        done = (
+            f"{node} is evacuated: it has no group, and takes none" if evacuate else f"{node} takes no group any more"
+        )
+        self._commit(client, request, Transaction(as_seen, operations), f"{verb} {node}", so, done)
 
     def _resume(self, client: Client, request: dict[str, Any]) -> None:
         node = self._node(client, request)
         if node is not None and not self._is_cut_off(client, f"resume {node}"):
             key = records.drain_key(node)
             gone = Transaction((self._tenant.member.same(key),), (Delete(key),))
-            self._commit(client, request, gone, f"resume {node}", lambda _: "")
+            self._commit(client, request, gone, f"resume {node}", lambda _: "", f"{node} takes groups again")

@@ -84,7 +84,7 @@ def reasons(nowhere: tuple[tuple[str, str], ...]) -> str:
         nodes.setdefault(because, []).append(node)
     said = []
     for because, of in nodes.items():
-        whose = f"{of[0]} " if len(of) == 1 else f"{listed(of)}: "
+        whose = f"{of[0]} " if len(of) == 1 else f"each of {listed(of)} "
         said.append(because if because.startswith("the group ") else f"{whose}{because}")
     return listed(said, "; ")
 

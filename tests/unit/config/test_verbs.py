@@ -17,7 +17,7 @@ from gds.config.cache import load_cached
 from gds.config.compiler import answer
 from gds.config.load import load
 from gds.daemon.environment import AS_RUNNER, Call, of_command
-from gds.model.properties import GROUP, RESOURCE, SETTINGS
+from gds.model.properties import ETCD, GROUP, RESOURCE, SETTINGS
 from gds.model.resource import Command, ExitMap, Port, Probe, Resource
 from tests.unit.config.telling import write
 
@@ -158,6 +158,8 @@ def test_explain_of_the_runner_is_a_list_of_its_keys(capsys: Said) -> None:
     assert "/etc/gds/gds.toml" in said
     for prop in SETTINGS:
         assert (f"\n  {prop.name} " in said) is prop.supported
+    for prop in ETCD:
+        assert (f"\n  etcd.{prop.name} " in said) is prop.supported
 
 
 def test_explain_knows_every_variable_that_a_command_is_given(capsys: Said) -> None:

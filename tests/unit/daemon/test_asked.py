@@ -163,7 +163,7 @@ def test_online_waits_until_it_is_up_or_says_why_it_is_not() -> None:
             cluster.ask("n1", "node.drain", name)
         nowhere = cluster.ask("n2", "rg.online", "web")
         assert nowhere.code == 1
-        assert "web stays down: n1, n2, n3: takes no group" in nowhere.message
+        assert "web stays down: each of n1, n2, n3 takes no group" in nowhere.message
 
 
 def test_who_waits_for_a_group_that_does_not_come_hears_that() -> None:
@@ -191,6 +191,24 @@ def test_online_of_what_is_disabled_has_nothing_to_wait_for() -> None:
         cluster.settled()
         assert cluster.ask("n1", "disable", "web").code == 0
         assert cluster.ask("n2", "rg.online", "web").code == 0
+
+
+def test_what_has_come_about_is_said() -> None:
+    with nodes(WEB, groups=(ONE,)) as cluster:
+        cluster.settled()
+        for verb, name, said in (
+            ("rg.suspend", "web", "automatic recovery of web is suspended"),
+            ("rg.suspend", "web", "automatic recovery of web is suspended"),
+            ("rg.resume", "web", "automatic recovery of web goes on"),
+            ("rg.offline", "web", "web is offline"),
+            ("rg.online", "web", "web is online"),
+            ("node.drain", "n3", "n3 takes no group any more"),
+            ("node.evacuate", "n1", "n1 is evacuated: it has no group, and takes none"),
+            ("node.resume", "n1", "n1 takes groups again"),
+        ):
+            done = cluster.ask("n2", verb, name, seconds=5.0)
+            assert (done.code, done.lines) == (0, [said])
+        assert cluster.ask("n2", "rg.offline", "web", no_wait=True).lines == [], "nobody knows yet"
 
 
 def test_online_of_a_suspended_group_starts_as_many_as_are_desired() -> None:

@@ -45,7 +45,7 @@ def test_online_forgets_the_switch_and_a_suspended_group_is_told_its_nodes() -> 
     suspended = cluster.replace(goals={"a": Goal(online=False, suspended=True)})
     assert asked.online(suspended, "a") == (Goal(suspended=True, targets=("n1", "n2")), "")
     dead = suspended.replace(nodes=tuple([peer.replace(alive=False) for peer in PEERS]))
-    assert asked.online(dead, "a")[1] == "stays down: n1, n2, n3: is dead"
+    assert asked.online(dead, "a")[1] == "stays down: each of n1, n2, n3 is dead"
 
 
 def test_offline_forgets_everything_but_the_suspension() -> None:

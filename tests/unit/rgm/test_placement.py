@@ -239,7 +239,7 @@ def test_as_many_masters_as_are_desired_and_one_on_a_node() -> None:
     made = decide(picture(many, at=(on("a", "n2"),), down="n3"), "a")
     assert made.because == "runs on n2; n1 should take it: the first of its nodelist that can"
     less = decide(picture(many, at=(on("a", "n2"),), down="n1, n3"), "a")
-    assert less.because == "runs on n2; no other node can take it: n1, n3: is dead"
+    assert less.because == "runs on n2; no other node can take it: each of n1, n3 is dead"
     more = decide(picture(many, at=(on("a", "n3"), on("a", "n2"), on("a", "n1"))), "a")
     assert more.leave == (("n3", "it is to run on 2 nodes"),)
     one = picture(group("a", maximum_primaries=3), at=(on("a", "n3"), on("a", "n2")))
@@ -363,7 +363,7 @@ def test_a_group_comes_up_after_those_it_depends_on() -> None:
     assert taken(here) == ("n2",)  # on the same node their resources keep the order
     never = picture(*pair, down="n2")
     assert decide(never, "a").because == (
-        "stays down: n1, n3: comes up after d, which is online on no node (rg_dependencies); n2 is dead"
+        "stays down: each of n1, n3 comes up after d, which is online on no node (rg_dependencies); n2 is dead"
     )
     assert decide(picture(*pair, at=(on("a", "n1"),), down="n2"), "a").stay == ("n1",)
 
