@@ -198,9 +198,6 @@ class Receptionist:
         if apps is None:
             return
         verb = "monitor" if value else "unmonitor"
-        if busy := self._groups.busy(request, verb):
-            client.done(BUSY, busy)
-            return
         for app in apps:
             fault = self._house.switch(app.name, "monitored", value)
             if fault:

@@ -135,13 +135,15 @@ def rule(name: str, members: Sequence[Member], managed: bool, ask: Ask) -> Grant
 
 WAYS_OUT = ("stop", "disable")
 """What a resource of a busy group may be asked always: its Start may hang."""
+MONITORING = ("monitor", "unmonitor")
+"""What no group is too busy for: nothing comes up or goes down by it; one that restarts without end is always busy."""
 
 
 def rule_of(resource: str, group: str, members: Sequence[Member], act: str) -> Granted | Refused:
     """May that be asked of this resource of the group now, or ("") of each of it? `act`: start, stop, restart, enable,
     disable, monitor, unmonitor. A busy group lets through what changes the way of who is on its way itself, what leads
     out, and what is so already."""
-    if state_of(members) not in (GroupState.PENDING_ONLINE, GroupState.PENDING_OFFLINE):
+    if act in MONITORING or state_of(members) not in (GroupState.PENDING_ONLINE, GroupState.PENDING_OFFLINE):
         return Granted()
     if resource and act in WAYS_OUT:
         return Granted()
