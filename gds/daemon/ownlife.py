@@ -196,6 +196,8 @@ class OwnLife:
         command = self._settings.node_abort_command
         node = self._settings.node
         self._log.error(f"ending this node, {command}: {because}")
+        if (app := self.rgmd.apps.get(resource.name)) is not None:
+            self.rgmd.kept.decided(app, "abort", f"ending this node: {because}")
         env = {"PATH": self._environ.get("PATH", DEFAULT_PATH), "GDS_NODE": node, "GDS_REASON": because}
         env |= {"GDS_RESOURCE": resource.name, "GDS_GROUP": resource.group, "GDS_TYPE": resource.type}
         self.fed.run(

@@ -227,6 +227,7 @@ stop_timeout = 1
         assert runner.gds("start", "web").returncode == 1, "nothing starts from there"
         if mode == "HARD":
             eventually(lambda: aborted.exists() and "web: Stop failed" in aborted.read_text(), "the node is ended")
+        assert ("abort: ending this node: Stop failed" in runner.gds("why", "web").stdout) == (mode == "HARD")
         assert runner.gds("clear", "web").returncode == 0
         assert runner.resource("web")["state"] == "OFFLINE"
         assert aborted.exists() == (mode == "HARD")
