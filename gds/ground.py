@@ -111,7 +111,8 @@ def _directory(path: str, what: str, log: Log) -> str:
         os.close(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         os.unlink(trial)
     except OSError as error:
-        said = f"cannot write {what} {path}: {error.strerror}"
+        why = "it is no directory" if os.path.exists(path) and not os.path.isdir(path) else error.strerror
+        said = f"cannot write {what} {path}: {why}"
         if error.errno == 28 and os.path.isdir(path):
             log.warning(f"{said}; it is tried again at each change")
             return path

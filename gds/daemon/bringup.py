@@ -80,6 +80,10 @@ class BringUp:
         """Behind what was read of a resource, where it may be older than what was true at last."""
         self._dead: dict[str, str] = {}
         """What the runner before us had left alone when it died, and why."""
+        self._off: dict[str, str] = {}
+        """What was disabled under it, and why."""
+        self._stuck: dict[str, str] = {}
+        """What it could not stop, and why: the processes are named there."""
         self._unknown: Set[str] = frozenset()
         """Those of which nothing is known, though there may have been something."""
 
@@ -104,6 +108,9 @@ class BringUp:
         self._said = {name: str(r.get("because", "")) for name, r in records.items() if r.get("wanted") is False}
         self._said = {name: said for name, said in self._said.items() if said != "disabled"}
         self._dead = {name: str(r.get("because", "")) for name, r in records.items() if r.get("dead") is True}
+        self._off = {name: str(r.get("because", "")) for name, r in records.items() if r.get("disabled") is True}
+        stuck = {name: r for name, r in records.items() if r.get("life") == Life.STOP_FAILED.value}
+        self._stuck = {name: str(r.get("because", "")) for name, r in stuck.items()}
         lives = {name: recall(rgmd.apps[name], r, now) for name, r in records.items() if name in rgmd.apps}
         if self._memory is not None:
             self._memory.begin()
@@ -165,7 +172,8 @@ class BringUp:
             was is Life.OFFLINE or not self._groups.is_started_by_itself(app.resource.group)
         )
         if elsewhere or not (app.enabled and app.wanted):
-            why = "disabled" if not app.enabled else self._said.get(app.name) or "stopped by a person"
+            off = self._off.get(app.name) or "disabled"
+            why = off if not app.enabled else self._said.get(app.name) or "stopped by a person"
             if elsewhere and app.enabled:
                 why = "this node is not its master"
             app.view = app.view.replace(because=why)
@@ -249,7 +257,7 @@ class BringUp:
         """Followed again where its life was at rest, ended and started anew where it was not."""
         rgmd = self._rgmd
         if was is Life.STOP_FAILED:
-            because = "its stop failed under the runner before this one"
+            because = self._stuck.get(app.name) or "its stop failed under the runner before this one"
             app.view = app.view.replace(
                 life=Life.STOP_FAILED, because=because, status=ResourceStatus.FAULTED, status_msg=because
             )

@@ -123,6 +123,8 @@ def record_of(app: App) -> dict[str, object]:
     }
     if app.resource.group != app.name:
         record["group"] = app.resource.group  # so that it is found by that name when the runner is gone
+    if not app.enabled:
+        record["disabled"] = True  # the reason is that of this
     if app.view.last_try:
         record["last_try"] = True
     if app.is_dead:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gds.linux.cgroupforest import mount_point
+from gds.linux.kept import Memory
 from gds.linux.procfs import cgroup
 from tests.contract.forests import rungs
 from tests.system.running import RUNGS, Running, eventually, write
@@ -54,6 +55,30 @@ def test_what_was_left_alone_is_left_alone_by_the_next_runner(tmp_path: Path, ru
         assert (still["because"], still["pids"]) == (left["because"], [])
         assert runner.gds("start", "web").returncode == 0
         runner.until("web", state="ONLINE", status="OK", incarnation=2)
+
+
+def test_why_something_is_disabled_or_could_not_be_stopped_outlives_the_runner(tmp_path: Path) -> None:
+    both = "".join([f'[resource.{n}]\nstart_command = ["sleep", "1000"]\n' for n in ("web", "off")])
+    with Running(tmp_path, write(tmp_path / "apps.toml", both)) as runner:
+        assert runner.gds("disable", "off").returncode == 0
+        pid = runner.until("web", state="ONLINE")["main_pid"]
+        runner.crash()
+        runner.begin()
+        assert runner.until("off", state="OFFLINE")["because"] == "disable asked by root"
+        runner.crash()
+        # as a runner leaves it whose application could not even be killed
+        memory = Memory(str(runner.runtime), None, lambda _again: None)
+        records = memory.recall()
+        because = f"Stop failed: process {pid} still there after SIGKILL and 300 s (stop_timeout)"
+        records["web"].pop("sum")
+        records["off"].pop("sum")
+        records["web"].update(life="STOP_FAILED", because=because)
+        memory.snapshot = records.values
+        memory.begin()
+        runner.begin()
+        stuck = runner.until("web", state="STOP_FAILED")
+        assert (stuck["because"], stuck["pids"]) == (because, [pid])
+        assert runner.gds("stop", "web").returncode == 0
 
 
 @pytest.mark.parametrize("rung", RUNGS)
