@@ -162,13 +162,13 @@ class Rgmd:
             self.kept.changed(app)
         if after.life is Life.ONLINE and moved:
             app.online_since_wall = self.wall()
-        for each in made.orders:
-            self._carry_out(app, each)
         # told when this turn is over: a restart does not wait for its own log line
         if made.because:
             self.loop.soon(partial(self._telling.moved, app, after, made.because, isinstance(event, PERSON)))
         elif moved and after.life in SETTLED:
             self.loop.soon(partial(self._telling.came_to_rest, app, after))
+        for each in made.orders:
+            self._carry_out(app, each)
         if moved or after.status is not before.status:
             self._world.observed(app)
         if linked and order.is_news(before, after):

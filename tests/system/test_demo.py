@@ -15,16 +15,18 @@ TOP = Path(__file__).parents[2]
 
 
 def test_the_demo_shows_a_crash_a_restart_and_a_giveover(tmp_path: Path) -> None:
-    # its own tree, with a virtual environment that is there already: ours
+    # its own tree, with a virtual environment of that tree that is there already: ours
     for part in ("examples/demo", "examples/nginx", "tests/lab"):
         shutil.copytree(TOP / part, tmp_path / part)
-    gds = tmp_path / ".venv/bin/gds"
-    gds.parent.mkdir(parents=True)
-    gds.write_text(f'#!/bin/sh\nexec {sys.executable} -m gds "$@"\n')
-    gds.chmod(0o755)
+    (tmp_path / "gds").symlink_to(TOP / "gds")
+    programs = tmp_path / ".venv/bin"
+    programs.mkdir(parents=True)
+    for name, words in (("gds", "-m gds "), ("python", "")):
+        (programs / name).write_text(f'#!/bin/sh\nexec {sys.executable} {words}"$@"\n')
+        (programs / name).chmod(0o755)
     subprocess.run([TOP / "tests/lab/install.sh", "nginx"], check=True, timeout=600)
     env = {k: v for k, v in os.environ.items() if not k.startswith("GDS_")}
-    env["PYTHONPATH"] = str(TOP)
+    env["PYTHONPATH"] = str(tmp_path)
     began = time.monotonic()
     shown = subprocess.run(
         [tmp_path / "examples/demo/run"],
@@ -43,6 +45,9 @@ def test_the_demo_shows_a_crash_a_restart_and_a_giveover(tmp_path: Path) -> None
     death = "the last process of the tree ended (killed by SIGKILL)"
     assert told.index(f"restart 1 of 2 within 300 s: {death}") < told.index(f"restart 2 of 2 within 300 s: {death}")
     assert told.index(f"giveover: 2 restarts within 300 s: {death}") > told.index("restart 2 of 2")
+    assert told.index(f"giveover: 2 restarts within 300 s: {death} resource=nginx state=ONLINE") < told.index(
+        "leaving this node"
+    )
     assert told.rstrip().splitlines()[-1].startswith("\x1b[1mgds run ended with status 75")
     pid = Path("/tmp/gds-example-nginx.pid")
     assert not pid.exists() or not alive(int(pid.read_text()))
