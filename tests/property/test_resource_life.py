@@ -324,7 +324,7 @@ class ALife(RuleBasedStateMachine):
         """It lasts from the one more Start to its end."""
         if self.view.life in (Life.ONLINE, Life.OFFLINE, Life.START_FAILED):
             assert not self.view.last_try
-        if self.view.life not in (Life.ABANDONING, Life.START_FAILED):
+        if self.view.life not in (Life.ABANDONING, Life.START_FAILED, Life.ONLINE):
             assert not self.view.left_alone
 
     @invariant()
